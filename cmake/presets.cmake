@@ -1,0 +1,12 @@
+# Writes OUT: the text of every FILES as a C string, and the table ct__presets of {name, text}.
+set(body "/* Made from src/nn/presets by cmake/presets.cmake. */\n#include \"nn/presets.h\"\n\n")
+set(table "")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "\\1\n    " bytes "${bytes}")
+  string(APPEND body "static const char preset_${name}[] = {\n    ${bytes}0};\n")
+  string(APPEND table "    {\"${name}\", preset_${name}},\n")
+endforeach()
+file(WRITE ${OUT} "${body}\nconst ct__preset ct__presets[] = {\n${table}    {0, 0},\n};\n")

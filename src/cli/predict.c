@@ -1,0 +1,53 @@
+/* predict.c: cotan predict MODEL FILE ...: one line a record. */
+#include <stdlib.h>
+
+#include "cli/cli.h"
+
+typedef struct printer {
+    cli *c;
+    ct_model *model;
+    int64_t left; /* records still to print, -1: all */
+} printer;
+
+/* The k-th most probable class, the first of equals first. */
+static int64_t next_class(const ct_prediction *p, int64_t before) {
+    int64_t best = -1;
+    for (int64_t i = 0; i < p->classes; i++) {
+        if (before >= 0 && (p->probability[i] > p->probability[before] || (p->probability[i] == p->probability[before] && i <= before))) continue;
+        if (best < 0 || p->probability[i] > p->probability[best]) best = i;
+    }
+    return best;
+}
+
+static int each(void *user, const ct_prediction *p) {
+    printer *w = user;
+    int64_t top = w->c->top ? w->c->top : 1, at = -1;
+    json_t *list = w->c->json ? json_array() : NULL;
+    if (w->left == 0) return 1;
+    if (w->left > 0) w->left--;
+    if (!list) printf("%lld", (long long)p->index);
+    for (int64_t k = 0; k < top && k < p->classes; k++) {
+        at = next_class(p, at);
+        if (list) json_array_append_new(list, json_pack("{s:s, s:o}", "label", ct_model_label(w->model, at), "probability", cli_number(p->probability[at])));
+        else printf("\t%s\t%.4f", ct_model_label(w->model, at), p->probability[at]);
+    }
+    if (list) cli_json(json_pack("{s:s, s:I, s:s, s:o}", "file", p->path, "record", (json_int_t)p->index, "label", p->name, "classes", list));
+    else putchar('\n');
+    return ferror(stdout) ? 1 : 0; /* a closed pipe: enough was read */
+}
+
+int cli_predict(cli *c) {
+    ct_model *m = NULL;
+    ct_options o = cli_context(c);
+    ct_status s = ct_model_open(c->word[0], &o, &m, &c->e);
+    for (int32_t i = 1; !s && i < c->words; i++) {
+        printer w = {c, m, c->limit ? c->limit : -1};
+        s = ct_predict_image(m, c->word[i], each, &w, &c->e);
+        if (s == CT_ECANCEL) { /* by our own `each` */
+            s = CT_OK;
+            ct_error_clear(&c->e);
+        }
+    }
+    ct_model_close(m);
+    return s ? cli_fail(c) : 0;
+}

@@ -1,0 +1,132 @@
+/* scores.c: metrics of classification, from logits and labels, in double, in the order of samples. */
+#include <math.h>
+#include <string.h>
+
+#include "cotan/data.h"
+
+#define BINS 15
+
+struct ct_scores {
+    const ct_allocator *allocator;
+    int64_t classes, samples, top5;
+    double loss;
+    int64_t *confusion; /* [truth, predicted] */
+    double *probability;
+    int64_t bin_count[BINS], bin_right[BINS];
+    double bin_confidence[BINS];
+};
+
+ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out, ct_err *e) {
+    uint64_t cells = 0;
+    if (classes < 1 || !ct_mul_ok((uint64_t)classes, (uint64_t)classes, &cells)) return ct_fail(e, CT_EUSAGE, "scores: %lld classes; wanted at least 1", (long long)classes);
+    ct_scores *s = ct_new(a, sizeof *s);
+    if (!s) return ct_fail(e, CT_ELIMIT, "scores: out of memory");
+    s->allocator = a;
+    s->classes = classes;
+    s->confusion = ct_new_array(a, cells, sizeof *s->confusion);
+    s->probability = ct_new_array(a, (uint64_t)classes, sizeof *s->probability);
+    if (!s->confusion || !s->probability) {
+        ct_scores_free(s);
+        return ct_fail(e, CT_ELIMIT, "scores: out of memory for %lld classes", (long long)classes);
+    }
+    *out = s;
+    return CT_OK;
+}
+
+void ct_scores_free(ct_scores *s) {
+    if (!s) return;
+    ct_delete(s->allocator, s->confusion, (size_t)(s->classes * s->classes) * sizeof *s->confusion);
+    ct_delete(s->allocator, s->probability, (size_t)s->classes * sizeof *s->probability);
+    ct_delete(s->allocator, s, sizeof *s);
+}
+
+int64_t ct_softmax_row(const float *logits, int64_t classes, double *probability) {
+    int64_t best = 0;
+    double sum = 0;
+    for (int64_t c = 1; c < classes; c++)
+        if (logits[c] > logits[best]) best = c;
+    for (int64_t c = 0; c < classes; c++) sum += probability[c] = exp((double)logits[c] - (double)logits[best]);
+    for (int64_t c = 0; c < classes; c++) probability[c] /= sum;
+    return best;
+}
+
+static double cross_entropy(const float *logits, int64_t classes, int64_t label) {
+    double max = (double)logits[0], sum = 0;
+    for (int64_t c = 1; c < classes; c++)
+        if ((double)logits[c] > max) max = (double)logits[c];
+    for (int64_t c = 0; c < classes; c++) sum += exp((double)logits[c] - max);
+    return log(sum) + max - (double)logits[label];
+}
+
+ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label, int64_t rows, ct_err *e) {
+    for (int64_t r = 0; r < rows; r++, logits += s->classes) {
+        if (label[r] < 0 || label[r] >= s->classes)
+            return ct_fail(e, CT_EDATA, "scores: sample %lld has label %lld; wanted 0 to %lld", (long long)s->samples, (long long)label[r], (long long)s->classes - 1);
+        int64_t best = ct_softmax_row(logits, s->classes, s->probability), above = 0;
+        for (int64_t c = 0; c < s->classes; c++) above += logits[c] > logits[label[r]] || (logits[c] == logits[label[r]] && c < label[r]);
+        double confidence = s->probability[best];
+        int32_t bin = confidence >= 1 ? BINS - 1 : (int32_t)(confidence * BINS);
+        if (!(confidence >= 0)) bin = 0; /* NaN */
+        s->bin_count[bin]++;
+        s->bin_right[bin] += best == label[r];
+        s->bin_confidence[bin] += confidence;
+        s->confusion[label[r] * s->classes + best]++;
+        s->loss += cross_entropy(logits, s->classes, label[r]);
+        s->top5 += above < 5;
+        s->samples++;
+    }
+    return CT_OK;
+}
+
+/* Wilson's interval for a share of n. */
+static void wilson(double share, double n, double *low, double *high) {
+    double z = 1.959963984540054, z2 = z * z, centre = share + z2 / (2 * n), half = z * sqrt(share * (1 - share) / n + z2 / (4 * n * n));
+    *low = (centre - half) / (1 + z2 / n);
+    *high = (centre + half) / (1 + z2 / n);
+}
+
+/* Means over the classes that occur as truth or as prediction; 0/0 counts as 0, as scikit-learn does. */
+static void per_class(const ct_scores *s, ct_score *r, int64_t *right, int64_t *largest) {
+    int64_t used = 0;
+    for (int64_t c = 0; c < s->classes; c++) {
+        int64_t truth = 0, predicted = 0, both = s->confusion[c * s->classes + c];
+        for (int64_t k = 0; k < s->classes; k++) {
+            truth += s->confusion[c * s->classes + k];
+            predicted += s->confusion[k * s->classes + c];
+        }
+        *right += both;
+        if (truth > *largest) *largest = truth;
+        if (truth + predicted == 0) continue;
+        used++;
+        r->macro_precision += predicted ? (double)both / (double)predicted : 0;
+        r->macro_recall += truth ? (double)both / (double)truth : 0;
+        r->macro_f1 += 2 * (double)both / (double)(truth + predicted);
+    }
+    r->macro_precision /= (double)used;
+    r->macro_recall /= (double)used;
+    r->macro_f1 /= (double)used;
+}
+
+ct_score ct_scores_result(const ct_scores *s) {
+    ct_score r = {.samples = s->samples};
+    double n = (double)s->samples;
+    int64_t right = 0, largest = 0;
+    if (s->samples == 0) {
+        r.loss = r.accuracy = r.low = r.high = r.top5 = r.macro_f1 = r.macro_precision = r.macro_recall = r.ece = r.baseline = NAN;
+        return r;
+    }
+    per_class(s, &r, &right, &largest);
+    r.loss = s->loss / n;
+    r.accuracy = (double)right / n;
+    r.top5 = (double)s->top5 / n;
+    r.baseline = (double)largest / n;
+    wilson(r.accuracy, n, &r.low, &r.high);
+    for (int32_t b = 0; b < BINS; b++)
+        if (s->bin_count[b]) r.ece += fabs((double)s->bin_right[b] - s->bin_confidence[b]) / n;
+    return r;
+}
+
+int64_t ct_scores_confusion(const ct_scores *s, int64_t truth, int64_t predicted) {
+    if (truth < 0 || predicted < 0 || truth >= s->classes || predicted >= s->classes) return 0;
+    return s->confusion[truth * s->classes + predicted];
+}

@@ -1,0 +1,435 @@
+/* net_build.c: tree to graph. Names are bound in frames; an op call goes through the op's own attribute
+ * table, so whatever a C builder accepts the text accepts, and nothing else. The work is bounded: at most
+ * MAX_CALLS op calls and loop turns, so that a small hostile text cannot ask for a huge graph. */
+#include <stdio.h>
+#include <string.h>
+
+#include "graph/net.h"
+
+#define MAX_CALLS 200000
+
+typedef enum kind { NUMBER_INT, NUMBER_FLOAT, TEXT, TENSOR, NONE } kind;
+typedef struct value {
+    int32_t kind;
+    int32_t reserved;
+    int64_t i;
+    double f;
+    const char *text;
+    ct_t tensor;
+} value;
+
+typedef struct binding {
+    const char *name;
+    value value;
+    struct binding *next;
+} binding;
+
+typedef struct frame { /* of the net, or of one def call */
+    binding *first;
+    const ct__stmt *defs_before; /* defs visible: those of the text before this statement */
+    value last;
+    int32_t returned, has_last;
+} frame;
+
+typedef struct builder {
+    ct_graph *graph;
+    ct_arena arena;
+    const char *file;
+    const ct_net_env *env;
+    const ct__stmt *tree;
+    int32_t calls, depth;
+    uint64_t used; /* settings met, bit by index */
+    ct_err *e;
+} builder;
+
+#define FAIL(b, x, ...) ct__net_fail((b)->e, (b)->file, (x)->line, (x)->column, __VA_ARGS__)
+
+static ct_status eval(builder *b, frame *f, const ct__expr *x, value *out);
+static ct_status run_block(builder *b, frame *f, const ct__stmt *s);
+
+static ct_status bind(builder *b, frame *f, const char *name, const value *v) {
+    for (binding *i = f->first; i; i = i->next)
+        if (strcmp(i->name, name) == 0) {
+            i->value = *v;
+            return CT_OK;
+        }
+    binding *n = ct_arena_new(&b->arena, sizeof *n);
+    if (!n) return ct_fail(b->e, CT_ELIMIT, "%s: out of memory", b->file);
+    *n = (binding){name, *v, f->first};
+    f->first = n;
+    return CT_OK;
+}
+
+static value integer(int64_t i) { return (value){.kind = NUMBER_INT, .i = i, .f = (double)i}; }
+
+static ct_status lookup(builder *b, const frame *f, const ct__expr *x, value *out) {
+    const char *names[128];
+    size_t n = 0;
+    for (const binding *i = f->first; i; i = i->next) {
+        if (strcmp(i->name, x->text) == 0) {
+            *out = i->value;
+            return CT_OK;
+        }
+        if (n < 128) names[n++] = i->name;
+    }
+    for (int32_t i = 0; b->env && i < b->env->n_constants; i++) {
+        if (n < 128) names[n++] = b->env->constants[i].name;
+        if (strcmp(b->env->constants[i].name, x->text) != 0) continue;
+        *out = integer(0);
+        if (!ct_parse_integer(b->env->constants[i].value, &out->i)) return FAIL(b, x, "constant %s is \"%s\"; wanted an integer", x->text, b->env->constants[i].value);
+        out->f = (double)out->i;
+        return CT_OK;
+    }
+    if (strcmp(x->text, "N") == 0) return *out = integer(CT_N), CT_OK;
+    if (strcmp(x->text, "none") == 0) return *out = (value){.kind = NONE}, CT_OK;
+    const char *near = ct_nearest(x->text, names, n);
+    if (near) return FAIL(b, x, "%s is not defined; nearest is %s", x->text, near);
+    return FAIL(b, x, "%s is not defined; wanted a name assigned above", x->text);
+}
+
+/* "layer{i}": names in braces are replaced by their integer values. */
+static ct_status interpolate(builder *b, const frame *f, const ct__expr *x, value *out) {
+    ct_text t = {.allocator = &b->graph->ctx->allocator};
+    ct_status s = CT_OK;
+    for (const char *c = x->text; *c && !s; c++) {
+        const char *close = *c == '{' ? strchr(c, '}') : NULL;
+        if (!close) {
+            ct_text_bytes(&t, c, 1);
+            continue;
+        }
+        char name[64];
+        value v;
+        snprintf(name, sizeof name, "%.*s", (int)(close - c - 1 < 63 ? close - c - 1 : 63), c + 1);
+        ct__expr inner = {.kind = CT__EXPR_NAME, .line = x->line, .column = x->column, .text = name};
+        s = lookup(b, f, &inner, &v);
+        if (!s && v.kind != NUMBER_INT) s = FAIL(b, x, "{%s} is no integer", name);
+        if (!s) ct_text_format(&t, "%lld", (long long)v.i);
+        c = close;
+    }
+    if (!s) {
+        *out = (value){.kind = TEXT, .text = ct_arena_text(&b->arena, t.data ? t.data : "")};
+        if (t.failed || !out->text) s = ct_fail(b->e, CT_ELIMIT, "%s: out of memory", b->file);
+    }
+    ct_text_free(&t);
+    return s;
+}
+
+static ct_status arithmetic(builder *b, const ct__expr *x, const value *p, const value *q, value *out) {
+    if (p->kind == TENSOR || q->kind == TENSOR) return FAIL(b, x, "'%c' works on numbers; use add(), sub(), mul() or div() for tensors", x->op);
+    if (p->kind > NUMBER_FLOAT || q->kind > NUMBER_FLOAT) return FAIL(b, x, "'%c' works on numbers", x->op);
+    if (p->kind == NUMBER_INT && q->kind == NUMBER_INT) {
+        int64_t r = 0;
+        int bad = 0;
+        if (x->op == '+') bad = __builtin_add_overflow(p->i, q->i, &r);
+        if (x->op == '-') bad = __builtin_sub_overflow(p->i, q->i, &r);
+        if (x->op == '*') bad = __builtin_mul_overflow(p->i, q->i, &r);
+        if (x->op == '/') {
+            bad = q->i == 0 || (p->i == INT64_MIN && q->i == -1);
+            if (!bad) r = p->i / q->i;
+        }
+        if (bad) return FAIL(b, x, "%lld %c %lld has no value in 64 bits", (long long)p->i, x->op, (long long)q->i);
+        *out = integer(r);
+        return CT_OK;
+    }
+    double r = x->op == '+' ? p->f + q->f : x->op == '-' ? p->f - q->f : x->op == '*' ? p->f * q->f : p->f / q->f;
+    *out = (value){.kind = NUMBER_FLOAT, .f = r};
+    return CT_OK;
+}
+
+/* ---- op calls ---- */
+
+typedef struct call { /* arguments sorted by what they are */
+    ct_t in[CT__MAX_IN];
+    int32_t n_in;
+    const char *name;
+    ct__value attr[CT__MAX_ATTRS];
+    uint8_t given[CT__MAX_ATTRS];
+    ct__ints list;
+} call;
+
+static int32_t choice_index(const char *choices, const char *word) {
+    size_t length = strlen(word);
+    for (int32_t n = 0;; n++) {
+        const char *end = strchr(choices, '|');
+        size_t here = end ? (size_t)(end - choices) : strlen(choices);
+        if (here == length && memcmp(choices, word, here) == 0) return n;
+        if (!end) return -1;
+        choices = end + 1;
+    }
+}
+
+static ct_status set_attr(builder *b, const ct__expr *x, const ct__op *op, call *c, int32_t i, const value *v) {
+    const ct__attr *a = &op->attrs[i];
+    if (a->type != CT__LIST && c->given[i]) return FAIL(b, x, "%s: %s is given twice", op->name, a->name);
+    c->given[i] = 1;
+    if (a->type == CT__FLOAT && v->kind <= NUMBER_FLOAT) return c->attr[i].f = v->f, CT_OK;
+    if (a->type == CT__INT && v->kind == NUMBER_INT) return c->attr[i].i = v->i, CT_OK;
+    if (a->type == CT__TEXT && v->kind == TEXT) return c->attr[i].s = v->text, CT_OK;
+    if (a->type == CT__CHOICE && v->kind == TEXT) {
+        int32_t k = choice_index(a->choices, v->text);
+        if (k < 0) return FAIL(b, x, "%s: %s is \"%.60s\"; wanted one of %s", op->name, a->name, v->text, a->choices);
+        return c->attr[i].i = k, CT_OK;
+    }
+    if (a->type == CT__LIST && v->kind == NUMBER_INT && c->list.count < 16) {
+        c->list.v[c->list.count++] = v->i;
+        c->attr[i].list = &c->list;
+        return CT_OK;
+    }
+    static const char *const wanted[] = {"", "an integer", "a number", "a string", "a string", "at most 16 integers"};
+    return FAIL(b, x, "%s: %s has the wrong type; wanted %s", op->name, a->name, wanted[a->type]);
+}
+
+static ct_status set_key(builder *b, const ct__expr *x, const ct__op *op, call *c, const char *key, const value *v) {
+    const char *names[CT__MAX_ATTRS];
+    int32_t n = ct__attrs_count(op);
+    for (int32_t i = 0; i < n; i++) {
+        names[i] = op->attrs[i].name;
+        if (strcmp(names[i], key) == 0) return set_attr(b, x, op, c, i, v);
+    }
+    const char *near = ct_nearest(key, names, (size_t)n);
+    if (near) return FAIL(b, x, "%s: no attribute %s; nearest is %s", op->name, key, near);
+    return FAIL(b, x, "%s: no attribute %s; its attributes are in docs/ops.md", op->name, key);
+}
+
+static int32_t next_positional(const ct__op *op, const call *c) {
+    for (int32_t i = 0; op->attrs && op->attrs[i].name; i++)
+        if (op->attrs[i].offset == CT__POSITIONAL && (op->attrs[i].type == CT__LIST || !c->given[i])) return i;
+    return -1;
+}
+
+static ct_status take_argument(builder *b, const ct__expr *x, const ct__op *op, call *c, const value *v) {
+    if (v->kind == TENSOR || v->kind == NONE) {
+        if (c->n_in == CT__MAX_IN || c->n_in >= op->inputs_max) return FAIL(b, x, "%s: more than %d tensors", op->name, op->inputs_max);
+        c->in[c->n_in++] = v->kind == TENSOR ? v->tensor : ct__none();
+        return CT_OK;
+    }
+    if (v->kind == TEXT && op->layer && !c->name) return c->name = v->text, CT_OK;
+    int32_t i = next_positional(op, c);
+    if (i < 0) return FAIL(b, x, "%s: one argument too many", op->name);
+    return set_attr(b, x, op, c, i, v);
+}
+
+static ct_status build_op(builder *b, frame *f, const ct__expr *x, const ct__op *op, value *out) {
+    call c = {0};
+    for (int32_t i = 0; i < x->args; i++) {
+        value v;
+        ct_status s = eval(b, f, x->arg[i], &v);
+        if (!s) s = x->key[i] ? set_key(b, x->arg[i], op, &c, x->key[i], &v) : take_argument(b, x->arg[i], op, &c, &v);
+        if (s) return s;
+    }
+    if (c.n_in < op->inputs_min) return FAIL(b, x, "%s: %d tensors; wanted %d", op->name, c.n_in, op->inputs_min);
+    if (op->layer && !c.name) return FAIL(b, x, "%s: no name; wanted a string after the tensors, such as \"fc1\"", op->name);
+    ct_err inner = {0};
+    if (ct__attrs_complete(op, c.name, c.attr, c.given, &inner)) return FAIL(b, x, "%s", inner.text);
+    ct__call made = {.op = op, .name = op->layer ? c.name : NULL, .in = c.in, .n_in = c.n_in, .attr = c.attr};
+    ct_t y = ct__build_in(b->graph, &made);
+    if (b->graph->error.status) return FAIL(b, x, "%s", b->graph->error.text);
+    *out = (value){.kind = TENSOR, .tensor = y};
+    return CT_OK;
+}
+
+static ct_status build_input(builder *b, const ct__expr *x, value *out) {
+    if (x->args != 1 || x->key[0] || x->arg[0]->kind != CT__EXPR_NAME) return FAIL(b, x, "input: wanted the name of one input, as in input(image)");
+    const char *name = x->arg[0]->text, *names[32] = {0};
+    ct_graph *g = b->graph;
+    for (int32_t i = 0; i < g->nodes; i++)
+        if (g->node[i]->op == &ct__op_input && strcmp(g->node[i]->name, name) == 0) return *out = (value){.kind = TENSOR, .tensor = {g->node[i], 0, 0}}, CT_OK;
+    size_t n = 0;
+    for (int32_t i = 0; b->env && i < b->env->n_inputs; i++) {
+        const ct_net_input *in = &b->env->inputs[i];
+        if (strcmp(in->name, name) == 0) {
+            *out = (value){.kind = TENSOR, .tensor = ct_graph_input(g, name, (ct_dtype)in->dtype, in->shape)};
+            return g->error.status ? FAIL(b, x, "%s", g->error.text) : CT_OK;
+        }
+        if (n < 32) names[n++] = in->name;
+    }
+    const char *near = ct_nearest(name, names, n);
+    if (!near && n) near = names[0];
+    return FAIL(b, x, "input: the task gives no input %s%s%s", name, near ? "; it gives " : "", near ? near : "");
+}
+
+/* output(x, k): another output of x's op. */
+static ct_status build_output(builder *b, frame *f, const ct__expr *x, value *out) {
+    value t, k;
+    if (x->args != 2) return FAIL(b, x, "output: wanted a tensor and a number, as in output(x, 1)");
+    ct_status s = eval(b, f, x->arg[0], &t);
+    if (!s) s = eval(b, f, x->arg[1], &k);
+    if (s) return s;
+    if (t.kind != TENSOR || k.kind != NUMBER_INT || k.i < 0 || k.i >= t.tensor.node->n_out) return FAIL(b, x, "output: wanted a tensor and the number of one of its outputs");
+    *out = (value){.kind = TENSOR, .tensor = ct__output(t.tensor, (int32_t)k.i)};
+    return CT_OK;
+}
+
+/* ---- defs ---- */
+
+static ct_status call_def(builder *b, frame *f, const ct__expr *x, const ct__stmt *d, value *out) {
+    frame inner = {.defs_before = d};
+    uint8_t given[16] = {0};
+    ct_status s = CT_OK;
+    int32_t next = 0;
+    for (int32_t i = 0; i < x->args; i++) {
+        int32_t k = x->key[i] ? 0 : next++;
+        value v;
+        while (x->key[i] && k < d->params && strcmp(d->param[k], x->key[i]) != 0) k++;
+        if (k >= d->params) return FAIL(b, x->arg[i], "%s: %s", d->name, x->key[i] ? "no such parameter" : "one argument too many");
+        if (given[k]) return FAIL(b, x->arg[i], "%s: %s is given twice", d->name, d->param[k]);
+        given[k] = 1;
+        if ((s = eval(b, f, x->arg[i], &v)) || (s = bind(b, &inner, d->param[k], &v))) return s;
+    }
+    for (int32_t k = 0; k < d->params; k++) {
+        value v;
+        if (given[k]) continue;
+        if (!d->preset[k]) return FAIL(b, x, "%s: parameter %s is not given", d->name, d->param[k]);
+        if ((s = eval(b, &inner, d->preset[k], &v)) || (s = bind(b, &inner, d->param[k], &v))) return s;
+    }
+    for (const ct__stmt *p = b->tree; p; p = p->next) { /* params of the net are seen inside defs */
+        if (p->kind != CT__STMT_PARAM) continue;
+        for (binding *i = f->first; i; i = i->next)
+            if (strcmp(i->name, p->name) == 0 && (s = bind(b, &inner, i->name, &i->value))) return s;
+    }
+    s = run_block(b, &inner, d->body);
+    if (!s && !inner.returned) return FAIL(b, x, "%s: has no return", d->name);
+    *out = inner.last;
+    return s;
+}
+
+/* A def sees only the defs before it, so there is no recursion. */
+static const ct__stmt *find_def(const builder *b, const frame *f, const char *name) {
+    const ct__stmt *found = NULL;
+    for (const ct__stmt *s = b->tree; s && s != f->defs_before; s = s->next)
+        if (s->kind == CT__STMT_DEF && strcmp(s->name, name) == 0) found = s;
+    return found;
+}
+
+static ct_status eval_call(builder *b, frame *f, const ct__expr *x, value *out) {
+    if (++b->calls > MAX_CALLS) return ct_fail(b->e, CT_ELIMIT, "%s:%d: more than %d calls; wanted a smaller net", b->file, x->line, MAX_CALLS);
+    const ct__stmt *d = find_def(b, f, x->text);
+    if (d) return call_def(b, f, x, d, out);
+    if (strcmp(x->text, "input") == 0) return build_input(b, x, out);
+    if (strcmp(x->text, "output") == 0) return build_output(b, f, x, out);
+    const ct__op *op = ct__op_find(x->text);
+    if (op && !(op->flags & (CT__OP_INTERNAL | CT__OP_SOURCE | CT__OP_ASSIGN)) && !op->update) return build_op(b, f, x, op, out);
+    const char *names[256];
+    size_t n = 0;
+    for (int32_t i = 0; ct__ops[i] && n < 256; i++)
+        if (!(ct__ops[i]->flags & (CT__OP_INTERNAL | CT__OP_SOURCE))) names[n++] = ct__ops[i]->name;
+    const char *near = ct_nearest(x->text, names, n);
+    if (near) return FAIL(b, x, "no op or def %s; nearest is %s", x->text, near);
+    return FAIL(b, x, "no op or def %s; wanted one of docs/ops.md or a def above", x->text);
+}
+
+static ct_status eval(builder *b, frame *f, const ct__expr *x, value *out) {
+    value p, q;
+    ct_status s;
+    switch (x->kind) {
+    case CT__EXPR_INT: return *out = integer(x->i), CT_OK;
+    case CT__EXPR_FLOAT: return *out = (value){.kind = NUMBER_FLOAT, .f = x->f}, CT_OK;
+    case CT__EXPR_STRING: return interpolate(b, f, x, out);
+    case CT__EXPR_NAME: return lookup(b, f, x, out);
+    case CT__EXPR_CALL: return eval_call(b, f, x, out);
+    case CT__EXPR_NEGATE:
+        s = eval(b, f, x->arg[0], &p);
+        if (!s && p.kind > NUMBER_FLOAT) s = FAIL(b, x, "'-' works on numbers; use neg() for a tensor");
+        if (!s) *out = p.kind == NUMBER_INT ? integer(p.i == INT64_MIN ? p.i : -p.i) : (value){.kind = NUMBER_FLOAT, .f = -p.f};
+        return s;
+    default:
+        s = eval(b, f, x->arg[0], &p);
+        if (!s) s = eval(b, f, x->arg[1], &q);
+        return s ? s : arithmetic(b, x, &p, &q, out);
+    }
+}
+
+/* ---- statements ---- */
+
+static ct_status run_param(builder *b, frame *f, const ct__stmt *s) {
+    value v;
+    ct_status status = eval(b, f, s->value, &v);
+    for (int32_t i = 0; !status && b->env && i < b->env->n_settings; i++) {
+        const ct_setting *set = &b->env->settings[i];
+        if (strcmp(set->name, s->name) != 0) continue;
+        b->used |= i < 64 ? 1ull << i : 0;
+        double number;
+        int64_t whole;
+        if (v.kind == TEXT) v.text = set->value;
+        else if (ct_parse_integer(set->value, &whole)) v = v.kind == NUMBER_FLOAT ? (value){.kind = NUMBER_FLOAT, .f = (double)whole} : integer(whole);
+        else if (v.kind == NUMBER_FLOAT && ct_parse_number(set->value, &number)) v.f = number;
+        else return ct_fail(b->e, CT_EUSAGE, "--set %s: found \"%.60s\"; wanted %s", s->name, set->value, v.kind == NUMBER_INT ? "an integer" : "a number");
+    }
+    return status ? status : bind(b, f, s->name, &v);
+}
+
+static ct_status run_for(builder *b, frame *f, const ct__stmt *s) {
+    value from, to;
+    ct_status status = eval(b, f, s->value, &from);
+    if (!status) status = eval(b, f, s->to, &to);
+    if (!status && (from.kind != NUMBER_INT || to.kind != NUMBER_INT)) return FAIL(b, s, "for: wanted integers around '..'");
+    for (int64_t i = status ? 0 : from.i; !status && i < to.i; i++) {
+        value v = integer(i);
+        if (++b->calls > MAX_CALLS) return ct_fail(b->e, CT_ELIMIT, "%s:%d: more than %d turns; wanted a smaller net", b->file, s->line, MAX_CALLS);
+        status = bind(b, f, s->name, &v);
+        if (!status) status = run_block(b, f, s->body);
+        if (f->returned) break;
+    }
+    return status;
+}
+
+static ct_status run_scope(builder *b, frame *f, const ct__stmt *s) {
+    value v;
+    ct_status status = eval(b, f, s->value, &v);
+    if (status) return status;
+    ct_scope_push(b->graph, v.text);
+    if (b->graph->error.status) return FAIL(b, s, "%s", b->graph->error.text);
+    status = run_block(b, f, s->body);
+    ct_scope_pop(b->graph);
+    return status;
+}
+
+static ct_status run_stmt(builder *b, frame *f, const ct__stmt *s) {
+    value v;
+    ct_status status;
+    switch (s->kind) {
+    case CT__STMT_PARAM: return run_param(b, f, s);
+    case CT__STMT_FOR: return run_for(b, f, s);
+    case CT__STMT_SCOPE: return run_scope(b, f, s);
+    case CT__STMT_DEF: return CT_OK;
+    case CT__STMT_RETURN:
+        if (f->defs_before == NULL) return FAIL(b, s, "return outside of a def");
+        f->returned = 1;
+        return eval(b, f, s->value, &f->last);
+    default:
+        status = eval(b, f, s->value, &v);
+        if (status) return status;
+        f->last = v;
+        f->has_last = 1;
+        return bind(b, f, s->name, &v);
+    }
+}
+
+static ct_status run_block(builder *b, frame *f, const ct__stmt *s) {
+    ct_status status = CT_OK;
+    if (b->depth >= CT__NET_DEPTH) return ct_fail(b->e, CT_ELIMIT, "%s:%d: nested deeper than %d levels", b->file, s ? s->line : 0, CT__NET_DEPTH);
+    b->depth++;
+    for (; s && !status && !f->returned; s = s->next) status = run_stmt(b, f, s);
+    b->depth--;
+    return status;
+}
+
+ct_status ct_net_build(ct_graph *g, const char *text, const char *file, const ct_net_env *env, ct_t *y, ct_err *e) {
+    builder b = {.graph = g, .arena = {.allocator = &g->ctx->allocator}, .file = file ? file : "net", .env = env, .e = e};
+    frame f = {0};
+    ct__stmt *tree = NULL;
+    ct_status s = ct_graph_status(g, e);
+    if (!s) s = ct__net_parse(&b.arena, text, file, &tree, e);
+    b.tree = tree;
+    if (!s) s = run_block(&b, &f, tree);
+    for (int32_t i = 0; !s && env && i < env->n_settings && i < 64; i++)
+        if (!(b.used >> i & 1)) { /* the printer's check has the nearest name */
+            ct_text none = {.allocator = &g->ctx->allocator};
+            s = ct_net_print(text, file, &env->settings[i], 1, &none, e);
+            ct_text_free(&none);
+        }
+    if (!s && (!f.has_last || f.last.kind != TENSOR)) s = ct_fail(e, CT_EDATA, "%s: the last name assigned is no tensor; wanted the net's output", b.file);
+    if (!s) *y = f.last.tensor;
+    ct_arena_free(&b.arena);
+    return s;
+}

@@ -1,0 +1,83 @@
+/* weights.c: variables of a context to named tensors and back. Nothing is set before everything fits. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cotan/model.h"
+
+static int wanted(const ct_var_info *v, int32_t kinds) { return (kinds >> v->kind & 1) && v->kind != CT_STATE; }
+
+ct_status ct_weights_collect(ct_ctx *c, int32_t kinds, ct_tensors *to, ct_err *e) {
+    ct_var_info v;
+    for (int64_t i = 0; i < ct_var_count(c); i++) {
+        ct_array a;
+        if (ct_var_at(c, i, &v) || !wanted(&v, kinds)) continue;
+        ct_status s = ct_array_new(ct_allocator_of(c), (ct_dtype)v.dtype, v.shape, &a, e);
+        if (s) return s;
+        s = ct_var_get(c, v.name, &a, e);
+        if (!s) s = ct_tensors_add(to, v.name, &a, e);
+        ct_array_free(&a);
+        if (s) return s;
+    }
+    return CT_OK;
+}
+
+#define SHOWN 12 /* names in a list */
+
+static void mention(ct_text *t, int32_t *count, const char *kind, const char *text) {
+    if (*count == 0) ct_text_format(t, "%s%s: ", t->length ? "; " : "", kind);
+    if (*count < SHOWN) ct_text_format(t, "%s%s", *count ? ", " : "", text);
+    if (*count == SHOWN) ct_text_add(t, " ...");
+    ++*count;
+}
+
+static void compare(ct_ctx *c, const ct_tensors *from, int32_t kinds, int32_t extra, ct_text *t) {
+    ct_var_info v;
+    ct_array a;
+    char have[CT_SHAPE_TEXT], want[CT_SHAPE_TEXT], line[600];
+    int32_t missing = 0, shapes = 0, more = 0;
+    for (int64_t i = 0; i < ct_var_count(c); i++)
+        if (!ct_var_at(c, i, &v) && wanted(&v, kinds) && ct_tensors_find(from, v.name) < 0) mention(t, &missing, "missing", v.name);
+    for (int64_t i = 0; i < ct_tensors_count(from); i++) {
+        const char *name = ct_tensors_name(from, i);
+        int known = !ct_var_find(c, name, &v) && wanted(&v, kinds);
+        if (!known && !extra) mention(t, &more, "superfluous", name);
+    }
+    for (int64_t i = 0; i < ct_tensors_count(from); i++) {
+        const char *name = ct_tensors_name(from, i);
+        if (ct_tensors_at(from, i, &a) || ct_var_find(c, name, &v) || !wanted(&v, kinds)) continue;
+        ct_shape s = ct_shape_make(a.rank, a.dim);
+        if (ct_shape_equal(&s, &v.shape)) continue;
+        snprintf(line, sizeof line, "%.300s %s (wanted %s)", name, ct_shape_format(&s, have), ct_shape_format(&v.shape, want));
+        mention(t, &shapes, "other shapes", line);
+    }
+}
+
+static ct_status set_one(ct_ctx *c, const ct_var_info *v, const ct_array *a, const char *file, ct_err *e) {
+    ct_array copy;
+    if (a->dtype == v->dtype) return ct_var_set(c, v->name, a, e);
+    ct_status s = ct_array_new(ct_allocator_of(c), (ct_dtype)v->dtype, v->shape, &copy, e);
+    if (s) return s;
+    ct_err inner = {0};
+    s = ct_array_copy(&copy, a, &inner);
+    if (s) ct_fail(e, s, "%s: tensor \"%.200s\": %s", file, v->name, inner.text);
+    if (!s) s = ct_var_set(c, v->name, &copy, e);
+    ct_array_free(&copy);
+    return s;
+}
+
+ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char *file, int32_t kinds, int32_t extra, ct_err *e) {
+    ct_text t = {.allocator = ct_allocator_of(c)};
+    compare(c, from, kinds, extra, &t);
+    ct_status s = CT_OK;
+    if (t.length) s = ct_fail(e, CT_EDATA, "%s: does not fit the net: %s", file, t.data);
+    if (t.failed) s = ct_fail(e, CT_ELIMIT, "%s: out of memory", file);
+    ct_text_free(&t);
+    for (int64_t i = 0; i < ct_var_count(c) && !s; i++) {
+        ct_var_info v;
+        ct_array a;
+        if (ct_var_at(c, i, &v) || !wanted(&v, kinds)) continue;
+        s = ct_tensors_at(from, ct_tensors_find(from, v.name), &a);
+        if (!s) s = set_one(c, &v, &a, file, e);
+    }
+    return s;
+}

@@ -1,0 +1,101 @@
+/* describe.c: a plan as data for the reader: steps, bytes, implementations, and measured times. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pool.h"
+#include "kern/conv.h"
+#include "op/relayout.h"
+#include "plan/plan.h"
+
+const char *ct_cpu_features(void) { return ct__simd_of(0)->name; }
+const char *ct_kernel_library(void) { return ct__onednn_version(); }
+
+static uint64_t parameter_bytes(const ct__instance *t) {
+    uint64_t bytes = 0;
+    for (int32_t i = 0; i < t->nodes; i++)
+        if (t->node[i]->op == &ct__op_var) bytes += t->node[i]->origin->var->bytes;
+    return bytes;
+}
+
+ct_status ct_plan_describe(ct_plan *p, int64_t batch, ct_plan_info *out, ct_err *e) {
+    ct__instance *t;
+    ct_status s = ct__instance_of(p, batch, &t, e);
+    if (s) return s;
+    uint64_t threads = t->small ? 1 : (uint64_t)p->ctx->threads;
+    *out = (ct_plan_info){.peak_bytes = parameter_bytes(t) + t->shared_bytes + threads * (t->thread_bytes + t->scratch_bytes),
+                          .shards = t->shards, .shard_rows = t->rows, .steps = t->steps, .phases = t->phases};
+    return CT_OK;
+}
+
+ct_status ct_plan_step(ct_plan *p, int64_t batch, int64_t index, ct_step_info *out, ct_err *e) {
+    static const char *const kinds[] = {"once", "piece", "shard"};
+    ct__instance *t;
+    ct_status s = ct__instance_of(p, batch, &t, e);
+    if (s) return s;
+    if (index < 0 || index >= t->steps) return ct_fail(e, CT_EUSAGE, "plan: step %lld; wanted 0 to %d", (long long)index, t->steps - 1);
+    const ct__step *step = &t->step[index];
+    const ct__pnode *n = step->node;
+    const ct__val *v = n->n_out > 0 && n->out[0] >= 0 ? &t->val[n->out[0]] : NULL;
+    *out = (ct_step_info){.op = n->op->name, .fused = step->fused, .name = n->name, .layout = v ? ct__layout_name(&v->layout) : "",
+                          .impl = step->impl, .phase = kinds[n->kind], .phase_index = n->phase,
+                          .tasks = n->kind == CT__SHARDED ? t->shards : n->kind == CT__PIECE ? step->tasks : 1,
+                          .bytes = step->bytes, .flops = step->flops, .ms = step->ms};
+    if (v) out->shape = v->concrete.shape;
+    return CT_OK;
+}
+
+/* ---- profile ---- */
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+
+static ct_status measure(ct_session *s, ct__instance *t, const void *const *in, int32_t repeats, double *ms) {
+    ct_status status = CT_OK;
+    for (int32_t r = 0; r < repeats && !status; r++) {
+        for (int32_t i = 0; i < t->steps; i++) t->step[i].ms = 0;
+        status = ct__run_instance(s, t, in, NULL, 1);
+        for (int32_t i = 0; i < t->steps; i++) ms[i * repeats + r] = t->step[i].ms;
+    }
+    for (int32_t i = 0; i < t->steps && !status; i++) {
+        qsort(ms + i * repeats, (size_t)repeats, sizeof *ms, by_value);
+        t->step[i].ms = ms[i * repeats + repeats / 2];
+    }
+    return status;
+}
+
+static int32_t written(const ct__instance *t, ct__var **list) {
+    int32_t n = 0;
+    for (int32_t i = 0; i < t->nodes; i++)
+        if (t->node[i]->op == &ct__op_var && t->plan->n_effects > 0 && t->node[i]->origin->var->data) list[n++] = t->node[i]->origin->var;
+    return n;
+}
+
+ct_status ct_plan_profile(ct_session *s, ct_plan *p, int64_t batch, int32_t repeats) {
+    ct__instance *t;
+    ct_status status = ct__instance_of(p, batch, &t, &s->error);
+    if (status) return status;
+    if (repeats < 1 || repeats > 1000) return ct_fail(&s->error, CT_EUSAGE, "profile: repeats is %d; wanted 1 to 1000", repeats);
+    ct_arena arena = {.allocator = &p->ctx->allocator};
+    const void **in = ct_arena_array(&arena, (uint64_t)p->inputs + 1, sizeof *in);
+    double *ms = ct_arena_array(&arena, (uint64_t)t->steps * (uint64_t)repeats + 1, sizeof *ms);
+    ct__var **var = ct_arena_array(&arena, (uint64_t)t->nodes + 1, sizeof *var);
+    int32_t n = var ? written(t, var) : 0;
+    void **copy = ct_arena_array(&arena, (uint64_t)n + 1, sizeof *copy);
+    int ok = in && ms && var && copy;
+    for (int32_t i = 0; ok && i < p->inputs; i++) {
+        uint64_t count = 0;
+        ct_shape shape = ct_plan_input_shape(p, i);
+        ok = ct_shape_count(&shape, batch, &count) && (in[i] = ct_arena_array(&arena, count + 16, 8)) != NULL;
+    }
+    for (int32_t i = 0; ok && i < n; i++) {
+        ok = (copy[i] = ct_arena_new(&arena, var[i]->bytes)) != NULL;
+        if (ok) memcpy(copy[i], var[i]->data, var[i]->bytes);
+    }
+    status = ok ? measure(s, t, in, repeats, ms) : ct_fail(&s->error, CT_ELIMIT, "profile: out of memory");
+    for (int32_t i = 0; ok && i < n; i++) memcpy(var[i]->data, copy[i], var[i]->bytes);
+    ct_arena_free(&arena);
+    return status;
+}

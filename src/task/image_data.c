@@ -1,0 +1,139 @@
+/* image_data.c: idx folders. */
+#include "task/image_data.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const stems[2][2] = {{"train", "train"}, {"t10k", "test"}};
+
+static int find_file(const char *folder, int part, const char *kind, char out[4300]) {
+    struct stat st;
+    for (int i = 0; i < 2; i++)
+        for (int dot = 0; dot < 2; dot++)
+            for (int gz = 0; gz < 2; gz++) {
+                snprintf(out, 4300, "%s/%s-%s%cidx%d-ubyte%s", folder, stems[part - 1][i], kind, dot ? '.' : '-', kind[0] == 'i' ? 3 : 1, gz ? ".gz" : "");
+                if (stat(out, &st) == 0) return 1;
+            }
+    return 0;
+}
+
+int ct__pictures_has(const char *folder, int part) {
+    char path[4300];
+    return find_file(folder, part, "images", path);
+}
+
+void ct__pictures_free(ct__pictures *p) {
+    ct_array_free(&p->images);
+    ct_array_free(&p->labels);
+}
+
+int64_t ct__pictures_label(const ct__pictures *p, int64_t i) {
+    const ct_array *a = &p->labels;
+    if (a->dtype == CT_U8) return ((const uint8_t *)a->data)[i];
+    if (a->dtype == CT_I8) return ((const int8_t *)a->data)[i];
+    return ((const int32_t *)a->data)[i];
+}
+
+static ct_status check_pair(ct__pictures *p, const char *labels_path, ct_err *e) {
+    const ct_array *x = &p->images, *y = &p->labels;
+    if (x->rank < 3 && y->rank >= 3)
+        return ct_fail(e, CT_EDATA, "%s: %d dimensions (magic 0x080%d); wanted pictures (0x0803); are images and labels exchanged?", p->path, x->rank, x->rank);
+    if (x->rank < 3 || x->rank > 4 || x->dtype != CT_U8)
+        return ct_fail(e, CT_EDATA, "%s: %s with %d dimensions (0x080%d); wanted bytes with 3 (0x0803), or 4: [records, channels, height, width]", p->path,
+                       ct_dtype_name((ct_dtype)x->dtype), x->rank, x->rank);
+    if (y->rank != 1 || (y->dtype != CT_U8 && y->dtype != CT_I8 && y->dtype != CT_I32))
+        return ct_fail(e, CT_EDATA, "%s: %s with %d dimensions; wanted one row of integers (0x0801)", labels_path, ct_dtype_name((ct_dtype)y->dtype), y->rank);
+    if (x->dim[0] != y->dim[0])
+        return ct_fail(e, CT_EDATA, "%s has %lld pictures, %s has %lld labels; wanted equal counts", p->path, (long long)x->dim[0], labels_path, (long long)y->dim[0]);
+    if (x->dim[0] == 0) return ct_fail(e, CT_EDATA, "%s: empty data set; wanted at least one picture", p->path);
+    return CT_OK;
+}
+
+ct_status ct__pictures_load(const ct_files *f, const ct_allocator *a, const char *folder, int part, int64_t limit, ct__pictures *out, ct_err *e) {
+    char labels[4300];
+    struct stat st;
+    memset(out, 0, sizeof *out);
+    if (stat(folder, &st) != 0) return ct_fail(e, CT_EIO, "%.3000s: no such folder; wanted one with %s-images-idx3-ubyte[.gz]", folder, stems[part - 1][0]);
+    if (!find_file(folder, part, "images", out->path) || !find_file(folder, part, "labels", labels))
+        return ct_fail(e, CT_EDATA, "%.3000s: no %s-images-idx3-ubyte[.gz] with its labels; wanted the usual MNIST names", folder, stems[part - 1][0]);
+    ct_status s = ct_idx_load(f, a, out->path, &out->images, e);
+    if (!s) s = ct_idx_load(f, a, labels, &out->labels, e);
+    if (!s) s = check_pair(out, labels, e);
+    if (s) {
+        ct__pictures_free(out);
+        return s;
+    }
+    if (limit > 0 && limit < out->images.dim[0]) out->images.dim[0] = out->labels.dim[0] = limit;
+    return CT_OK;
+}
+
+ct_status ct__pictures_classes(const ct__pictures *p, int64_t *classes, ct_err *e) {
+    *classes = 0;
+    for (int64_t i = 0; i < p->labels.dim[0]; i++) {
+        int64_t y = ct__pictures_label(p, i);
+        if (y < 0) return ct_fail(e, CT_EDATA, "%s: label of record %lld is %lld; wanted 0 or more", p->path, (long long)i, (long long)y);
+        if (y >= *classes) *classes = y + 1;
+    }
+    return CT_OK;
+}
+
+ct_status ct__pictures_check(const ct__pictures *p, int64_t classes, ct_err *e) {
+    for (int64_t i = 0; i < p->labels.dim[0]; i++) {
+        int64_t y = ct__pictures_label(p, i);
+        if (y < 0 || y >= classes)
+            return ct_fail(e, CT_EDATA, "%s: label of record %lld (byte %lld of the labels file) is %lld; wanted 0 to %lld", p->path, (long long)i,
+                           (long long)(8 + i * (int64_t)ct_dtype_size((ct_dtype)p->labels.dtype)), (long long)y, (long long)classes - 1);
+    }
+    return CT_OK;
+}
+
+static int in_part(int32_t tenth, int with_test, const char *part) {
+    if (strcmp(part, "all") == 0) return 1;
+    const char *here = tenth < 1000 ? "validation" : with_test && tenth < 2000 ? "test" : "train";
+    return strcmp(here, part) == 0;
+}
+
+ct_status ct__pictures_split(const ct_allocator *a, int64_t count, uint64_t seed, int with_test, const char *part, int64_t **index, int64_t *n, ct_err *e) {
+    int64_t *list = ct_new_array(a, (uint64_t)count + 1, sizeof *list), k = 0;
+    if (!list) return ct_fail(e, CT_ELIMIT, "data: out of memory for %lld records", (long long)count);
+    for (int64_t i = 0; i < count; i++) {
+        uint8_t key[8];
+        for (int b = 0; b < 8; b++) key[b] = (uint8_t)((uint64_t)i >> (8 * b));
+        if (in_part(ct_split_of(seed, key, sizeof key), with_test, part)) list[k++] = i;
+    }
+    *index = ct_new_array(a, (uint64_t)k + 1, sizeof *list);
+    if (*index) memcpy(*index, list, (size_t)k * sizeof *list);
+    ct_delete(a, list, ((size_t)count + 1) * sizeof *list);
+    if (!*index) return ct_fail(e, CT_ELIMIT, "data: out of memory for %lld records", (long long)count);
+    *n = k;
+    return CT_OK;
+}
+
+ct_status ct__pictures_normalize(const ct__pictures *p, const int64_t *index, int64_t n, ct_text *out, ct_err *e) {
+    const ct_array *x = &p->images;
+    int64_t channels = x->rank == 3 ? 1 : x->dim[1], pixels = x->dim[x->rank - 2] * x->dim[x->rank - 1];
+    ct_text std = {.allocator = out->allocator};
+    ct_text_add(out, "normalize mean=");
+    if (channels > 4) return ct_fail(e, CT_EDATA, "%s: %lld channels; wanted at most 4", p->path, (long long)channels);
+    for (int64_t c = 0; c < channels; c++) {
+        uint64_t sum = 0, square = 0;
+        for (int64_t i = 0; i < n; i++) {
+            const uint8_t *v = (const uint8_t *)x->data + (index[i] * channels + c) * pixels;
+            for (int64_t k = 0; k < pixels; k++) {
+                sum += v[k];
+                square += (uint64_t)v[k] * v[k];
+            }
+        }
+        double count = (double)n * (double)pixels * 255, m = (double)sum / count, s = sqrt((double)square / (count * 255) - m * m);
+        if (c) ct_text_add(out, ":");
+        ct_text_number(out, round(m * 1e4) / 1e4);
+        if (c) ct_text_add(&std, ":");
+        ct_text_number(&std, s > 1e-3 ? round(s * 1e4) / 1e4 : 1.0); /* a constant picture stays as it is */
+    }
+    ct_text_format(out, " std=%s", std.data ? std.data : "1");
+    int failed = out->failed || std.failed;
+    ct_text_free(&std);
+    return failed ? ct_fail(e, CT_ELIMIT, "data: out of memory") : CT_OK;
+}

@@ -1,0 +1,201 @@
+/* image_epoch.c: what happens between epochs and at the end: validation, the choice of the best, the model. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "task/image_job.h"
+
+typedef struct visit {
+    ct__image_job *j;
+    ct_status (*each)(struct visit *v, const ct_batch *b, const float *logits);
+    ct_scores *scores;
+    ct_text *lines;
+} visit;
+
+static ct_status walk_validation(visit *v) {
+    ct__image_job *j = v->j;
+    ct_loader *l = NULL;
+    ct_batch b = {0};
+    int64_t batch = 256;
+    float *logits = ct_new_array(&j->o->allocator, (uint64_t)(batch * j->classes) + 16, sizeof *logits);
+    ct_status s = logits ? CT_OK : ct_fail(j->e, CT_ELIMIT, "validation: out of memory");
+    if (!s) s = ct_loader_new(&j->o->allocator, &j->validation_source, (ct_loader_options){.batch = batch, .evaluate = 1}, &l, j->e);
+    while (!s) {
+        const void *in[1];
+        void *out[1] = {logits};
+        s = ct_next(l, &b, j->e);
+        if (s || b.rows == 0) break;
+        in[0] = b.field[0];
+        s = ct_run(j->eval, j->eval_plan, in, b.rows, out);
+        if (s) ct_fail(j->e, s, "%s", ct_session_error(j->eval));
+        if (!s) s = v->each(v, &b, logits);
+    }
+    ct_loader_free(l);
+    ct_delete(&j->o->allocator, logits, ((uint64_t)(batch * j->classes) + 16) * sizeof *logits);
+    return s;
+}
+
+static ct_status add_scores(visit *v, const ct_batch *b, const float *logits) { return ct_scores_add(v->scores, logits, b->field[1], b->rows, v->j->e); }
+
+ct_status ct__image_validate(ct__image_job *j, ct_score *score) {
+    visit v = {.j = j, .each = add_scores};
+    ct_status s = ct_scores_new(&j->o->allocator, j->classes, &v.scores, j->e);
+    if (!s) s = walk_validation(&v);
+    if (!s) *score = ct_scores_result(v.scores);
+    ct_scores_free(v.scores);
+    return s;
+}
+
+/* Weights as the model would hold them: with an average, the averaged ones under the parameters' names. */
+static ct_status model_weights(ct__image_job *j, ct_tensors **out) {
+    ct_tensors *all = NULL, *t = NULL;
+    ct_status s = ct_tensors_new(&j->o->allocator, &t, j->e);
+    if (!s && j->recipe.average <= 0) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS, t, j->e);
+    if (!s && j->recipe.average > 0) {
+        s = ct_tensors_new(&j->o->allocator, &all, j->e);
+        if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, all, j->e);
+        ct_var_info v;
+        for (int64_t i = 0; i < ct_var_count(j->ctx) && !s; i++) {
+            char name[1100];
+            ct_array a;
+            if (ct_var_at(j->ctx, i, &v) || (v.kind != CT_PARAM && v.kind != CT_BUFFER)) continue;
+            snprintf(name, sizeof name, "ema.%s", v.name);
+            int64_t k = ct_tensors_find(all, name);
+            s = ct_tensors_at(all, k >= 0 ? k : ct_tensors_find(all, v.name), &a);
+            if (!s) s = ct_tensors_add(t, v.name, &a, j->e);
+        }
+        ct_tensors_free(all);
+    }
+    if (s) ct_tensors_free(t);
+    else *out = t;
+    return s;
+}
+
+static ct_status write_row(ct__image_job *j, const ct_epoch *row) {
+    json_t *v = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:b}", "epoch", (json_int_t)row->epoch, "steps", (json_int_t)row->steps, "loss", ct__json_number(row->loss),
+                          "validation_loss", ct__json_number(row->validation), "validation_accuracy", ct__json_number(row->accuracy), "lr", ct__json_number(row->lr), "gradient_norm",
+                          ct__json_number(row->norm), "best", row->best);
+    ct_status s = v ? ct__run_append(&j->run, "metrics.jsonl", v, j->e) : ct_fail(j->e, CT_ELIMIT, "metrics: out of memory");
+    json_decref(v);
+    return s;
+}
+
+static ct_status validate_with(ct__image_job *j, const ct_tensors *weights, ct_score *score) {
+    ct_tensors *now = NULL;
+    if (j->recipe.average <= 0) return ct__image_validate(j, score);
+    ct_status s = ct_tensors_new(&j->o->allocator, &now, j->e);
+    if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS, now, j->e);
+    if (!s) s = ct_weights_apply(j->ctx, weights, "average", CT_MODEL_KINDS, 0, j->e);
+    if (!s) s = ct__image_validate(j, score);
+    if (!s) s = ct_weights_apply(j->ctx, now, "weights", CT_MODEL_KINDS, 0, j->e);
+    ct_tensors_free(now);
+    return s;
+}
+
+ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
+    ct_score score;
+    ct_tensors *weights = NULL;
+    ct_status s = model_weights(j, &weights);
+    if (!s) s = validate_with(j, weights, &score);
+    if (s) {
+        ct_tensors_free(weights);
+        return s;
+    }
+    int best = j->best_epoch < 0 || score.loss < j->best_loss;
+    j->epoch++;
+    j->position = 0;
+    ct_epoch row = {.epoch = j->epoch, .steps = j->step, .loss = j->loss_sum / (double)j->loss_count, .validation = score.loss, .accuracy = score.accuracy,
+                    .seconds = seconds, .lr = j->last_lr, .norm = j->last_norm, .best = best};
+    j->loss_sum = 0;
+    j->loss_count = 0;
+    if (best) {
+        ct_tensors_free(j->best);
+        j->best = weights;
+        j->best_loss = score.loss;
+        j->best_epoch = j->epoch;
+        j->bad_epochs = 0;
+    } else {
+        ct_tensors_free(weights);
+        j->bad_epochs++;
+        if (strcmp(j->recipe.schedule, "plateau") == 0 && j->bad_epochs % 3 == 0) j->plateau *= 0.1;
+    }
+    *stop = j->recipe.patience > 0 && j->bad_epochs >= j->recipe.patience;
+    s = write_row(j, &row);
+    j->rows++;
+    ct_event event = {.kind = CT_EVENT_EPOCH, .row = &row, .epoch = (int32_t)j->epoch, .epochs = (int32_t)j->recipe.epochs, .step = j->step, .steps = j->recipe.steps};
+    if (!s && j->o->tell) j->o->tell(j->o->user, &event);
+    return s;
+}
+
+/* ---- the end ---- */
+
+static ct_status add_line(visit *v, const ct_batch *b, const float *logits) {
+    ct__image_job *j = v->j;
+    double *p = ct_new_array(&j->o->allocator, (uint64_t)j->classes, sizeof *p);
+    if (!p) return ct_fail(j->e, CT_ELIMIT, "validation: out of memory");
+    for (int64_t r = 0; r < b->rows; r++) {
+        int64_t label = ((const int64_t *)b->field[1])[r], best = ct_softmax_row(logits + r * j->classes, j->classes, p);
+        ct_text_format(v->lines, "{\"record\":%lld,\"label\":%lld,\"prediction\":%lld,\"loss\":", (long long)j->validation_index[b->record[r]], (long long)label, (long long)best);
+        ct_text_number(v->lines, p[label] > 0 ? -log(p[label]) : 745.0); /* the least double's logarithm */
+        ct_text_add(v->lines, "}\n");
+    }
+    ct_delete(&j->o->allocator, p, (uint64_t)j->classes * sizeof *p);
+    return v->lines->failed ? ct_fail(j->e, CT_ELIMIT, "validation: out of memory") : CT_OK;
+}
+
+static ct_status write_validation(ct__image_job *j) {
+    char path[4200];
+    ct_text lines = {.allocator = &j->o->allocator};
+    visit v = {.j = j, .each = add_line, .lines = &lines};
+    ct_status s = walk_validation(&v);
+    if (!s) s = ct_file_write(&j->o->files, &j->o->allocator, ct__run_path(&j->run, "validation.jsonl", path), lines.data, lines.length, j->e);
+    ct_text_free(&lines);
+    return s;
+}
+
+static json_t *score_json(const ct_score *s) {
+    return json_pack("{s:I, s:o, s:o, s:[o,o], s:o, s:o, s:o}", "samples", (json_int_t)s->samples, "loss", ct__json_number(s->loss), "accuracy", ct__json_number(s->accuracy), "accuracy_ci95",
+                     ct__json_number(s->low), ct__json_number(s->high), "macro_f1", ct__json_number(s->macro_f1), "ece", ct__json_number(s->ece), "baseline_accuracy",
+                     ct__json_number(s->baseline));
+}
+
+static char *model_document(ct__image_job *j, const ct_score *score) {
+    char classes[32];
+    json_t *labels = json_array(), *doc = json_object();
+    for (int64_t c = 0; c < j->classes; c++) {
+        char name[32];
+        snprintf(name, sizeof name, "%lld", (long long)c);
+        json_array_append_new(labels, json_string(name));
+    }
+    snprintf(classes, sizeof classes, "%lld", (long long)j->classes);
+    json_object_set_new(doc, "task", json_string("image"));
+    json_object_set_new(doc, "version", json_string(CT_VERSION));
+    json_object_set_new(doc, "net", json_string(j->recipe.net));
+    json_object_set_new(doc, "inputs", json_pack("[{s:s, s:s, s:[i,I,I,I]}]", "name", "image", "dtype", "f32", "shape", -1, (json_int_t)j->shape[0], (json_int_t)j->shape[1], (json_int_t)j->shape[2]));
+    json_object_set_new(doc, "constants", json_pack("{s:s}", "classes", classes));
+    json_object_set_new(doc, "labels", labels);
+    json_object_set_new(doc, "transform", json_string(j->recipe.transform));
+    json_object_set_new(doc, "recipe", ct__recipe_json(j));
+    json_object_set_new(doc, "metrics", json_pack("{s:I, s:I, s:o}", "best_epoch", (json_int_t)j->best_epoch, "steps", (json_int_t)j->step, "validation", score_json(score)));
+    json_object_set_new(doc, "data", json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation", j->validation_hash, "all", j->all_hash, "own_test", j->own_test,
+                                              "validation_given", j->o->validate != NULL));
+    char *text = json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
+    json_decref(doc);
+    return text;
+}
+
+ct_status ct__image_finish(ct__image_job *j) {
+    ct_score score;
+    ct_status s = j->best ? ct_weights_apply(j->ctx, j->best, "best weights", CT_MODEL_KINDS, 0, j->e) : CT_OK;
+    if (!s) s = ct__image_validate(j, &score);
+    if (!s) s = write_validation(j);
+    char *doc = s ? NULL : model_document(j, &score);
+    if (!s && !doc) s = ct_fail(j->e, CT_ELIMIT, "model: out of memory");
+    if (!s) s = ct_model_save(j->ctx, j->run.model, doc, j->e);
+    free(doc);
+    if (s) return s;
+    j->result->validation = score;
+    j->result->best_epoch = j->best_epoch;
+    return CT_OK;
+}

@@ -1,0 +1,75 @@
+/* image_job.h: what a training of pictures consists of, shared by its files. */
+#ifndef CT_TASK_IMAGE_JOB_H
+#define CT_TASK_IMAGE_JOB_H
+
+#include "task/image_data.h"
+#include "task/run.h"
+
+typedef struct ct__recipe { /* every option that changes the result, defaults filled in */
+    char model[64];
+    int64_t epochs, batch, limit, steps; /* steps: of the whole training */
+    int64_t stop;                        /* > 0: a limit ended the run after this step */
+    uint64_t seed;
+    double lr, weight_decay, clip_norm, average, smoothing, time_limit;
+    char optimiser[32], schedule[32];
+    int32_t patience;
+    int32_t reserved;
+    char *transform; /* in the job's arena */
+    char *init_hash;
+    char *net;       /* canonical text, settings written in */
+} ct__recipe;
+
+typedef struct ct__image_job {
+    const ct_image_train *o;
+    ct_err *e;
+    ct_arena arena;
+    ct__run run;
+    ct__recipe recipe;
+    double begin;             /* monotonic */
+    int64_t checkpoint_every;
+    /* data */
+    ct__pictures train, validation; /* validation: of --validate, else empty */
+    int64_t *train_index, *validation_index;
+    int64_t train_count, validation_count, classes, shape[3];
+    ct_transform *transform;
+    ct_source images, validation_images, train_source, validation_source;
+    char train_hash[33], validation_hash[33], all_hash[33];
+    int32_t own_test;         /* 1: the folder has a test part of its own */
+    /* net */
+    ct_ctx *ctx;
+    ct_t logits, loss;
+    ct_trainer *trainer;
+    ct_plan *eval_plan;
+    ct_session *eval;
+    /* state, as a checkpoint has it */
+    int64_t step, epoch, position; /* position: batches of this epoch done */
+    double loss_sum, plateau;
+    int64_t loss_count;
+    int64_t best_epoch, bad_epochs, rows; /* rows: of metrics.jsonl */
+    double best_loss;
+    ct_score best_score;
+    ct_tensors *best;         /* the weights of the best epoch */
+    int32_t finished, resumed, limited;
+    double last_lr, last_norm;
+    ct_train_result *result;
+} ct__image_job;
+
+double ct__seconds(void); /* monotonic */
+void ct__tell_fact(const ct__image_job *j, const char *key, const char *format, ...) CT_PRINTF(3, 4);
+void ct__tell_note(const ct__image_job *j, const char *format, ...) CT_PRINTF(2, 3);
+
+/* image_recipe.c */
+ct_status ct__recipe_resolve(ct__image_job *j);                  /* from options, checked */
+ct_status ct__recipe_resume(ct__image_job *j, const json_t *config); /* from config.json; given options must be equal */
+json_t *ct__recipe_json(const ct__image_job *j);
+/* image_open.c */
+ct_status ct__image_open_data(ct__image_job *j);
+ct_status ct__image_open_net(ct__image_job *j);
+/* image_state.c: checkpoints, validation, the model */
+ct_status ct__image_save(ct__image_job *j);
+ct_status ct__image_restore(ct__image_job *j);
+ct_status ct__image_validate(ct__image_job *j, ct_score *score);
+ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop);
+ct_status ct__image_finish(ct__image_job *j);
+
+#endif

@@ -1,0 +1,268 @@
+/* image_train.c: the training job: everything is decided before the first step, stored, and then only done. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "task/image_job.h"
+
+/* ---- before ---- */
+
+static ct_status check_output(ct__image_job *j, int *nothing_to_do) {
+    const ct_image_train *o = j->o;
+    char path[4200];
+    int model = ct__run_has(&j->run, NULL), begun = ct__run_has(&j->run, "config.json");
+    struct stat a, b;
+    if (stat(j->run.model, &a) == 0 && S_ISDIR(a.st_mode)) return ct_fail(j->e, CT_EUSAGE, "-o %s: a folder; wanted a file name such as m.safetensors", j->run.model);
+    if (o->init && stat(o->init, &b) == 0 && stat(j->run.model, &a) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev)
+        return ct_fail(j->e, CT_EUSAGE, "-o %s: is the file of --init; wanted another name", j->run.model);
+    if (o->resume && model && begun) {
+        *nothing_to_do = 1;
+        return CT_OK;
+    }
+    if (o->resume || o->force || o->dry_run) return CT_OK;
+    if (model) return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; give --force to train anew, or another name", j->run.model);
+    if (begun) return ct_fail(j->e, CT_EUSAGE, "%s: holds an unfinished run; give --resume to go on, or --force to begin anew", ct__run_path(&j->run, "config.json", path));
+    return CT_OK;
+}
+
+static void remove_file(const ct__image_job *j, const char *name) {
+    char path[4200];
+    const ct_files *f = &j->o->files;
+    ct__run_path(&j->run, name, path);
+    if (f->unlink) f->unlink(f->user, path);
+    else remove(path);
+}
+
+static void begin_anew(const ct__image_job *j) {
+    static const char *const names[] = {"config.json", "checkpoint.safetensors", "previous.safetensors", "metrics.jsonl", "validation.jsonl", "report.html"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (ct__run_has(&j->run, names[i])) remove_file(j, names[i]);
+    if (ct__run_has(&j->run, NULL)) remove_file(j, NULL);
+}
+
+static ct_status write_config(ct__image_job *j) {
+    const ct_image_train *o = j->o;
+    json_t *v = json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s}", "task", "image", "recipe", ct__recipe_json(j), "net", j->recipe.net, "data", o->data, "validate",
+                          o->validate ? o->validate : "", "init", o->init ? o->init : "", "command", o->command ? o->command : "", "threads", (int)ct_threads(j->ctx), "instructions",
+                          ct_cpu_features(), "kernels", ct_kernel_library(), "version", CT_VERSION);
+    ct_status s = v ? ct__run_write(&j->run, "config.json", v, j->e) : ct_fail(j->e, CT_EUSAGE, "config: text that is not UTF-8, or out of memory");
+    json_decref(v);
+    return s;
+}
+
+static ct_status open_run(ct__image_job *j) {
+    ct_status s = ct__run_open(&j->run, j->e);
+    if (s) return s;
+    if (!j->o->resume && j->o->force) begin_anew(j);
+    if (!j->o->resume) return ct__recipe_resolve(j);
+    if (!ct__run_has(&j->run, "config.json")) {
+        ct__tell_note(j, "%s holds no run yet: the training starts from the beginning", j->run.folder);
+        return ct__recipe_resolve(j);
+    }
+    json_t *config = ct__run_read(&j->run, "config.json", j->e);
+    s = config ? ct__recipe_resume(j, config) : CT_EDATA;
+    j->resumed = !s;
+    json_decref(config);
+    return s;
+}
+
+static ct_status prepare(ct__image_job *j) {
+    ct_status s = ct__image_open_data(j);
+    if (!s) s = ct__image_open_net(j);
+    if (s) return s;
+    int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
+    if (!j->resumed) j->recipe.steps = j->recipe.epochs * batches;
+    j->plateau = 1;
+    j->best_epoch = -1;
+    j->last_norm = NAN;
+    j->best_loss = INFINITY;
+    return CT_OK;
+}
+
+/* ---- the time limit: nine tenths of it become steps, by the measured pace, before step 1 ---- */
+
+#define TRIAL_STEPS 12
+
+static ct_status measure_pace(ct__image_job *j, double *step_seconds, double *validation_seconds) {
+    ct_loader *l = NULL;
+    ct_tensors *keep = NULL;
+    ct_batch b;
+    ct_score score;
+    double times[TRIAL_STEPS];
+    int n = 0;
+    ct_status s = ct_tensors_new(&j->o->allocator, &keep, j->e);
+    if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, keep, j->e);
+    if (!s) s = ct_loader_new(&j->o->allocator, &j->train_source, (ct_loader_options){.batch = j->recipe.batch, .shuffle = 1, .threads = 1}, &l, j->e);
+    while (!s && n < TRIAL_STEPS) {
+        double begin = ct__seconds();
+        s = ct_next(l, &b, j->e);
+        if (!s && b.rows) s = ct_trainer_step(j->trainer, &b, 1e-12, NULL, NULL, j->e);
+        times[n++] = ct__seconds() - begin;
+    }
+    ct_loader_free(l);
+    double begin = ct__seconds();
+    if (!s) s = ct__image_validate(j, &score);
+    *validation_seconds = ct__seconds() - begin;
+    if (!s) s = ct_weights_apply(j->ctx, keep, "weights", CT_MODEL_KINDS | 1 << CT_MOMENT, 0, j->e);
+    ct_session_step(ct_trainer_session(j->trainer), 0);
+    ct_tensors_free(keep);
+    *step_seconds = 0;
+    for (int i = 2; i < n; i++) *step_seconds += times[i] / (n - 2);
+    return s;
+}
+
+static ct_status plan_time(ct__image_job *j) {
+    double step, validation;
+    if (j->recipe.time_limit <= 0 || j->resumed) return CT_OK;
+    ct_status s = measure_pace(j, &step, &validation);
+    if (s) return s;
+    int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
+    double left = 0.9 * j->recipe.time_limit - (ct__seconds() - j->begin) - 2 * validation, epoch = step * (double)batches + validation;
+    if (left <= 0) return ct_fail(j->e, CT_EUSAGE, "--time-limit %g: opening the data and one validation take longer; wanted more", j->recipe.time_limit);
+    int64_t epochs = (int64_t)(left / epoch);
+    if (j->o->epochs && epochs > j->recipe.epochs) epochs = j->recipe.epochs;
+    j->recipe.epochs = epochs > 0 ? epochs : 1;
+    j->recipe.steps = epochs > 0 ? epochs * batches : (int64_t)(left / step) + 1;
+    if (j->recipe.steps > j->recipe.epochs * batches) j->recipe.steps = j->recipe.epochs * batches;
+    ct__tell_fact(j, "time limit", "%.0f s: %lld epochs, %lld steps at %.1f ms", j->recipe.time_limit, (long long)j->recipe.epochs, (long long)j->recipe.steps, step * 1e3);
+    return CT_OK;
+}
+
+/* ---- the loop ---- */
+
+static double rate_now(const ct__image_job *j) {
+    ct_schedule s = {.kind = ct_schedule_of(j->recipe.schedule), .steps = j->recipe.steps, .every = j->recipe.steps / 3 + 1};
+    return j->recipe.lr * ct_schedule_at(&s, j->step, j->plateau);
+}
+
+static void tell_step(const ct__image_job *j, double loss, double begin, int64_t first_step) {
+    double seconds = ct__seconds() - begin, steps = (double)(j->step - first_step);
+    ct_event event = {.kind = CT_EVENT_STEP, .epoch = (int32_t)j->epoch + 1, .epochs = (int32_t)j->recipe.epochs, .step = j->step, .steps = j->recipe.steps, .loss = loss,
+                      .rate = steps * (double)j->recipe.batch / seconds, .eta = seconds / steps * (double)(j->recipe.steps - j->step)};
+    if (j->o->tell) j->o->tell(j->o->user, &event);
+}
+
+static int out_of_time(const ct__image_job *j) {
+    return j->recipe.time_limit > 0 && ct__seconds() - j->begin > 0.97 * j->recipe.time_limit;
+}
+
+static ct_status one_step(ct__image_job *j, const ct_batch *b, double begin, int64_t first_step) {
+    double loss = NAN;
+    j->last_lr = rate_now(j);
+    ct_status s = ct_trainer_step(j->trainer, b, j->last_lr, &loss, NULL, j->e);
+    if (s) return s;
+    j->last_norm = ct_trainer_norm(j->trainer);
+    j->step++;
+    j->position++;
+    j->loss_sum += loss * (double)b->rows;
+    j->loss_count += b->rows;
+    tell_step(j, loss, begin, first_step);
+    return CT_OK;
+}
+
+static ct_status stopped(ct__image_job *j) {
+    ct_status s = ct__image_save(j);
+    return s ? s : ct_fail(j->e, CT_ECANCEL, "stopped at step %lld of %lld; saved in %s", (long long)j->step, (long long)j->recipe.steps, j->run.folder);
+}
+
+static ct_status loop(ct__image_job *j) {
+    ct_loader *l = NULL;
+    ct_loader_options lo = {.batch = j->recipe.batch, .seed = j->recipe.seed, .shuffle = 1, .threads = 1, .epoch = j->epoch, .position = j->position};
+    ct_status s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
+    double begin = ct__seconds(), epoch_begin = begin;
+    int64_t first_step = j->step;
+    int stop = 0;
+    while (!s && !stop && j->step < j->recipe.steps) {
+        ct_batch b;
+        s = ct_next(l, &b, j->e);
+        if (!s && b.rows) s = one_step(j, &b, begin, first_step);
+        if (s) break;
+        if (j->o->stop && *j->o->stop) {
+            s = stopped(j);
+            break;
+        }
+        if (out_of_time(j) && j->step < j->recipe.steps) {
+            j->recipe.stop = j->step;
+            j->limited = 1;
+            ct__tell_note(j, "the time limit is reached: stopped after step %lld of %lld", (long long)j->step, (long long)j->recipe.steps);
+            break;
+        }
+        int64_t batches = ct_loader_batches(l);
+        if (j->position == batches) {
+            s = ct__image_end_epoch(j, ct__seconds() - epoch_begin, &stop);
+            epoch_begin = ct__seconds();
+            if (!s) s = ct__image_save(j);
+        } else if (j->step % j->checkpoint_every == 0) {
+            s = ct__image_save(j);
+        }
+    }
+    if (!s && j->position > 0) s = ct__image_end_epoch(j, ct__seconds() - epoch_begin, &stop); /* a last epoch that a limit cut short */
+    ct_loader_free(l);
+    return s;
+}
+
+static void fill_result(ct__image_job *j) {
+    ct_train_result *r = j->result;
+    snprintf(r->model, sizeof r->model, "%s", j->run.model);
+    snprintf(r->run, sizeof r->run, "%s", j->run.folder);
+    r->epochs = j->epoch;
+    r->steps = j->step;
+    r->seconds = ct__seconds() - j->begin;
+    r->resumed = j->resumed;
+}
+
+static ct_status train(ct__image_job *j) {
+    int nothing_to_do = 0;
+    ct_status s = ct__run_paths(&j->run, j->o->output, j->e);
+    if (!s) s = check_output(j, &nothing_to_do);
+    if (s) return s;
+    if (nothing_to_do) {
+        ct__tell_note(j, "%s is finished: nothing to do", j->run.model);
+        j->result->finished_before = 1;
+        return CT_OK;
+    }
+    s = j->o->dry_run ? ct__recipe_resolve(j) : open_run(j);
+    if (!s) s = prepare(j);
+    if (s || j->o->dry_run) return s;
+    if (j->resumed) s = ct__image_restore(j);
+    else s = plan_time(j);
+    if (!s && !j->resumed) s = write_config(j);
+    if (!s) s = loop(j);
+    return s ? s : ct__image_finish(j);
+}
+
+static void close_job(ct__image_job *j) {
+    const ct_allocator *a = &j->o->allocator;
+    ct_trainer_free(j->trainer);
+    ct_plan_free(j->eval_plan);
+    ct_session_free(j->eval);
+    ct_tensors_free(j->best);
+    ct_close(j->ctx);
+    ct_source_close(&j->train_source);
+    ct_source_close(&j->validation_source);
+    ct_source_close(&j->images);
+    ct_source_close(&j->validation_images);
+    ct_transform_free(j->transform);
+    ct_delete(a, j->train_index, ((size_t)j->train_count + 1) * sizeof *j->train_index);
+    ct_delete(a, j->validation_index, ((size_t)j->validation_count + 1) * sizeof *j->validation_index);
+    ct__pictures_free(&j->train);
+    ct__pictures_free(&j->validation);
+    ct__run_close(&j->run);
+    ct_arena_free(&j->arena);
+}
+
+ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *e) {
+    ct_train_result result = {.best_epoch = -1};
+    ct__image_job j = {.o = o, .e = e, .result = &result, .begin = ct__seconds(), .run = {.lock = -1}};
+    if (!o->data || !o->output) return ct_fail(e, CT_EUSAGE, "train image: no data folder or no output; wanted DIR and -o FILE");
+    j.arena.allocator = &o->allocator;
+    j.run.files = &o->files;
+    j.run.allocator = &o->allocator;
+    j.checkpoint_every = o->checkpoint_every > 0 ? o->checkpoint_every : 200;
+    ct_status s = train(&j);
+    fill_result(&j);
+    close_job(&j);
+    if (!s) *out = result;
+    return s;
+}
