@@ -37,6 +37,13 @@ typedef struct ct_adam {
     int64_t reserved[3];
 } ct_adam;
 
+typedef struct ct_attend {
+    int32_t causal; /* 1: a query sees the keys up to its own place */
+    int32_t reserved_4;
+    double scale; /* factor of the products; 0: 1/sqrt(D) */
+    int64_t reserved[6];
+} ct_attend;
+
 typedef struct ct_batchnorm {
     double eps; /* added to the variance; default 1e-5 */
     double momentum; /* share of the new batch in the running statistics; default 0.1 */
@@ -178,6 +185,11 @@ typedef struct ct_pool {
     int64_t reserved[4];
 } ct_pool;
 
+typedef struct ct_positions {
+    double deviation; /* standard deviation of the first weights; default 1 */
+    int64_t reserved[7];
+} ct_positions;
+
 typedef struct ct_reduce {
     int32_t keep; /* 1: reduced axes stay, with extent 1 */
     int32_t reserved_4;
@@ -260,6 +272,10 @@ CT_API ct_t ct_global_avgpool(ct_t x);
 /* ---- assign ---- */
 /* variable = value at the end of each run of a plan that has this among its effects. */
 CT_API ct_t ct_assign(ct_t variable, ct_t value);
+
+/* ---- attention ---- */
+/* q [N,H,T,D], k [N,G,S,D], v [N,G,S,E]; mask bool or f32, node NULL: none -> [N,H,T,E]. */
+CT_API ct_t ct_attention(ct_t q, ct_t k, ct_t v, ct_t mask, ct_attend options);
 
 /* ---- avgpool ---- */
 /* x [N,C,H,W] -> [N,C,H',W']. */
@@ -391,6 +407,10 @@ CT_API ct_t ct_gaussian_nll(ct_t mean, ct_t target, ct_t variance, ct_nll option
 /* x [N,C,...] -> the same shape; `size` channels around each. */
 CT_API ct_t ct_local_response_norm(ct_t x, int64_t size, ct_lrn options);
 
+/* ---- matmul ---- */
+/* a [...,M,K], b [...,K,P]; vectors as torch.matmul has them. */
+CT_API ct_t ct_matmul(ct_t a, ct_t b);
+
 /* ---- maxpool ---- */
 /* x [N,C,H,W] -> [N,C,H',W']; ct__output(y, 1) has the winners' places, i32. */
 CT_API ct_t ct_maxpool2d(ct_t x, int64_t kernel, ct_pool options);
@@ -420,6 +440,10 @@ CT_API ct_t ct_pad(ct_t x, ct_shape pads, double value);
 CT_API ct_t ct_permute(ct_t x, ct_shape axes);
 /* Axes a and b swapped. */
 CT_API ct_t ct_transpose(ct_t x, int64_t a, int64_t b);
+
+/* ---- position ---- */
+/* x [...,T,D] -> the same shape; parameter NAME.weight [places,D]. */
+CT_API ct_t ct_position(ct_t x, const char *name, int64_t places, ct_positions options);
 
 /* ---- reduce ---- */
 /* The sum over `axes` (rank 0: all). */

@@ -33,7 +33,7 @@ static const work works[] = {
     {"resnet20", "resnet20", {3, 32, 32}, 128, 10, 128, 0, 0},
     {"alexnet", "alexnet", {3, 224, 224}, 16, 1000, 16, 0, 0},
     {"gpt",
-     "e = embedding(input(image), \"wte\", 65, 128)\nh = add(e, parameter(\"wpe.weight\", 64, 128))\n" GPT_BLOCK("0") GPT_BLOCK("1") GPT_BLOCK("2") GPT_BLOCK("3")
+     "h = position(embedding(input(image), \"wte\", 65, 128), \"wpe\", 64)\n" GPT_BLOCK("0") GPT_BLOCK("1") GPT_BLOCK("2") GPT_BLOCK("3")
      "y = linear(layer_norm(h, \"ln\", no_bias=1), \"head\", 65, no_bias=1, tie=\"wte.weight\")\n",
      {64}, 12, 65, 768, 1, 0},
     {0},

@@ -31,6 +31,14 @@ typedef struct ct__row_table {
      * dw [columns] = sum over rows of dy h, db [columns] = sum of dy. weight, dx, dw, db may be NULL. */
     void (*norm_grad)(int64_t rows, int64_t columns, int centre, const float *dy, const float *x, const float *weight, const float *mean,
                       const float *scale, float *dx, float *dw, float *db);
+
+    /* One row of attention: x = scale x + added (NULL: 0), -inf where allowed (NULL: all) is 0; then
+     * x = e^(x - lse), *lse = log sum e^x; a row without any allowed place is 0, its lse -inf. */
+    void (*attend)(int64_t columns, float scale, const uint8_t *allowed, const float *added, float *x, float *lse);
+    /* The same probabilities from a known lse. */
+    void (*attend_again)(int64_t columns, float scale, const uint8_t *allowed, const float *added, float lse, float *x);
+    /* dx = scale p (dp - sum p dp), in place of dp */
+    void (*attend_grad)(int64_t columns, float scale, const float *p, float delta, float *dp);
 } ct__row_table;
 
 #endif

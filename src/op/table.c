@@ -11,6 +11,9 @@ extern const ct__op ct__op_adaptive_maxpool2d;
 extern const ct__op ct__op_add;
 extern const ct__op ct__op_add_scalar;
 extern const ct__op ct__op_assign;
+extern const ct__op ct__op_attend;
+extern const ct__op ct__op_attention;
+extern const ct__op ct__op_attention_grad;
 extern const ct__op ct__op_average_update;
 extern const ct__op ct__op_avgpool1d;
 extern const ct__op ct__op_avgpool1d_grad;
@@ -91,6 +94,8 @@ extern const ct__op ct__op_logical_or;
 extern const ct__op ct__op_logsumexp;
 extern const ct__op ct__op_lt;
 extern const ct__op ct__op_mae;
+extern const ct__op ct__op_matmul;
+extern const ct__op ct__op_matmul_t;
 extern const ct__op ct__op_maximum;
 extern const ct__op ct__op_maxpool1d;
 extern const ct__op ct__op_maxpool2d;
@@ -108,6 +113,7 @@ extern const ct__op ct__op_neg;
 extern const ct__op ct__op_one_hot;
 extern const ct__op ct__op_pad;
 extern const ct__op ct__op_permute;
+extern const ct__op ct__op_position;
 extern const ct__op ct__op_pow;
 extern const ct__op ct__op_pow_scalar;
 extern const ct__op ct__op_reciprocal;
@@ -167,6 +173,9 @@ const ct__op *const ct__ops[] = {
     &ct__op_add,
     &ct__op_add_scalar,
     &ct__op_assign,
+    &ct__op_attend,
+    &ct__op_attention,
+    &ct__op_attention_grad,
     &ct__op_average_update,
     &ct__op_avgpool1d,
     &ct__op_avgpool1d_grad,
@@ -247,6 +256,8 @@ const ct__op *const ct__ops[] = {
     &ct__op_logsumexp,
     &ct__op_lt,
     &ct__op_mae,
+    &ct__op_matmul,
+    &ct__op_matmul_t,
     &ct__op_maximum,
     &ct__op_maxpool1d,
     &ct__op_maxpool2d,
@@ -264,6 +275,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_one_hot,
     &ct__op_pad,
     &ct__op_permute,
+    &ct__op_position,
     &ct__op_pow,
     &ct__op_pow_scalar,
     &ct__op_reciprocal,

@@ -71,4 +71,5 @@ extern const ct__row_table CT_SIMD(ct__row_table);
 const ct__row_table CT_SIMD(ct__row_table) = {
     .softmax_ce = softmax_ce, .softmax_ce_grad = softmax_ce_grad, .softmax = SOFTMAX, .softmax_grad = SOFTMAX_GRAD,
     .log_softmax = LOG_SOFTMAX, .logsumexp = LOGSUMEXP, .norm = NORM, .norm_grad = NORM_GRAD,
+    .attend = ATTEND, .attend_again = ATTEND_AGAIN, .attend_grad = ATTEND_GRAD,
 };
