@@ -182,6 +182,7 @@ typedef struct ct__lower {
     int32_t n_fused;
     int32_t train;
     int64_t batch;         /* rows of the whole batch */
+    int64_t shards;        /* of the batch */
     int64_t pieces;        /* > 0: the op is cut over outputs into so many tasks (x->task of x->tasks) */
     ct_err *e;
     /* to fill */
@@ -275,8 +276,9 @@ struct ct__op {
     void (*merge)(const void *data, float *const *part, int32_t parts, float *out); /* of partial outputs; NULL: sum */
     const ct__update *update;
     double (*flops)(const ct__lower *l);
-    /* 1: big parameter, cut over outputs (CORE 1). */
-    int (*pieces)(const ct__lower *l);
+    /* > 0: the parameter is so big that the op runs on the whole batch, cut over outputs into so many tasks.
+     * l has the whole batch's shapes; constants and shapes alone may decide. */
+    int32_t (*pieces)(const ct__lower *l);
     void (*ref)(ct__ref *r);
     const ct__case *cases;        /* ends with text NULL */
 };

@@ -6,8 +6,8 @@
  *
  * The weight's home is panel16 of W' (kern/gemm.h): forward reads it as it lies, linear_weight writes its
  * gradient in the same order; linear_data reads the flipped copy. A following ReLU is taken into the kernel.
- * A parameter so large that a gradient for every shard would not do (ct__linear_big) stays plain: the op
- * then runs on the whole batch, cut over outputs. */
+ * A weight so big that a gradient for every shard of the batch would cost more than the barrier (BIG) is
+ * worked on by the whole batch at once, cut over outputs: forward over O, both gradients over I. */
 #include "kern/gemm.h"
 #include "op/common.h"
 
@@ -115,7 +115,9 @@ static int weight_batch(ct__batch *b) {
 
 /* ---- lowering ---- */
 typedef struct linear_data {
-    ct__gemm gemm;
+    ct__gemm gemm, last;   /* of a task, of the last one when the product is cut over outputs */
+    int64_t step;          /* outputs of a task */
+    int32_t tasks, reserved;
     void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c, void *scratch);
     void (*sum_rows)(int64_t rows, int64_t columns, const float *x, float *sum);
 } linear_data;
@@ -133,58 +135,94 @@ static void layout(ct__layouts *q) { q->in[1] = panel_of(&q->l->in[1].shape, CT_
 static void data_layout(ct__layouts *q) { q->in[1] = panel_of(&q->l->in[1].shape, CT__FLIP); }
 static void weight_layout(ct__layouts *q) { q->out[0] = panel_of(&q->l->out[0].shape, CT__PANEL); }
 
+/* Cut over outputs when all shards' gradients together pass BIG bytes and a shard has few rows (docs/decisions.md
+ * has the measurement): a constant of shapes and of the batch, never of threads. */
+#define BIG (4 << 20)
+#define MANY_ROWS 256
+static int32_t cut(const ct__lower *l, const ct_shape *x, int64_t weights, int64_t outputs, int64_t grain) {
+    int64_t rows = rows_of(x), tasks = (outputs + grain - 1) / grain;
+    if (l->shards < 2 || rows / l->shards >= MANY_ROWS || weights * 4 <= BIG / l->shards) return 0;
+    return (int32_t)(tasks < 8 ? tasks : 8);
+}
+static int32_t pieces(const ct__lower *l) { return cut(l, &l->in[0].shape, ct__count(&l->in[1].shape), last_of(&l->out[0].shape), 32); }
+static int32_t data_pieces(const ct__lower *l) { return cut(l, &l->in[0].shape, ct__count(&l->in[1].shape), last_of(&l->out[0].shape), 64); }
+static int32_t weight_pieces(const ct__lower *l) {
+    return cut(l, &l->in[0].shape, ct__count(&l->out[0].shape), last_of(&l->in[1].shape), 64);
+}
+
+/* The extent `*of` of both products by tasks of multiples of `grain`. */
+static void cut_product(linear_data *d, int64_t tasks, int64_t extent, int64_t grain, int64_t *of, int64_t *of_last) {
+    d->tasks = tasks > 0 ? (int32_t)tasks : 1;
+    d->step = (extent + d->tasks - 1) / d->tasks;
+    d->step = (d->step + grain - 1) / grain * grain;
+    int64_t used = (extent + d->step - 1) / d->step, left = extent - (used - 1) * d->step;
+    *of = d->step < extent ? d->step : extent;
+    *of_last = left;
+}
+/* The product of a task and where its outputs begin, -1: nothing is left for it. */
+static int64_t begin_of(const linear_data *d, int64_t extent, int64_t task, const ct__gemm **g) {
+    int64_t begin = d->tasks > 1 ? task * d->step : 0;
+    *g = begin + d->step >= extent ? &d->last : &d->gemm;
+    return begin < extent ? begin : -1;
+}
+
 static ct_status run_forward(const void *data, void *const *arg, const ct__exec *x) {
     const linear_data *d = data;
-    d->run(&d->gemm, arg[0], arg[1], arg[2], arg[3], x->scratch);
+    const ct__gemm *g;
+    const float *bias = arg[2];
+    int64_t j = begin_of(d, d->gemm.c_row, x->task, &g);
+    if (j >= 0) d->run(g, arg[0], (const float *)arg[1] + j * g->k, bias ? bias + j : NULL, (float *)arg[3] + j, x->scratch);
     return CT_OK;
 }
 static ct_status run_data(const void *data, void *const *arg, const ct__exec *x) {
     const linear_data *d = data;
-    d->run(&d->gemm, arg[0], arg[1], NULL, arg[2], x->scratch);
+    const ct__gemm *g;
+    int64_t j = begin_of(d, d->gemm.c_row, x->task, &g);
+    if (j >= 0) d->run(g, arg[0], (const float *)arg[1] + j * g->k, NULL, (float *)arg[2] + j, x->scratch);
     return CT_OK;
 }
-/* dW' [I,O] = x' [I,M] dy [M,O], written in panels of O */
+/* dW' [I,O] = x' [I,M] dy [M,O], written in panels of O; a task has rows of dW' */
 static ct_status run_weight(const void *data, void *const *arg, const ct__exec *x) {
     const linear_data *d = data;
-    if (arg[2]) d->run(&d->gemm, arg[1], arg[0], NULL, arg[2], x->scratch);
-    if (arg[3]) d->sum_rows(d->gemm.k, d->gemm.n, arg[0], arg[3]);
+    const ct__gemm *g;
+    int64_t i = begin_of(d, d->gemm.a_col, x->task, &g);
+    if (arg[2] && i >= 0) d->run(g, (const float *)arg[1] + i, arg[0], NULL, (float *)arg[2] + i * 16, x->scratch);
+    if (arg[3] && i == 0) d->sum_rows(g->k, g->n, arg[0], arg[3]);
     return CT_OK;
 }
 
-static ct_status finish(ct__lower *l, linear_data *d, ct__kernel run) {
+static ct_status finish(ct__lower *l, linear_data *d, ct__kernel run, double flops) {
     d->run = l->simd->gemm->run;
     d->sum_rows = l->simd->gemm->sum_rows;
     l->run = run;
     l->data = d;
     l->scratch = ct__gemm_scratch(&d->gemm);
+    if (ct__gemm_scratch(&d->last) > l->scratch) l->scratch = ct__gemm_scratch(&d->last);
     l->impl = "gemm";
-    l->flops = 2.0 * (double)d->gemm.m * (double)d->gemm.n * (double)d->gemm.k;
+    l->flops = flops;
     return CT_OK;
 }
 
-static ct_status lower(ct__lower *l) {
+static ct_status lower_rows(ct__lower *l, ct__kernel run) { /* y [M,P] = x [M,K] B, B in panels; cut over P */
     linear_data *d = CT__DATA(l, linear_data);
     if (!d) return CT_ELIMIT;
-    int64_t i = last_of(&l->in[0].shape), o = last_of(&l->out[0].shape);
-    d->gemm = (ct__gemm){.m = rows_of(&l->in[0].shape), .n = o, .k = i, .a_row = i, .a_col = 1, .b_panel = 1, .c_row = o,
-                         .act = l->n_fused ? CT__ACT_RELU : CT__ACT_NONE};
-    return finish(l, d, run_forward);
+    int64_t k = last_of(&l->in[0].shape), p = last_of(&l->out[0].shape), m = rows_of(&l->in[0].shape);
+    d->gemm = (ct__gemm){.m = m, .n = p, .k = k, .a_row = k, .a_col = 1, .b_panel = 1, .c_row = p, .act = l->n_fused ? CT__ACT_RELU : CT__ACT_NONE};
+    d->last = d->gemm;
+    cut_product(d, l->pieces, p, 16, &d->gemm.n, &d->last.n);
+    return finish(l, d, run, 2.0 * (double)m * (double)p * (double)k);
 }
-
-static ct_status data_lower(ct__lower *l) {
-    linear_data *d = CT__DATA(l, linear_data);
-    if (!d) return CT_ELIMIT;
-    int64_t o = last_of(&l->in[0].shape), i = last_of(&l->out[0].shape);
-    d->gemm = (ct__gemm){.m = rows_of(&l->in[0].shape), .n = i, .k = o, .a_row = o, .a_col = 1, .b_panel = 1, .c_row = i};
-    return finish(l, d, run_data);
-}
+static ct_status lower(ct__lower *l) { return lower_rows(l, run_forward); }
+static ct_status data_lower(ct__lower *l) { return lower_rows(l, run_data); }
 
 static ct_status weight_lower(ct__lower *l) {
     linear_data *d = CT__DATA(l, linear_data);
     if (!d) return CT_ELIMIT;
-    int64_t o = last_of(&l->in[0].shape), i = last_of(&l->in[1].shape);
-    d->gemm = (ct__gemm){.m = i, .n = o, .k = rows_of(&l->in[0].shape), .a_row = 1, .a_col = i, .b_row = o, .b_col = 1, .c_panel = 1};
-    return finish(l, d, run_weight);
+    int64_t o = last_of(&l->in[0].shape), i = last_of(&l->in[1].shape), m = rows_of(&l->in[0].shape);
+    d->gemm = (ct__gemm){.m = i, .n = o, .k = m, .a_row = 1, .a_col = i, .b_row = o, .b_col = 1, .c_panel = 1, .c_panel_stride = i * 16};
+    d->last = d->gemm;
+    cut_product(d, l->pieces, i, 16, &d->gemm.m, &d->last.m);
+    return finish(l, d, run_weight, 2.0 * (double)m * (double)o * (double)i);
 }
 
 static int fuse(const ct__lower *l, const ct__fused *consumer) { return l->n_fused == 0 && strcmp(consumer->op->name, "relu") == 0; }
@@ -228,17 +266,18 @@ static const ct__case cases[] = {
 
 const ct__op ct__op_linear = {
     .name = "linear", .summary = "y = x W' + b", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .layer = 1,
-    .infer = infer, .slots = slots, .grad = grad, .batch = ct__batch_rows, .layout = layout, .fuse = fuse, .lower = lower,
+    .infer = infer, .slots = slots, .grad = grad, .batch = ct__batch_rows, .layout = layout, .fuse = fuse, .pieces = pieces, .lower = lower,
     .ref = ref, .cases = cases,
 };
 const ct__op ct__op_linear_data = {
     .name = "linear_data", .summary = "gradient of linear by x", .inputs_min = 2, .inputs_max = 2, .flags = CT__OP_INTERNAL,
-    .infer = data_infer, .grad = data_grad, .batch = ct__batch_rows, .layout = data_layout, .lower = data_lower, .ref = data_ref,
+    .infer = data_infer, .grad = data_grad, .batch = ct__batch_rows, .layout = data_layout, .pieces = data_pieces,
+    .lower = data_lower, .ref = data_ref,
 };
 const ct__op ct__op_linear_weight = {
     .name = "linear_weight", .summary = "gradients of linear by weight and bias", .inputs_min = 2, .inputs_max = 2,
     .flags = CT__OP_INTERNAL, .infer = weight_infer, .grad = weight_grad, .batch = weight_batch, .layout = weight_layout,
-    .lower = weight_lower, .ref = weight_ref,
+    .pieces = weight_pieces, .lower = weight_lower, .ref = weight_ref,
 };
 
 /* x [..., I] -> [..., features]; parameters NAME.weight [features, I] and NAME.bias [features]. */

@@ -48,7 +48,8 @@ ct_status ct__pass_fuse(ct__instance *t) {
             ct__lower l;
             if (t->val[value].uses != 1) break;
             ct__pnode *c = only_reader(t, value, i);
-            if (!c || c->kind != n->kind || c->n_out != 1 || c->n_fused || !inputs_ready(t, c, value, i)) break;
+            int fits = c && (c->kind == n->kind || (n->pieces > 0 && c->kind == CT__SHARDED));
+            if (!fits || c->n_out != 1 || c->n_fused || !inputs_ready(t, c, value, i)) break;
             ct__fused f = {c->op, c->attr};
             if (ct__ask(t, n, 0, &l)) return CT_ELIMIT;
             if (!n->op->fuse(&l, &f)) break;

@@ -96,7 +96,7 @@ ct_status ct__ask(ct__instance *t, const ct__pnode *n, int ragged, ct__lower *l)
     *l = (ct__lower){.op = n->op, .attr = n->attr, .name = n->name, .simd = t->simd, .allocator = &t->plan->ctx->allocator,
                      .arena = &t->arena, .n_in = n->n_in, .n_out = n->n_out, .in = type, .out = type + n->n_in, .symbolic = type + count,
                      .in_layout = layout, .out_layout = layout + n->n_in, .fused = n->fused, .n_fused = n->n_fused,
-                     .train = t->plan->options.train, .batch = t->batch, .e = t->e};
+                     .train = t->plan->options.train, .batch = t->batch, .shards = t->shards, .e = t->e};
     return CT_OK;
 }
 

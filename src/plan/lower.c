@@ -29,6 +29,8 @@ static ct_status lower_scalar(ct__lower *l) {
 static ct_status lower_one(ct__instance *t, ct__pnode *n, int ragged, ct__lower *l, int32_t *tasks) {
     ct_status s = ct__ask(t, n, ragged, l);
     if (s) return s;
+    l->pieces = n->pieces;
+    if (n->pieces > 0) *tasks = n->pieces;
     if (n->op == &ct__op_scalar) return lower_scalar(l);
     if (n->chain) return ct__chain_lower(t, n, ragged, l);
     if (n->segments) return ct__segments_lower(t, n, l, tasks);

@@ -3,8 +3,9 @@
  * Every value gets a placement, every node a kind. A node whose sharded inputs its batch rule accepts runs
  * per shard; any other runs once on the whole batch. A partial value (a sum over the batch still to be
  * added up) passes through ops that are linear in all their inputs; before any other op, except the
- * optimisers, which add the shards themselves, a `sync` node adds it up. With a single shard nothing is cut:
- * every node runs once. */
+ * optimisers, which add the shards themselves, a `sync` node adds it up. An op on a parameter so big that a
+ * gradient for every shard would not do says so: it runs on the whole batch, cut over outputs instead. With a
+ * single shard nothing is cut: every node runs once. */
 #include "plan/plan.h"
 
 typedef struct placing {
@@ -84,6 +85,16 @@ static int makes_rows(const ct__instance *t, const ct__pnode *n) {
     return 1;
 }
 
+/* The op's own word, given the whole batch. */
+static ct_status cut_over_outputs(ct__instance *t, ct__pnode *n) {
+    ct__lower l;
+    if (!n->op->pieces) return CT_OK;
+    n->kind = CT__PIECE;
+    if (ct__ask(t, n, 0, &l)) return CT_ELIMIT;
+    n->pieces = n->op->pieces(&l);
+    return CT_OK;
+}
+
 static ct_status place_node(placing *p, ct__pnode *n) {
     ct__instance *t = p->t;
     if (t->shards == 1) {
@@ -99,8 +110,10 @@ static ct_status place_node(placing *p, ct__pnode *n) {
         for (int32_t i = 0; i < n->n_out; i++) t->val[n->out[i]].place = CT__PARTIAL;
         return CT_OK;
     }
-    if (resolve_partials(p, n)) return CT_ELIMIT;
-    if (per_shard(t, n)) {
+    if (resolve_partials(p, n) || cut_over_outputs(t, n)) return CT_ELIMIT;
+    if (n->pieces > 0) {
+        place_outputs(t, n, CT__REPLICATE);
+    } else if (per_shard(t, n)) {
         n->kind = CT__SHARDED;
     } else if (makes_rows(t, n)) {
         n->kind = CT__SHARDED;

@@ -51,6 +51,7 @@ typedef struct ct__pnode {
     int32_t *in, *out;     /* value numbers, -1 absent */
     int32_t n_in, n_out;
     int32_t kind;          /* ct__kind */
+    int32_t pieces;        /* > 0: a big parameter's op, cut over outputs */
     int32_t phase;
     int32_t dead;
     int32_t n_fused;
