@@ -37,6 +37,12 @@ typedef struct ct_adam {
     int64_t reserved[3];
 } ct_adam;
 
+typedef struct ct_argmax_options {
+    int32_t keep; /* 1: the axis stays, with extent 1 */
+    int32_t reserved_4;
+    int64_t reserved[7];
+} ct_argmax_options;
+
 typedef struct ct_attend {
     int32_t causal; /* 1: a query sees the keys up to its own place */
     int32_t reserved_4;
@@ -222,6 +228,12 @@ typedef struct ct_sgd {
     int64_t reserved[2];
 } ct_sgd;
 
+typedef struct ct_variance {
+    int32_t keep; /* 1: reduced axes stay, with extent 1 */
+    int32_t biased; /* 1: divided by the count */
+    int64_t reserved[7];
+} ct_variance;
+
 /* ---- activation ---- */
 /* 1 / (1 + e^-x) */
 CT_API ct_t ct_sigmoid(ct_t x);
@@ -352,6 +364,10 @@ CT_API ct_t ct_conv2d(ct_t x, const char *name, int64_t channels, int64_t kernel
 /* Cross-entropy of logits [N,C] or [N,C,d...] with class ids or probabilities; class_weight [C], node NULL: none. */
 CT_API ct_t ct_cross_entropy(ct_t logits, ct_t target, ct_t class_weight, ct_ce o);
 
+/* ---- cumsum ---- */
+/* Along `axis` (negative from the end). */
+CT_API ct_t ct_cumsum(ct_t x, int64_t axis);
+
 /* ---- dropout ---- */
 /* In training zeros with probability p and x / (1 - p); x itself in evaluation. The name keys its random numbers. */
 CT_API ct_t ct_dropout(ct_t x, const char *name, double p);
@@ -363,6 +379,14 @@ CT_API ct_t ct_embedding(ct_t ids, const char *name, int64_t vocabulary, int64_t
 /* ---- expand ---- */
 /* x repeated to `shape`: axes of extent 1 and missing leading axes. */
 CT_API ct_t ct_expand(ct_t x, ct_shape shape);
+
+/* ---- extreme ---- */
+/* The largest over `axes` (rank 0: all). */
+CT_API ct_t ct_max(ct_t x, ct_shape axes, ct_reduce options);
+/* The smallest over `axes` (rank 0: all). */
+CT_API ct_t ct_min(ct_t x, ct_shape axes, ct_reduce options);
+/* The index of the largest along `axis`, i64; the first of equals. */
+CT_API ct_t ct_argmax(ct_t x, int64_t axis, ct_argmax_options options);
 
 /* ---- gather ---- */
 /* y[.., j, ..] = x[.., index[.., j, ..], ..] along `axis`; y has the shape of index (torch.gather). */
@@ -444,6 +468,10 @@ CT_API ct_t ct_transpose(ct_t x, int64_t a, int64_t b);
 /* ---- position ---- */
 /* x [...,T,D] -> the same shape; parameter NAME.weight [places,D]. */
 CT_API ct_t ct_position(ct_t x, const char *name, int64_t places, ct_positions options);
+
+/* ---- prod ---- */
+/* The product over `axes` (rank 0: all), of fixed extents. */
+CT_API ct_t ct_prod(ct_t x, ct_shape axes, ct_reduce options);
 
 /* ---- reduce ---- */
 /* The sum over `axes` (rank 0: all). */
@@ -528,6 +556,10 @@ CT_API ct_t ct_cos(ct_t x);
  * of the optimiser's node, so that the average takes the parameter after its step, or a parameter that the
  * plan does not change. */
 CT_API ct_t ct_average_update(ct_t average, ct_t param, double decay);
+
+/* ---- variance ---- */
+/* The variance over `axes` (rank 0: all), unbiased by default; over N the whole batch's. */
+CT_API ct_t ct_var(ct_t x, ct_shape axes, ct_variance options);
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,7 @@ extern const ct__op ct__op_adaptive_avgpool2d_grad;
 extern const ct__op ct__op_adaptive_maxpool2d;
 extern const ct__op ct__op_add;
 extern const ct__op ct__op_add_scalar;
+extern const ct__op ct__op_argmax;
 extern const ct__op ct__op_assign;
 extern const ct__op ct__op_attend;
 extern const ct__op ct__op_attention;
@@ -41,6 +42,7 @@ extern const ct__op ct__op_conv_transpose2d;
 extern const ct__op ct__op_cos;
 extern const ct__op ct__op_cross_entropy;
 extern const ct__op ct__op_cross_entropy_of;
+extern const ct__op ct__op_cumsum;
 extern const ct__op ct__op_custom;
 extern const ct__op ct__op_custom_grad;
 extern const ct__op ct__op_detach;
@@ -96,6 +98,7 @@ extern const ct__op ct__op_lt;
 extern const ct__op ct__op_mae;
 extern const ct__op ct__op_matmul;
 extern const ct__op ct__op_matmul_t;
+extern const ct__op ct__op_max;
 extern const ct__op ct__op_maximum;
 extern const ct__op ct__op_maxpool1d;
 extern const ct__op ct__op_maxpool2d;
@@ -103,6 +106,7 @@ extern const ct__op ct__op_maxpool_grad;
 extern const ct__op ct__op_maxpool_take;
 extern const ct__op ct__op_mean;
 extern const ct__op ct__op_mean_scale;
+extern const ct__op ct__op_min;
 extern const ct__op ct__op_minimum;
 extern const ct__op ct__op_mse;
 extern const ct__op ct__op_mul;
@@ -116,6 +120,7 @@ extern const ct__op ct__op_permute;
 extern const ct__op ct__op_position;
 extern const ct__op ct__op_pow;
 extern const ct__op ct__op_pow_scalar;
+extern const ct__op ct__op_prod;
 extern const ct__op ct__op_reciprocal;
 extern const ct__op ct__op_relayout;
 extern const ct__op ct__op_relu;
@@ -126,6 +131,9 @@ extern const ct__op ct__op_rmsprop_both_update;
 extern const ct__op ct__op_rmsprop_centered_update;
 extern const ct__op ct__op_rmsprop_momentum_update;
 extern const ct__op ct__op_rmsprop_update;
+extern const ct__op ct__op_row_argmax;
+extern const ct__op ct__op_row_cumsum;
+extern const ct__op ct__op_row_extreme;
 extern const ct__op ct__op_row_logsumexp;
 extern const ct__op ct__op_row_norm;
 extern const ct__op ct__op_row_norm_grad;
@@ -160,6 +168,7 @@ extern const ct__op ct__op_tanh;
 extern const ct__op ct__op_tanh_grad;
 extern const ct__op ct__op_transpose;
 extern const ct__op ct__op_unsqueeze;
+extern const ct__op ct__op_var_of;
 extern const ct__op ct__op_where;
 
 const ct__op *const ct__ops[] = {
@@ -172,6 +181,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_adaptive_maxpool2d,
     &ct__op_add,
     &ct__op_add_scalar,
+    &ct__op_argmax,
     &ct__op_assign,
     &ct__op_attend,
     &ct__op_attention,
@@ -203,6 +213,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_cos,
     &ct__op_cross_entropy,
     &ct__op_cross_entropy_of,
+    &ct__op_cumsum,
     &ct__op_custom,
     &ct__op_custom_grad,
     &ct__op_detach,
@@ -258,6 +269,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_mae,
     &ct__op_matmul,
     &ct__op_matmul_t,
+    &ct__op_max,
     &ct__op_maximum,
     &ct__op_maxpool1d,
     &ct__op_maxpool2d,
@@ -265,6 +277,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_maxpool_take,
     &ct__op_mean,
     &ct__op_mean_scale,
+    &ct__op_min,
     &ct__op_minimum,
     &ct__op_mse,
     &ct__op_mul,
@@ -278,6 +291,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_position,
     &ct__op_pow,
     &ct__op_pow_scalar,
+    &ct__op_prod,
     &ct__op_reciprocal,
     &ct__op_relayout,
     &ct__op_relu,
@@ -288,6 +302,9 @@ const ct__op *const ct__ops[] = {
     &ct__op_rmsprop_centered_update,
     &ct__op_rmsprop_momentum_update,
     &ct__op_rmsprop_update,
+    &ct__op_row_argmax,
+    &ct__op_row_cumsum,
+    &ct__op_row_extreme,
     &ct__op_row_logsumexp,
     &ct__op_row_norm,
     &ct__op_row_norm_grad,
@@ -322,6 +339,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_tanh_grad,
     &ct__op_transpose,
     &ct__op_unsqueeze,
+    &ct__op_var_of,
     &ct__op_where,
     0,
 };
