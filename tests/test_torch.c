@@ -144,6 +144,44 @@ static void optimisers(void **state) {
     for (size_t i = 0; i < json_array_size(rows); i++) one_optimiser(json_array_get(rows, i));
 }
 
+/* The tensors of our model files are those of PyTorch's state_dict: load_state_dict(strict=True) takes them. */
+static void one_state_dict(const char *preset, const json_t *row) {
+    ct_ctx *c = ct_open(NULL);
+    const json_t *shape = json_object_get(row, "input"), *want = json_object_get(row, "tensors");
+    char classes[32];
+    ct_err e = {0};
+    ct_t y;
+    ct_tensors *t;
+    snprintf(classes, sizeof classes, "%lld", (long long)json_integer_value(json_object_get(row, "classes")));
+    ct_setting constants[1] = {{"classes", classes}};
+    ct_net_input in = {"image", {{CT_N}, 4, 0}, CT_F32, 0};
+    for (size_t i = 0; i < 3; i++) in.shape.dim[i + 1] = json_integer_value(json_array_get(shape, i));
+    ct_net_env env = {.inputs = &in, .n_inputs = 1, .constants = constants, .n_constants = 1};
+    if (ct_net_build(ct_default_graph(c), ct_preset_text(preset), preset, &env, &y, &e)) fail_msg("%s", e.text);
+    if (ct_tensors_new(NULL, &t, &e) || ct_weights_collect(c, CT_MODEL_KINDS, t, &e)) fail_msg("%s", e.text);
+    assert_int_equal(ct_tensors_count(t), json_object_size(want));
+    for (int64_t i = 0; i < ct_tensors_count(t); i++) {
+        ct_array a;
+        const json_t *dims = json_object_get(want, ct_tensors_name(t, i));
+        if (!dims) fail_msg("%s: PyTorch has no %s", preset, ct_tensors_name(t, i));
+        assert_int_equal(ct_tensors_at(t, i, &a), CT_OK);
+        assert_int_equal(a.rank, json_array_size(dims));
+        for (int32_t k = 0; k < a.rank; k++) assert_int_equal(a.dim[k], json_integer_value(json_array_get(dims, (size_t)k)));
+    }
+    ct_tensors_free(t);
+    ct_close(c);
+}
+
+static void state_dicts(void **state) {
+    json_t *rows = json_load_file(COTAN_SOURCE "/tests/torch/state_dicts.json", 0, NULL);
+    const char *name;
+    json_t *row;
+    (void)state;
+    assert_int_equal(json_object_size(rows), 3);
+    json_object_foreach(rows, name, row) one_state_dict(name, row);
+    json_decref(rows);
+}
+
 static int load(void **state) {
     ct_err e = {0};
     (void)state;
@@ -162,6 +200,6 @@ static int unload(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(ops), cmocka_unit_test(optimisers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ops), cmocka_unit_test(optimisers), cmocka_unit_test(state_dicts)};
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -43,6 +43,8 @@ const option cli_options[] = {
     {"dot", 0, NULL, SWITCH, AT(dot), 0, 0, " plan ", "the graph as Graphviz dot"},
     {"repeats", 0, "N", WHOLE, AT(repeats), 1, 1e6, " plan ", "runs to measure; default 20"},
     {"seconds", 0, "S", REAL, AT(seconds), 1e-3, 1e6, " bench ", "length of each of five windows; default 0.5"},
+    {"weights", 0, "FILE", TEXT, AT(weights), 0, 0, " bench ", "with --gradients: weights, `input` and `target` from a safetensors file"},
+    {"gradients", 0, "FILE", TEXT, AT(gradients), 0, 0, " bench ", "write the loss and all gradients at --weights there, measure nothing"},
     {"seed", 0, "N", SEED, AT(seed), 0, 0, " train check ", "of every random choice; default 0"},
     {"threads", 0, "N", WHOLE, AT(threads), 1, 4096, " train evaluate predict plan check bench ", "default: the cores allowed"},
     {"json", 0, NULL, SWITCH, AT(json), 0, 0, " train evaluate predict inspect plan check bench presets ", "results as JSON on stdout"},
