@@ -1,5 +1,6 @@
 /* main.c: the table of verbs, the version, signals, and the way from words to a verb. */
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,6 +120,7 @@ int main(int argc, char **argv) {
         code = 4;
     }
     free(c.command);
+    for (int32_t i = 0; i < c.n_set; i++) free((void *)(uintptr_t)c.set[i].name);
     json_decref(c.config_file);
     return code;
 }

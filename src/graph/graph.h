@@ -65,6 +65,7 @@ struct ct_ctx {
     ct_options options;
     ct_allocator allocator;
     struct ct_pool *pool;   /* opened at first use */
+    int32_t pool_busy; /* atomic: a run has the threads */
     int32_t threads;
     int32_t vars, var_capacity;
     ct__var **var;

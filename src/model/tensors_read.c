@@ -193,6 +193,20 @@ static ct_status check_tiling(const header *h, const ct_tensors *t) {
     return s;
 }
 
+/* The format aligns nothing: what lies askew for its type gets memory of its own. */
+static ct_status align(const header *h, ct_tensors *t) {
+    for (int64_t i = 0; i < t->count; i++) {
+        ct__tensor *row = &t->tensor[i];
+        if ((uintptr_t)row->data % ct_dtype_size((ct_dtype)row->dtype) == 0) continue;
+        void *own = ct_new(t->allocator, row->bytes + 64);
+        if (!own) return ct_fail(h->e, CT_ELIMIT, "%s: out of memory", h->file);
+        memcpy(own, row->data, row->bytes);
+        row->data = own;
+        row->own = 1;
+    }
+    return CT_OK;
+}
+
 static ct_status read_header(const header *h, ct_tensors *t) {
     json_error_t je;
     const char *name;
@@ -209,7 +223,8 @@ static ct_status read_header(const header *h, ct_tensors *t) {
         if (s) break;
     }
     json_decref(root);
-    return s ? s : check_tiling(h, t);
+    if (!s) s = check_tiling(h, t);
+    return s ? s : align(h, t);
 }
 
 static ct_status parse(ct_tensors *t, const void *data, uint64_t bytes, const char *name, ct_err *e) {

@@ -146,8 +146,13 @@ static int32_t cut(const ct__lower *l, const ct_shape *x, int64_t weights, int64
 }
 static int32_t pieces(const ct__lower *l) { return cut(l, &l->in[0].shape, ct__count(&l->in[1].shape), last_of(&l->out[0].shape), 32); }
 static int32_t data_pieces(const ct__lower *l) { return cut(l, &l->in[0].shape, ct__count(&l->in[1].shape), last_of(&l->out[0].shape), 64); }
+/* A weight's gradient alone waits for the whole batch sooner: as soon as x and dy are less to keep than the shards'
+ * gradients are to write and to read again. */
 static int32_t weight_pieces(const ct__lower *l) {
-    return cut(l, &l->in[0].shape, ct__count(&l->out[0].shape), last_of(&l->in[1].shape), 64);
+    int64_t i = last_of(&l->in[1].shape), o = last_of(&l->in[0].shape), rows = rows_of(&l->in[0].shape);
+    int64_t tasks = (i + 63) / 64;
+    if (l->shards < 2 || rows / l->shards >= MANY_ROWS || 2 * l->shards * i * o <= rows * (i + o)) return 0;
+    return (int32_t)(tasks < 8 ? tasks : 8);
 }
 
 /* The extent `*of` of both products by tasks of multiples of `grain`. */

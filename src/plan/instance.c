@@ -9,6 +9,7 @@ static ct_status no_memory(ct__instance *t) { return ct_fail(t->e, CT_ELIMIT, "p
 
 int32_t ct__val_new(ct__instance *t, const ct__type *type, int32_t node) {
     const ct_allocator *a = &t->plan->ctx->allocator;
+    ct__type own = *type; /* it may stand in the table that moves */
     if (t->vals == t->val_capacity) {
         int32_t capacity = t->val_capacity ? 2 * t->val_capacity : 256;
         ct__val *v = ct_resize(a, t->val, (size_t)t->val_capacity * sizeof *v, (size_t)capacity * sizeof *v);
@@ -19,7 +20,7 @@ int32_t ct__val_new(ct__instance *t, const ct__type *type, int32_t node) {
         t->val = v;
         t->val_capacity = capacity;
     }
-    t->val[t->vals] = (ct__val){.type = *type, .concrete = *type, .node = node, .root = t->vals, .base = CT__BASE_NONE};
+    t->val[t->vals] = (ct__val){.type = own, .concrete = own, .node = node, .root = t->vals, .base = CT__BASE_NONE};
     return t->vals++;
 }
 

@@ -78,16 +78,19 @@ static ct_status first_error(ct_session *s) {
     return ct_fail(&s->error, CT_EINTERNAL, "run: a kernel failed without a text");
 }
 
+/* The context's threads serve one run at a time; a run that finds them busy does its tasks itself. */
 static ct_status run_phase(job *j) {
     ct_session *s = j->s;
     ct_status status = CT_OK;
     if (s->deadline > 0 && ct__now() > s->deadline) return ct_fail(&s->error, CT_ECANCEL, "run: the deadline has passed");
-    if (j->t->small || j->phase->tasks <= 1 || s->threads == 1 || j->profile) {
+    int alone = j->t->small || j->phase->tasks <= 1 || s->threads == 1 || j->profile;
+    if (alone || __atomic_exchange_n(&s->ctx->pool_busy, 1, __ATOMIC_ACQUIRE)) {
         for (int64_t i = 0; i < j->phase->tasks; i++) run_task(j, i, 0);
     } else {
         struct ct_pool *pool;
         status = ct__pool_of(s->ctx, &pool, &s->error);
         if (!status) status = ct__pool_run(pool, run_task, j, j->phase->tasks, s->threads, &s->error);
+        __atomic_store_n(&s->ctx->pool_busy, 0, __ATOMIC_RELEASE);
     }
     if (!status && j->failed) status = first_error(s);
     return status;

@@ -256,7 +256,7 @@ ALWAYS factors factors_at(const float *scratch, int64_t padded, int64_t c, int64
     for (int i = 0; i < (form == GRADIENT ? 4 : 3); i++) {
         const float *from = scratch + i * padded + c;
         if (lanes == 1) *to[i] = splat16(from[0]);
-        else *to[i] = load16(from);
+        if (lanes == 16) *to[i] = load16(from);
         if (lanes == 8) {
             float twice[16];
             memcpy(twice, from, 8 * sizeof *twice);

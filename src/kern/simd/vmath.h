@@ -122,7 +122,7 @@ CT_V ct_f16v ct_v_exp(ct_f16v x) {
 }
 
 CT_V ct_f16v ct_v_log(ct_f16v x) {
-    ct_i16v bits = (ct_i16v)x - 0x3f3504f3; /* the mantissa in [sqrt 1/2, sqrt 2) */
+    ct_i16v bits = (ct_i16v)((ct_u16v)x - 0x3f3504f3u); /* the mantissa in [sqrt 1/2, sqrt 2) */
     ct_f16v e = ct_v_of_int(bits >> 23), f = (ct_f16v)((bits & 0x007fffff) + 0x3f3504f3) - 1.0f;
     ct_f16v p = ct_v_splat(6.749430794e-02f);
     p = ct_v_fma(p, f, ct_v_splat(-1.167835099e-01f));

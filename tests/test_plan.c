@@ -1,0 +1,165 @@
+/* test_plan.c: plans as a whole: the number of steps of each standard net (a pass that stops fusing shows
+ * here), big parameters cut over outputs against the same net uncut, sessions in several threads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs the four above */
+#include <cmocka.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cotan/nn.h"
+
+static ct_t preset(ct_ctx *c, const char *name, int64_t channels, int64_t side, const char *classes) {
+    ct_setting constants[1] = {{"classes", classes}};
+    ct_net_input in = {"image", CT_SHAPE(CT_N, channels, side, side), CT_F32, 0};
+    ct_net_env env = {.inputs = &in, .n_inputs = 1, .constants = constants, .n_constants = 1};
+    ct_err e = {0};
+    ct_t y;
+    if (ct_net_build(ct_default_graph(c), ct_preset_text(name), name, &env, &y, &e)) fail_msg("%s", e.text);
+    return y;
+}
+static ct_t loss_of(ct_t y) {
+    return ct_cross_entropy(y, ct_graph_input(ct_graph_of(y), "label", CT_I64, CT_SHAPE(CT_N)), (ct_t){0}, (ct_ce){0});
+}
+
+static void steps(void **state) {
+    static const struct { const char *name; int64_t channels, side, batch; const char *classes; int64_t predict, train; } rows[] = {
+        {"mlp", 1, 28, 128, "10", 3, 21}, {"cnn", 3, 32, 64, "10", 7, 30}, {"resnet20", 3, 32, 32, "10", 53, 419}, {"alexnet", 3, 224, 2, "1000", 13, 57}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ct_ctx *c = ct_open(NULL);
+        ct_plan *predict, *train;
+        ct_plan_info a, b;
+        ct_err e = {0};
+        ct_t y = preset(c, rows[i].name, rows[i].channels, rows[i].side, rows[i].classes);
+        if (ct_plan_new(&y, 1, NULL, 0, (ct_compile){.batch = 1}, &predict, &e) || ct_plan_describe(predict, 1, &a, &e)) fail_msg("%s", e.text);
+        if (ct_compile_train(loss_of(y), NULL, 0, &(ct_train){.batch = rows[i].batch}, &train, &e) || ct_plan_describe(train, rows[i].batch, &b, &e)) fail_msg("%s", e.text);
+        if (a.steps != rows[i].predict || b.steps != rows[i].train)
+            fail_msg("%s: %lld steps to predict, %lld to train; wanted %lld and %lld", rows[i].name, (long long)a.steps, (long long)b.steps, (long long)rows[i].predict,
+                     (long long)rows[i].train);
+        ct_plan_free(predict);
+        ct_plan_free(train);
+        ct_close(c);
+    }
+}
+
+static double away(const float *a, const float *b, size_t n) {
+    double d = 0, all = 0;
+    for (size_t i = 0; i < n; i++) {
+        d += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        all += (double)b[i] * (double)b[i];
+    }
+    return sqrt(d / (all + 1e-30));
+}
+
+enum { ROWS = 16, IN = 600, MIDDLE = 520, OUT = 40 };
+
+/* Loss and gradients of 600-520-40: fc1's eight gradients would be 10 MB, so it is cut over outputs. */
+static void big_gradients(ct_compile o, float *loss, float *weight, float *bias, float *x_grad) {
+    ct_options options = {.threads = 3, .seed = 9};
+    ct_ctx *c = ct_open(&options);
+    ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, IN)), label = ct_input(c, "label", CT_I64, CT_SHAPE(CT_N));
+    ct_t y = ct_linear(ct_relu(ct_linear(x, "fc1", MIDDLE, (ct_lin){0})), "fc2", OUT, (ct_lin){0});
+    ct_t out[4] = {ct_cross_entropy(y, label, (ct_t){0}, (ct_ce){0})}, wrt[3] = {ct_param(c, "fc1.weight"), ct_param(c, "fc1.bias"), x};
+    ct_plan *p;
+    ct_session *s;
+    ct_err e = {0};
+    static float in[ROWS * IN];
+    int64_t labels[ROWS];
+    ct_random r = ct_random_stream(4, 0);
+    for (int i = 0; i < ROWS * IN; i++) in[i] = (float)ct_random_normal(&r);
+    for (int i = 0; i < ROWS; i++) labels[i] = i % OUT;
+    if (ct_grad(out[0], NULL, wrt, 3, out + 1) || ct_plan_new(out, 4, NULL, 0, o, &p, &e) || ct_session_new(c, &s, &e)) fail_msg("%s %s", ct_error(c), e.text);
+    if (ct_run(s, p, (const void *[2]){in, labels}, ROWS, (void *[4]){loss, weight, bias, x_grad})) fail_msg("%s", ct_session_error(s));
+    ct_session_free(s);
+    ct_plan_free(p);
+    ct_close(c);
+}
+
+static void big_parameters(void **state) {
+    size_t n = (size_t)MIDDLE * IN;
+    float *w = malloc(n * sizeof *w), *v = malloc(n * sizeof *v), b[2][MIDDLE], loss[2];
+    float *x = malloc(ROWS * IN * sizeof *x), *z = malloc(ROWS * IN * sizeof *z);
+    (void)state;
+    big_gradients((ct_compile){.shard = 2, .train = 1}, &loss[0], w, b[0], x);
+    big_gradients((ct_compile){.shard = ROWS, .train = 1}, &loss[1], v, b[1], z);
+    assert_true(fabs((double)(loss[0] - loss[1])) < 1e-6);
+    assert_true(away(w, v, n) < 1e-6 && away(b[0], b[1], MIDDLE) < 1e-6 && away(x, z, ROWS * IN) < 1e-6);
+    big_gradients((ct_compile){.shard = 2, .train = 1, .one_thread = 1}, &loss[1], v, b[1], z);
+    assert_memory_equal(w, v, n * sizeof *w);
+    assert_memory_equal(x, z, ROWS * IN * sizeof *x);
+    free(w), free(v), free(x), free(z);
+}
+
+/* One context, several threads with a session each: the same bits. */
+typedef struct worker {
+    ct_ctx *c;
+    ct_plan *plan;
+    const float *x;
+    float y[32 * 10];
+    int failed;
+} worker;
+static void *work(void *user) {
+    worker *w = user;
+    ct_session *s;
+    ct_err e = {0};
+    w->failed = ct_session_new(w->c, &s, &e) != CT_OK;
+    for (int i = 0; i < 20 && !w->failed; i++) w->failed = ct_run(s, w->plan, (const void *[1]){w->x}, 32, (void *[1]){w->y}) != CT_OK;
+    ct_session_free(s);
+    return NULL;
+}
+static void sessions(void **state) {
+    enum { WORKERS = 4 };
+    ct_ctx *c = ct_open(NULL);
+    static worker w[WORKERS];
+    pthread_t thread[WORKERS];
+    ct_plan *p;
+    ct_err e = {0};
+    ct_t y = preset(c, "cnn", 3, 32, "10");
+    float *x = calloc(32 * 3072, sizeof *x);
+    ct_random r = ct_random_stream(2, 0);
+    (void)state;
+    for (int i = 0; i < 32 * 3072; i++) x[i] = (float)ct_random_normal(&r);
+    if (ct_plan_new(&y, 1, NULL, 0, (ct_compile){0}, &p, &e)) fail_msg("%s", e.text);
+    for (int i = 0; i < WORKERS; i++) {
+        w[i] = (worker){.c = c, .plan = p, .x = x};
+        assert_int_equal(pthread_create(&thread[i], NULL, work, &w[i]), 0);
+    }
+    for (int i = 0; i < WORKERS; i++) pthread_join(thread[i], NULL);
+    for (int i = 0; i < WORKERS; i++) {
+        assert_false(w[i].failed);
+        assert_memory_equal(w[i].y, w[0].y, sizeof w[0].y);
+    }
+    free(x);
+    ct_plan_free(p);
+    ct_close(c);
+}
+
+/* A training step of a deep net with batch norm, so that the side tables of the planner grow. */
+static void deep(void **state) {
+    ct_ctx *c = ct_open(NULL);
+    ct_plan *p;
+    ct_err e = {0};
+    float loss = 0, *x = calloc(16 * 3072, sizeof *x);
+    int64_t label[16] = {0};
+    ct_random r = ct_random_stream(2, 0);
+    (void)state;
+    for (int i = 0; i < 16 * 3072; i++) x[i] = (float)ct_random_normal(&r);
+    if (ct_compile_train(loss_of(preset(c, "resnet20", 3, 32, "10")), NULL, 0, &(ct_train){.batch = 16}, &p, &e)) fail_msg("%s", e.text);
+    for (int i = 0; i < 2; i++)
+        if (ct_run(ct_default_session(c), p, (const void *[2]){x, label}, 16, (void *[2]){&loss, NULL})) fail_msg("%s", ct_session_error(ct_default_session(c)));
+    assert_true(isfinite(loss) && loss < 4);
+    free(x);
+    ct_plan_free(p);
+    ct_close(c);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(steps), cmocka_unit_test(big_parameters), cmocka_unit_test(sessions), cmocka_unit_test(deep)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
