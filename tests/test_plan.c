@@ -66,8 +66,8 @@ static void big_gradients(ct_compile o, float *loss, float *weight, float *bias,
     ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, IN)), label = ct_input(c, "label", CT_I64, CT_SHAPE(CT_N));
     ct_t y = ct_linear(ct_relu(ct_linear(x, "fc1", MIDDLE, (ct_lin){0})), "fc2", OUT, (ct_lin){0});
     ct_t out[4] = {ct_cross_entropy(y, label, (ct_t){0}, (ct_ce){0})}, wrt[3] = {ct_param(c, "fc1.weight"), ct_param(c, "fc1.bias"), x};
-    ct_plan *p;
-    ct_session *s;
+    ct_plan *p = NULL;
+    ct_session *s = NULL;
     ct_err e = {0};
     static float in[ROWS * IN];
     int64_t labels[ROWS];

@@ -78,8 +78,8 @@ static ct_status train(const char *output, int32_t threads, killer *k, int resum
 }
 
 static void assert_same_file(const char *a, const char *b) {
-    void *x, *y;
-    uint64_t n, m;
+    void *x = NULL, *y = NULL;
+    uint64_t n = 0, m = 0;
     ct_err e = {0};
     if (ct_file_read(NULL, NULL, a, 0, &x, &n, &e) || ct_file_read(NULL, NULL, b, 0, &y, &m, &e)) fail_msg("%s", e.text);
     assert_int_equal(n, m);

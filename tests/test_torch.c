@@ -22,7 +22,7 @@ static json_t *list;
 
 static ct_array tensor(const char *format, const char *a, const char *b) {
     char name[200];
-    ct_array out;
+    ct_array out = {0};
     snprintf(name, sizeof name, format, a, b);
     int64_t i = ct_tensors_find(file, name);
     if (i < 0 || ct_tensors_at(file, i, &out)) fail_msg("no tensor %s", name);

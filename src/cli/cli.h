@@ -37,7 +37,7 @@ typedef struct verb {
 extern const verb cli_verbs[]; /* ends with a NULL name */
 const verb *cli_verb(const char *name);
 
-/* options.c: 0, or CT_EUSAGE with c->e. */
+/* options.c: errors are left in c->e. */
 typedef struct option {
     const char *name;  /* without dashes */
     char letter;       /* short form, or 0 */
@@ -50,10 +50,10 @@ typedef struct option {
 } option;
 extern const option cli_options[]; /* ends with a NULL name */
 int cli_takes(const option *o, const char *of);
-int cli_parse(cli *c, int argc, char **argv);
+ct_status cli_parse(cli *c, int argc, char **argv);
 /* Give an option its value as text; `where` begins the error's text ("--lr", "FILE: lr"). */
-int cli_set(cli *c, const option *o, const char *where, const char *text);
-int cli_config(cli *c, const char *path); /* config.c */
+ct_status cli_set(cli *c, const option *o, const char *where, const char *text);
+ct_status cli_config(cli *c, const char *path); /* config.c */
 
 /* help.c */
 void cli_usage(FILE *f);

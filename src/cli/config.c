@@ -14,31 +14,31 @@ static int given(const cli *c, const option *o) {
     return memcmp((const char *)c + o->offset, zeros, size) != 0;
 }
 
-static int take(cli *c, const char *path, const char *key, json_t *v) {
+static ct_status take(cli *c, const char *path, const char *key, json_t *v) {
     char name[60], where[400], text[60];
     snprintf(name, sizeof name, "%s", strcmp(key, "clip_norm") == 0 ? "clip" : key);
     for (char *p = name; *p; p++) *p = *p == '_' ? '-' : *p;
     snprintf(where, sizeof where, "%.300s: %.60s", path, key);
     for (const option *o = cli_options; o->name; o++) {
         if (strcmp(o->name, name) != 0 || !cli_takes(o, c->verb) || !o->verbs) continue;
-        if (given(c, o) || (json_is_string(v) && !*json_string_value(v)) || json_is_false(v) || json_is_null(v)) return 0;
+        if (given(c, o) || (json_is_string(v) && !*json_string_value(v)) || json_is_false(v) || json_is_null(v)) return CT_OK;
         if (json_is_string(v)) return cli_set(c, o, where, json_string_value(v));
         if (json_is_true(v) && !o->value) return cli_set(c, o, where, NULL);
         if (!json_is_number(v) || !o->value) return ct_fail(&c->e, CT_EDATA, "%s: wanted a number or a text", where);
-        if (json_number_value(v) == 0) return 0; /* zero: the default */
+        if (json_number_value(v) == 0) return CT_OK; /* zero: the default */
         snprintf(text, sizeof text, "%.17g", json_number_value(v));
         return cli_set(c, o, where, text);
     }
     return ct_fail(&c->e, CT_EDATA, "%s: no such option of cotan %s", where, c->verb);
 }
 
-int cli_config(cli *c, const char *path) {
+ct_status cli_config(cli *c, const char *path) {
     json_error_t at;
     const char *key;
     json_t *v;
     void *data;
     uint64_t bytes;
-    int s = ct_file_read(NULL, NULL, path, 1 << 24, &data, &bytes, &c->e);
+    ct_status s = ct_file_read(NULL, NULL, path, 1 << 24, &data, &bytes, &c->e);
     if (s) return s;
     c->config_file = json_loadb(data, bytes, JSON_REJECT_DUPLICATES, &at);
     ct_delete(NULL, data, bytes);

@@ -82,7 +82,7 @@ static int wrong_verb(cli *c) {
     return cli_fail(c);
 }
 
-static int dispatch(cli *c, int status) {
+static int dispatch(cli *c, ct_status status) {
     const verb *v = cli_verb(c->verb);
     if (c->verb && !v && strcmp(c->verb, "man") == 0) return cli_man();
     if (c->verb && !v && strcmp(c->verb, "completion") == 0) return cli_completion();
@@ -108,7 +108,7 @@ static int dispatch(cli *c, int status) {
 int main(int argc, char **argv) {
     cli c = {.debug = whole_number("CT_DEBUG"), .trap = whole_number("CT_TRAP")};
     struct sigaction stop = {.sa_handler = on_signal};
-    int parsed = cli_parse(&c, argc, argv);
+    ct_status parsed = cli_parse(&c, argc, argv);
     if (c.verb && strcmp(c.verb, "train") == 0) {
         sigaction(SIGINT, &stop, NULL);
         sigaction(SIGTERM, &stop, NULL);

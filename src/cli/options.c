@@ -62,11 +62,11 @@ int cli_takes(const option *o, const char *of) {
     return strstr(o->verbs, of ? key : " ") && (of || strcmp(o->verbs, " ") == 0);
 }
 
-static int bad(cli *c, const char *where, const char *text, const char *wanted) {
+static ct_status bad(cli *c, const char *where, const char *text, const char *wanted) {
     return ct_fail(&c->e, CT_EUSAGE, "%s: %.200s; wanted %s", where, text, wanted);
 }
 
-static int number(cli *c, const option *o, const char *where, const char *text, double *out) {
+static ct_status number(cli *c, const option *o, const char *where, const char *text, double *out) {
     char *end = NULL, range[100];
     errno = 0;
     double v = strtod(text, &end);
@@ -79,10 +79,10 @@ static int number(cli *c, const option *o, const char *where, const char *text, 
     }
     if (end == text || *end || errno || !isfinite(v) || v < o->min || v > o->max || (o->type == WHOLE && v != floor(v))) return bad(c, where, text, range);
     *out = v;
-    return 0;
+    return CT_OK;
 }
 
-static int setting(cli *c, const char *where, const char *text) {
+static ct_status setting(cli *c, const char *where, const char *text) {
     const char *equal = strchr(text, '=');
     if (!equal || equal == text || !equal[1]) return bad(c, where, text, "NAME=VALUE");
     if (c->n_set == MAX_SETS) return bad(c, where, text, "at most 64 settings");
@@ -90,20 +90,20 @@ static int setting(cli *c, const char *where, const char *text) {
     if (!name) return ct_fail(&c->e, CT_ELIMIT, "%s: out of memory", where);
     name[equal - text] = 0;
     c->set[c->n_set++] = (ct_setting){name, name + (equal - text) + 1};
-    return 0;
+    return CT_OK;
 }
 
-int cli_set(cli *c, const option *o, const char *where, const char *text) {
+ct_status cli_set(cli *c, const option *o, const char *where, const char *text) {
     char *at = (char *)c + o->offset;
     double v = 0;
     if (o->type == SWITCH) {
         *(int32_t *)(void *)at = 1;
-        return 0;
+        return CT_OK;
     }
     if (o->type == TEXT) {
         if (!*text) return bad(c, where, "an empty text", o->value);
         *(const char **)(void *)at = text;
-        return 0;
+        return CT_OK;
     }
     if (o->type == SETTING) return setting(c, where, text);
     if (o->type == SEED) {
@@ -112,13 +112,13 @@ int cli_set(cli *c, const option *o, const char *where, const char *text) {
         unsigned long long seed = strtoull(text, &end, 10);
         if (*text < '0' || *text > '9' || *end || errno) return bad(c, where, text, "a whole number from 0 to 18446744073709551615");
         *(uint64_t *)(void *)at = seed;
-        return 0;
+        return CT_OK;
     }
-    int s = number(c, o, where, text, &v);
+    ct_status s = number(c, o, where, text, &v);
     if (s) return s;
     if (o->type == WHOLE) *(int64_t *)(void *)at = (int64_t)v;
     else *(double *)(void *)at = v;
-    return 0;
+    return CT_OK;
 }
 
 static const option *find(const cli *c, const char *name, size_t length) {
@@ -127,7 +127,7 @@ static const option *find(const cli *c, const char *name, size_t length) {
     return NULL;
 }
 
-static int unknown(cli *c, const char *text) {
+static ct_status unknown(cli *c, const char *text) {
     const char *names[64], *near;
     size_t n = 0;
     char word[100];
@@ -139,7 +139,7 @@ static int unknown(cli *c, const char *text) {
                    near ? "--" : "one of its options", near ? near : "", c->verb ? c->verb : "");
 }
 
-static int long_option(cli *c, char **argv, int *i, int argc) {
+static ct_status long_option(cli *c, char **argv, int *i, int argc) {
     const char *text = argv[*i] + 2, *equal = strchr(text, '='), *value = equal ? equal + 1 : NULL;
     const option *o = find(c, text, equal ? (size_t)(equal - text) : strlen(text));
     char where[60];
@@ -151,7 +151,7 @@ static int long_option(cli *c, char **argv, int *i, int argc) {
     return cli_set(c, o, where, value);
 }
 
-static int short_option(cli *c, char **argv, int *i, int argc) {
+static ct_status short_option(cli *c, char **argv, int *i, int argc) {
     const char *text = argv[*i];
     char where[3] = {'-', text[1], 0};
     for (const option *o = cli_options; o->name; o++) {
@@ -164,8 +164,9 @@ static int short_option(cli *c, char **argv, int *i, int argc) {
     return unknown(c, text);
 }
 
-int cli_parse(cli *c, int argc, char **argv) {
-    int s = 0, plain = 0;
+ct_status cli_parse(cli *c, int argc, char **argv) {
+    ct_status s = CT_OK;
+    int plain = 0;
     for (int i = 1; !s && i < argc; i++) {
         const char *text = argv[i];
         if (!plain && strcmp(text, "--") == 0) plain = 1;
@@ -174,7 +175,7 @@ int cli_parse(cli *c, int argc, char **argv) {
         else if (!c->verb) c->verb = text;
         else if (c->words == MAX_WORDS) s = ct_fail(&c->e, CT_EUSAGE, "%.100s: more than %d words; call the command several times", text, MAX_WORDS);
         else c->word[c->words++] = text;
-        if (!s && c->verb == text && !cli_verb(text)) return 0; /* main says so */
+        if (!s && c->verb == text && !cli_verb(text)) return CT_OK; /* main says so */
     }
     return s;
 }

@@ -68,7 +68,7 @@ static ct__var *var_create(ct_ctx *c, ct_var_kind kind, const char *name, int32_
         return NULL;
     }
     v->name = copy;
-    v->kind = kind;
+    v->kind = (int32_t)kind;
     v->dtype = dtype;
     v->index = c->vars;
     v->shape = *shape;
