@@ -126,7 +126,7 @@ CT_API const char *ct_kernel_library(void); /* "oneDNN 2.6.3" */
 CT_API ct_graph *ct_graph_new(ct_ctx *c); /* NULL: out of memory */
 CT_API void ct_graph_free(ct_graph *g);   /* plans made from it stay valid */
 CT_API ct_graph *ct_default_graph(ct_ctx *c);
-CT_API ct_ctx *ct_context(ct_t x);
+CT_API ct_ctx *ct_context(ct_t x);       /* NULL for a zeroed handle */
 CT_API ct_graph *ct_graph_of(ct_t x);
 /* CT_OK, or the first error of building, copied to *e. */
 CT_API ct_status ct_graph_status(const ct_graph *g, ct_err *e);

@@ -63,20 +63,21 @@ static void mark(walk *w, int stop) {
 
 static void run(walk *w, const ct_t *y, const ct_t *dy, int32_t n, int stop);
 
+static void close_walk(walk *w) {
+    ct_delete(w->allocator, w->cot, (size_t)w->nodes * CT__MAX_OUT * sizeof *w->cot);
+    ct_delete(w->allocator, w->depends, (size_t)w->nodes);
+    ct_delete(w->allocator, w->target, (size_t)w->nodes);
+}
+
 static int open_walk(walk *w, ct_graph *g, int32_t nodes) {
     *w = (walk){.graph = g, .nodes = nodes, .allocator = &g->ctx->allocator};
     w->cot = ct_new_array(w->allocator, (uint64_t)nodes, CT__MAX_OUT * sizeof *w->cot);
     w->depends = ct_new_array(w->allocator, (uint64_t)nodes, 1);
     w->target = ct_new_array(w->allocator, (uint64_t)nodes, 1);
     if (w->cot && w->depends && w->target) return 1;
+    close_walk(w);
     ct_fail(&g->error, CT_ELIMIT, "gradient: out of memory for %d nodes", nodes);
     return 0;
-}
-
-static void close_walk(walk *w) {
-    ct_delete(w->allocator, w->cot, (size_t)w->nodes * CT__MAX_OUT * sizeof *w->cot);
-    ct_delete(w->allocator, w->depends, (size_t)w->nodes);
-    ct_delete(w->allocator, w->target, (size_t)w->nodes);
 }
 
 /* Through the expansion: cotangents of the node's inputs by a walk that stops at them. */

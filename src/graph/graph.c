@@ -54,8 +54,8 @@ ct_status ct_graph_status(const ct_graph *g, ct_err *e) {
 
 ct_t ct__poison(ct_graph *g) { return (ct_t){g->poison, 0, 0}; }
 int ct_ok(ct_t x) { return x.node && x.node->id >= 0; }
-ct_ctx *ct_context(ct_t x) { return x.node->graph->ctx; }
-ct_graph *ct_graph_of(ct_t x) { return x.node->graph; }
+ct_ctx *ct_context(ct_t x) { return x.node ? x.node->graph->ctx : NULL; }
+ct_graph *ct_graph_of(ct_t x) { return x.node ? x.node->graph : NULL; }
 const char *ct_name_of(ct_t x) { return x.node ? x.node->name : ""; }
 ct_dtype ct_dtype_of(ct_t x) { return (ct_dtype)(x.node ? x.node->out[x.out].dtype : 0); }
 ct_shape ct_shape_of(ct_t x) {

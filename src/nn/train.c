@@ -171,8 +171,8 @@ ct_status ct_compile_train(ct_t loss, const ct_t *more, int32_t n_more, const ct
     b.out = ct_arena_array(&arena, (uint64_t)n_more + 2, sizeof *b.out);
     if (!b.param || !b.grad || !b.effect || !b.out) s = ct_fail(e, CT_ELIMIT, "train: out of memory");
     if (!s && b.params == 0) s = ct_fail(e, CT_EUSAGE, "train: the loss depends on no parameter that may change; wanted at least one");
+    if (!s && ct_parameters(loss, b.param, b.params) != b.params) s = ct_graph_status(ct_graph_of(loss), e);
     if (!s) {
-        ct_parameters(loss, b.param, b.params);
         ct_grad(loss, NULL, b.param, b.params, b.grad);
         build_updates(t, loss, &b);
         for (int32_t i = 0; i < n_more; i++) b.out[b.outs++] = more[i];

@@ -110,12 +110,21 @@ static ct_status grow(ct_session *s, void **memory, uint64_t *have, uint64_t wan
 
 static ct_status prepare_states(ct_session *s) {
     ct_ctx *c = s->ctx;
-    if (s->states < c->vars) {
-        void **state = ct_resize(&c->allocator, s->state, (size_t)s->states * sizeof *state, (size_t)c->vars * sizeof *state);
-        if (!state) return ct_fail(&s->error, CT_ELIMIT, "run: out of memory");
+    if (s->states < c->vars) { /* both arrays, or none */
+        void **state = ct_new_array(&c->allocator, (uint64_t)c->vars, sizeof *state);
+        uint64_t *bytes = ct_new_array(&c->allocator, (uint64_t)c->vars, sizeof *bytes);
+        if (!state || !bytes) {
+            ct_delete(&c->allocator, state, (size_t)c->vars * sizeof *state);
+            ct_delete(&c->allocator, bytes, (size_t)c->vars * sizeof *bytes);
+            return ct_fail(&s->error, CT_ELIMIT, "run: out of memory");
+        }
+        if (s->states) {
+            memcpy(state, s->state, (size_t)s->states * sizeof *state);
+            memcpy(bytes, s->state_bytes, (size_t)s->states * sizeof *bytes);
+        }
+        ct_delete(&c->allocator, s->state, (size_t)s->states * sizeof *state);
+        ct_delete(&c->allocator, s->state_bytes, (size_t)s->states * sizeof *bytes);
         s->state = state;
-        uint64_t *bytes = ct_resize(&c->allocator, s->state_bytes, (size_t)s->states * sizeof *bytes, (size_t)c->vars * sizeof *bytes);
-        if (!bytes) return ct_fail(&s->error, CT_ELIMIT, "run: out of memory");
         s->state_bytes = bytes;
         s->states = c->vars;
     }

@@ -83,20 +83,34 @@ CT_V ct_i16v ct_v_to_int(ct_f16v x) { return __builtin_convertvector(x, ct_i16v)
 CT_V ct_f16v ct_v_of_int(ct_i16v x) { return __builtin_convertvector(x, ct_f16v); }
 /* To the nearest integer, halves to even, for |x| < 2^22. */
 CT_V ct_f16v ct_v_round_small(ct_f16v x) { return (x + 12582912.0f) - 12582912.0f; }
-/* Sum and maximum of the lanes, in a fixed tree: halves added, then quarters ... */
+/* Sum and maximum of the lanes, in a fixed tree: halves added, then quarters ... The halves are whole vectors, so
+ * nothing goes through memory. */
+typedef float ct_f8v __attribute__((vector_size(32)));
+typedef int32_t ct_i8v __attribute__((vector_size(32)));
+typedef float ct_f4v __attribute__((vector_size(16)));
+typedef int32_t ct_i4v __attribute__((vector_size(16)));
 CT_V float ct_v_sum(ct_f16v v) {
-    float x[16];
-    memcpy(x, &v, sizeof x);
-    for (int k = 8; k > 0; k /= 2)
-        for (int i = 0; i < k; i++) x[i] += x[i + k];
-    return x[0];
+    ct_f8v half[2];
+    ct_f4v quarter[2];
+    memcpy(half, &v, sizeof v);
+    half[0] += half[1];
+    memcpy(quarter, half, sizeof quarter);
+    quarter[0] += quarter[1];
+    return (quarter[0][0] + quarter[0][2]) + (quarter[0][1] + quarter[0][3]);
 }
 CT_V float ct_v_max_lane(ct_f16v v) {
-    float x[16];
-    memcpy(x, &v, sizeof x);
-    for (int k = 8; k > 0; k /= 2)
-        for (int i = 0; i < k; i++) x[i] = x[i] > x[i + k] || x[i] != x[i] ? x[i] : x[i + k];
-    return x[0];
+    ct_f8v half[2];
+    ct_f4v quarter[2];
+    memcpy(half, &v, sizeof v);
+    ct_i8v first = (half[0] > half[1]) | (half[0] != half[0]);
+    half[0] = (ct_f8v)((first & (ct_i8v)half[0]) | (~first & (ct_i8v)half[1]));
+    memcpy(quarter, half, sizeof quarter);
+    ct_i4v nearer = (quarter[0] > quarter[1]) | (quarter[0] != quarter[0]);
+    quarter[0] = (ct_f4v)((nearer & (ct_i4v)quarter[0]) | (~nearer & (ct_i4v)quarter[1]));
+    float x[4];
+    memcpy(x, quarter, sizeof x);
+    for (int i = 0; i < 2; i++) x[i] = x[i] > x[i + 2] || x[i] != x[i] ? x[i] : x[i + 2];
+    return x[0] > x[1] || x[0] != x[0] ? x[0] : x[1];
 }
 
 /* ---- functions ---- */
