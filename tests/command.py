@@ -111,6 +111,14 @@ def training(d):
     check("--init", r.returncode == 0 and not same(f"{d}/i.safetensors", f"{d}/first"), r.stderr)
     r = cotan(*base, "-o", f"{d}/n.safetensors", "--dry-run")
     check("--dry-run writes nothing", r.returncode == 0 and not os.path.exists(f"{d}/n.safetensors") and not os.path.exists(f"{d}/n.run"), os.listdir(d))
+    shuffled = data_set(f"{d}/shuffled")
+    labels = f"{shuffled}/t10k-labels-idx1-ubyte"
+    with open(labels, "rb") as f:
+        raw = f.read()
+    with open(labels, "wb") as f:
+        f.write(raw[:8] + raw[8:][::-1])
+    r = cotan("train", "image", shuffled, *base[3:], "-o", f"{d}/h.safetensors")
+    check("other test labels change no byte of the model", r.returncode == 0 and same(f"{d}/h.safetensors", f"{d}/first"), r.stderr)
     v = json.loads(cotan(*base, "-o", f"{d}/j.safetensors", "--json", "--quiet").stdout)
     check("train --json", v["epochs"] == 2 and v["model"].endswith("j.safetensors"), v)
     return data, base, model
