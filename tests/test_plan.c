@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cotan/nn.h"
+#include "kern/conv.h"
 
 static ct_t preset(ct_ctx *c, const char *name, int64_t channels, int64_t side, const char *classes) {
     ct_setting constants[1] = {{"classes", classes}};
@@ -31,6 +32,7 @@ static void steps(void **state) {
     static const struct { const char *name; int64_t channels, side, batch; const char *classes; int64_t predict, train; } rows[] = {
         {"mlp", 1, 28, 128, "10", 3, 21}, {"cnn", 3, 32, 64, "10", 7, 30}, {"resnet20", 3, 32, 32, "10", 53, 419}, {"alexnet", 3, 224, 2, "1000", 13, 57}};
     (void)state;
+    if (ct__block_channels() != 16) skip(); /* narrower convolutions take more conversions */
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ct_ctx *c = ct_open(NULL);
         ct_plan *predict, *train;

@@ -170,7 +170,7 @@ static void choose_layouts(const ct__conv_shape *s, int32_t *src_blocked, int32_
     *src_blocked = !first;
     *dst_blocked = 1;
     if (s->groups > 1 && !depthwise && (s->ic / s->groups % b != 0 || s->oc / s->groups % b != 0)) *src_blocked = *dst_blocked = 0;
-    int known = (first || s->ic % b == 0) && s->oc % b == 0 && s->dilation_h == 1 && s->dilation_w == 1 && s->kh == s->kw && s->groups == 1;
+    int known = b == 16 && (first || s->ic % b == 0) && s->oc % b == 0 && s->dilation_h == 1 && s->dilation_w == 1 && s->kh == s->kw && s->groups == 1;
     if (known || possible(s, *src_blocked, *dst_blocked)) return;
     if (first && possible(s, 1, 1)) *src_blocked = 1;
     else *src_blocked = *dst_blocked = 0;
