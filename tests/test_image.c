@@ -176,18 +176,18 @@ static void roughen(float *x, int64_t n) {
 
 static void check_max(const ct__image_table *t, const pooling *g, int64_t lanes) {
     int64_t rows = g->n * g->c, big = g->n * padded(g->c, lanes) * g->in, small = g->n * padded(g->c, lanes) * g->out;
-    float *plain = drawn(rows * g->in), *dplain = drawn(rows * g->out), *yplain = drawn(rows * g->in);
+    float *plain = drawn(rows * g->in), *dplain = drawn(rows * g->out), *yplain = drawn(rows * g->out);
     roughen(plain, rows * g->in);
     float *x = ordered(plain, g->n, g->c, g->in, lanes), *dy = ordered(dplain, g->n, g->c, g->out, lanes);
-    float *relu_y = ordered(yplain, g->n, g->c, g->in, lanes);
+    float *pooled = ordered(yplain, g->n, g->c, g->out, lanes);
     float *y = fresh(small), *index = fresh(small), *dx = fresh(big), *dx_relu = fresh(big), *again = fresh(small);
     t->maxpool(&g->p, x, y, (int32_t *)index);
     t->maxpool_grad(&g->p, dy, (int32_t *)index, NULL, dx);
-    t->maxpool_grad(&g->p, dy, (int32_t *)index, relu_y, dx_relu);
+    t->maxpool_grad(&g->p, dy, (int32_t *)index, pooled, dx_relu);
     t->maxpool_take(&g->p, x, (int32_t *)index, again);
     for (int64_t i = 0; i < g->n; i++)
         for (int64_t k = 0; k < g->c; k++) {
-            double want[200] = {0};
+            double want[200] = {0}, want_relu[200] = {0};
             const float *from = plain + (i * g->c + k) * g->in;
             for (int64_t o = 0; o < g->out; o++) {
                 int64_t at[16], e = place(i, k, o, g->c, g->out, lanes);
@@ -203,18 +203,19 @@ static void check_max(const ct__image_table *t, const pooling *g, int64_t lanes)
                 near((double)again[e], (double)from[winner], 0);
                 assert_int_equal(((int32_t *)index)[e], winner);
                 want[winner] += (double)dplain[(i * g->c + k) * g->out + o];
+                if (yplain[(i * g->c + k) * g->out + o] > 0) want_relu[winner] += (double)dplain[(i * g->c + k) * g->out + o];
             }
             for (int64_t s = 0; s < g->in; s++) {
                 int64_t e = place(i, k, s, g->c, g->in, lanes);
                 near((double)dx[e], want[s], 1e-6);
-                near((double)dx_relu[e], yplain[(i * g->c + k) * g->in + s] > 0 ? want[s] : 0, 1e-6);
+                near((double)dx_relu[e], want_relu[s], 1e-6);
             }
         }
     padding_zero(y, g->n, g->c, g->out, lanes);
     padding_zero(dx, g->n, g->c, g->in, lanes);
     padding_zero(dx_relu, g->n, g->c, g->in, lanes);
-    done(plain, rows * g->in), done(dplain, rows * g->out), done(yplain, rows * g->in);
-    done(x, big), done(dy, small), done(relu_y, big), done(y, small), done(index, small), done(dx, big), done(dx_relu, big), done(again, small);
+    done(plain, rows * g->in), done(dplain, rows * g->out), done(yplain, rows * g->out);
+    done(x, big), done(dy, small), done(pooled, small), done(y, small), done(index, small), done(dx, big), done(dx_relu, big), done(again, small);
 }
 
 static void check_average(const ct__image_table *t, const pooling *g, int64_t lanes) {

@@ -43,9 +43,9 @@ typedef struct ct__image_table {
 
     /* y [planes][oh][ow][lanes], index of the winner in its plane: the first of equals, the last of NaNs. */
     void (*maxpool)(const ct__pool *p, const float *x, float *y, int32_t *index);
-    /* dx = dy at the winners, added up in order of outputs, 0 elsewhere; then 0 where relu_y (like dx; or
-     * NULL) is not above 0. Only in/out extents of p are read. */
-    void (*maxpool_grad)(const ct__pool *p, const float *dy, const int32_t *index, const float *relu_y, float *dx);
+    /* dx = dy at the winners, added up in order of outputs, 0 elsewhere; with `pooled` (y, or NULL) only the dy
+     * whose y is above 0: the gradient of a ReLU before the pool. Only in/out extents of p are read. */
+    void (*maxpool_grad)(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, float *dx);
     /* y = x at the winners */
     void (*maxpool_take)(const ct__pool *p, const float *x, const int32_t *index, float *y);
     void (*avgpool)(const ct__pool *p, const float *x, float *y);

@@ -45,7 +45,7 @@ static ct_status finish_infer(ct__infer *f, ct_status s) {
 static ct_status infer(ct__infer *f) { return finish_infer(f, ct__pool_infer(f, 4)); }
 static ct_status infer_1d(ct__infer *f) { return finish_infer(f, ct__pool_infer(f, 3)); }
 
-/* x from dy, index */
+/* dx from dy, index and, of the pool itself, y: what a fused ReLU looks at */
 static ct_status grad_infer(ct__infer *f) {
     ct_shape s = f->in[0].shape;
     if (s.rank == 4) s.dim[2] = f->attr[HEIGHT].i;
@@ -67,14 +67,14 @@ static void grad(ct__grad *g) {
     if (!g->need[0] || !g->dout[0].node) return;
     ct__pool_windows(g->attr, in->rank, w);
     ct__value a[] = {{.i = in->rank == 4 ? in->dim[2] : 1}, {.i = in->dim[in->rank - 1]}, {.i = ct__pool_pairs(w, in, out)}};
-    ct_t from[2] = {g->dout[0], g->out[1]};
-    g->din[0] = ct__make(&ct__op_maxpool_grad, from, 2, a);
+    ct_t from[3] = {g->dout[0], g->out[1], g->out[0]};
+    g->din[0] = ct__make(&ct__op_maxpool_grad, from, 3, a);
 }
 static void adaptive_grad(ct__grad *g) {
     const ct_shape *in = &ct__type_of(g->in[0])->shape;
     ct__value a[] = {{.i = in->dim[2]}, {.i = in->dim[3]}, {.i = 0}};
-    ct_t from[2] = {g->dout[0], g->out[1]};
-    if (g->need[0] && g->dout[0].node) g->din[0] = ct__make(&ct__op_maxpool_grad, from, 2, a);
+    ct_t from[3] = {g->dout[0], g->out[1], g->out[0]};
+    if (g->need[0] && g->dout[0].node) g->din[0] = ct__make(&ct__op_maxpool_grad, from, 3, a);
 }
 static void grad_grad(ct__grad *g) {
     ct_t from[2] = {g->dout[0], g->in[1]};
@@ -89,6 +89,7 @@ static void take_grad(ct__grad *g) {
 typedef struct maxpool_data {
     ct__pool pool;
     const ct__image_table *image;
+    int32_t out, reserved; /* of a gradient: the argument that is dx */
 } maxpool_data;
 
 static maxpool_data *new_data(ct__lower *l, const ct_shape *in, const ct_shape *out, ct__kernel run, const char *impl) {
@@ -111,13 +112,13 @@ static ct_status run_forward(const void *data, void *const *arg, const ct__exec 
 static ct_status run_grad(const void *data, void *const *arg, const ct__exec *x) {
     const maxpool_data *d = data;
     (void)x;
-    d->image->maxpool_grad(&d->pool, arg[0], arg[1], NULL, arg[2]);
+    d->image->maxpool_grad(&d->pool, arg[0], arg[1], NULL, arg[d->out]);
     return CT_OK;
 }
 static ct_status run_grad_relu(const void *data, void *const *arg, const ct__exec *x) {
     const maxpool_data *d = data;
     (void)x;
-    d->image->maxpool_grad(&d->pool, arg[0], arg[1], arg[2], arg[3]);
+    d->image->maxpool_grad(&d->pool, arg[0], arg[1], arg[2], arg[d->out]);
     return CT_OK;
 }
 static ct_status run_take(const void *data, void *const *arg, const ct__exec *x) {
@@ -145,12 +146,16 @@ static ct_status grad_lower(ct__lower *l) {
     maxpool_data *d = new_data(l, &l->out[0].shape, &l->in[0].shape, l->n_fused ? run_grad_relu : run_grad, pairs ? "pairs" : "scatter");
     if (!d) return CT_ELIMIT;
     d->pool.pairs = pairs;
+    d->out = l->n_in;
     return CT_OK;
 }
 static ct_status take_lower(ct__lower *l) { return new_data(l, &l->in[0].shape, &l->out[0].shape, run_take, "take") ? CT_OK : CT_ELIMIT; }
 
-/* relu_grad(dx, y): the y of the ReLU before the pool becomes the third input. */
-static int grad_fuse(const ct__lower *l, const ct__fused *consumer) { return l->n_fused == 0 && strcmp(consumer->op->name, "relu_grad") == 0; }
+/* relu_grad(dx, x): x is what was pooled, so at a winner it is the pooled y, and elsewhere dx is 0: a look at y, a
+ * quarter of x, is enough. */
+static int grad_fuse(const ct__lower *l, const ct__fused *consumer) {
+    return l->n_fused == 0 && l->n_in > 2 && l->in[2].dtype != 0 && strcmp(consumer->op->name, "relu_grad") == 0;
+}
 
 /* ---- references ---- */
 typedef struct plane { /* of a reference: rows and columns of both sides, number of planes */
@@ -255,7 +260,7 @@ const ct__op ct__op_maxpool1d = {
     .infer = infer_1d, .grad = grad, .batch = ct__batch_rows, .lower = lower, .ref = ref, .cases = cases_1d,
 };
 const ct__op ct__op_maxpool_grad = {
-    .name = "maxpool_grad", .summary = "gradient of max pooling", .attrs = grad_attrs, .inputs_min = 2, .inputs_max = 2,
+    .name = "maxpool_grad", .summary = "gradient of max pooling", .attrs = grad_attrs, .inputs_min = 2, .inputs_max = 3,
     .flags = CT__OP_INTERNAL | CT__OP_FOLLOW, .infer = grad_infer, .grad = grad_grad, .batch = ct__batch_rows, .fuse = grad_fuse,
     .lower = grad_lower, .ref = grad_ref,
 };

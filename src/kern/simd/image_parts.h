@@ -84,7 +84,7 @@ ALWAYS v16 relu16(v16 x) {
 #define NORM_GRAD CT_SIMD(ct__image_norm_grad)
 
 void MAXPOOL(const ct__pool *p, const float *x, float *y, int32_t *index);
-void MAXPOOL_GRAD(const ct__pool *p, const float *dy, const int32_t *index, const float *relu_y, float *dx);
+void MAXPOOL_GRAD(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, float *dx);
 void MAXPOOL_TAKE(const ct__pool *p, const float *x, const int32_t *index, float *y);
 void AVGPOOL(const ct__pool *p, const float *x, float *y);
 void AVGPOOL_GRAD(const ct__pool *p, const float *dy, float *dx);

@@ -40,22 +40,22 @@ static void clear_rest(const ct__pool *p, float *dx) {
     memset(dx + 2 * p->h.out * row, 0, (size_t)((p->h.in - 2 * p->h.out) * row) * sizeof *dx);
 }
 
-static void max_plane_grad(const ct__pool *p, const float *dy, const int32_t *index, const float *y, float *dx) {
+static void max_plane_grad(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, float *dx) {
     if (!p->pairs) {
         memset(dx, 0, (size_t)plane_in(p) * sizeof *dx);
-        PICK(p->lanes, grad_scatter)(p, dy, index, y, dx);
+        PICK(p->lanes, grad_scatter)(p, dy, index, pooled, dx);
         return;
     }
     EACH_PART(p, l) {
-        if (y) PICK(p->lanes, grad_pairs_relu)(p, dy + l, index + l, y + l, dx + l);
+        if (pooled) PICK(p->lanes, grad_pairs_relu)(p, dy + l, index + l, pooled + l, dx + l);
         else PICK(p->lanes, grad_pairs_plain)(p, dy + l, index + l, dx + l);
     }
     clear_rest(p, dx);
 }
 
-void MAXPOOL_GRAD(const ct__pool *p, const float *dy, const int32_t *index, const float *relu_y, float *dx) {
+void MAXPOOL_GRAD(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, float *dx) {
     int64_t in = plane_in(p), out = plane_out(p);
-    for (int64_t i = 0; i < p->planes; i++) max_plane_grad(p, dy + i * out, index + i * out, relu_y ? relu_y + i * in : NULL, dx + i * in);
+    for (int64_t i = 0; i < p->planes; i++) max_plane_grad(p, dy + i * out, index + i * out, pooled ? pooled + i * out : NULL, dx + i * in);
 }
 
 void MAXPOOL_TAKE(const ct__pool *p, const float *x, const int32_t *index, float *y) {

@@ -47,18 +47,24 @@ ALWAYS void NAME(challenge)(vec v, int32_t position, vec *best, ivec *at) {
 #endif
 }
 
-/* d where at == position (and y > 0), else 0 */
-ALWAYS vec NAME(share)(vec d, ivec at, int32_t position, const float *y) {
+/* d where at == position, else 0 */
+ALWAYS vec NAME(share)(vec d, ivec at, int32_t position) {
 #if LANES == 1
-    return at == position && (!y || *y > 0) ? d : 0;
+    return at == position ? d : 0;
 #elif VEC == 16
-    __mmask16 won = _mm512_cmpeq_epi32_mask((__m512i)at, _mm512_set1_epi32(position));
-    if (y) won = _mm512_mask_cmp_ps_mask(won, (__m512)NAME(load)(y), _mm512_setzero_ps(), _CMP_GT_OQ);
-    return (vec)_mm512_maskz_mov_ps(won, (__m512)d);
+    return (vec)_mm512_maskz_mov_ps(_mm512_cmpeq_epi32_mask((__m512i)at, _mm512_set1_epi32(position)), (__m512)d);
 #else
-    ivec won = at == position;
-    if (y) won &= NAME(load)(y) > 0;
-    return (vec)((ivec)d & won);
+    return (vec)((ivec)d & (at == position));
+#endif
+}
+/* d where y > 0, else 0 */
+ALWAYS vec NAME(above_zero)(vec d, const float *y) {
+#if LANES == 1
+    return *y > 0 ? d : 0;
+#elif VEC == 16
+    return (vec)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask((__m512)NAME(load)(y), _mm512_setzero_ps(), _CMP_GT_OQ), (__m512)d);
+#else
+    return (vec)((ivec)d & (NAME(load)(y) > 0));
 #endif
 }
 
@@ -97,34 +103,37 @@ static void NAME(max_windows)(const ct__pool *p, const float *x, float *y, int32
 }
 
 /* Every element of dx belongs to at most one window: it is written once, in order; those outside stay. */
-ALWAYS void NAME(grad_pairs)(const ct__pool *p, const float *dy, const int32_t *index, const float *y, const int relu, float *dx) {
+ALWAYS void NAME(grad_pairs)(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, const int relu, float *dx) {
     int64_t row = p->w.in * LANES, used = 2 * p->w.out * LANES;
     for (int64_t oh = 0; oh < p->h.out; oh++) {
         float *a = dx + 2 * oh * row, *b = a + row;
-        const float *ya = relu ? y + 2 * oh * row : NULL, *yb = relu ? ya + row : NULL;
         int32_t at = (int32_t)(2 * oh * p->w.in), below = at + (int32_t)p->w.in;
         for (int64_t i = 0; i < used; i += 2 * LANES, at += 2, below += 2, dy += LANES, index += LANES) {
             vec d = NAME(load)(dy);
             ivec where = NAME(load_index)(index);
-            NAME(store)(a + i, NAME(share)(d, where, at, relu ? ya + i : NULL));
-            NAME(store)(a + i + LANES, NAME(share)(d, where, at + 1, relu ? ya + i + LANES : NULL));
-            NAME(store)(b + i, NAME(share)(d, where, below, relu ? yb + i : NULL));
-            NAME(store)(b + i + LANES, NAME(share)(d, where, below + 1, relu ? yb + i + LANES : NULL));
+            if (relu) {
+                d = NAME(above_zero)(d, pooled);
+                pooled += LANES;
+            }
+            NAME(store)(a + i, NAME(share)(d, where, at));
+            NAME(store)(a + i + LANES, NAME(share)(d, where, at + 1));
+            NAME(store)(b + i, NAME(share)(d, where, below));
+            NAME(store)(b + i + LANES, NAME(share)(d, where, below + 1));
         }
     }
 }
 static void NAME(grad_pairs_plain)(const ct__pool *p, const float *dy, const int32_t *index, float *dx) {
     NAME(grad_pairs)(p, dy, index, NULL, 0, dx);
 }
-static void NAME(grad_pairs_relu)(const ct__pool *p, const float *dy, const int32_t *index, const float *y, float *dx) {
-    NAME(grad_pairs)(p, dy, index, y, 1, dx);
+static void NAME(grad_pairs_relu)(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, float *dx) {
+    NAME(grad_pairs)(p, dy, index, pooled, 1, dx);
 }
 
-static void NAME(grad_scatter)(const ct__pool *p, const float *dy, const int32_t *index, const float *y, float *dx) {
-    int64_t in = p->h.in * p->w.in * LANES, out = p->h.out * p->w.out * LANES;
+static void NAME(grad_scatter)(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, float *dx) {
+    int64_t out = p->h.out * p->w.out * LANES;
     for (int64_t i = 0; i < out; i += LANES)
-        for (int64_t l = 0; l < LANES; l++) dx[(int64_t)index[i + l] * LANES + l] += dy[i + l];
-    for (int64_t i = 0; y && i < in; i++) dx[i] = y[i] > 0 ? dx[i] : 0;
+        for (int64_t l = 0; l < LANES; l++)
+            if (!pooled || pooled[i + l] > 0) dx[(int64_t)index[i + l] * LANES + l] += dy[i + l];
 }
 
 static void NAME(take)(const ct__pool *p, const float *x, const int32_t *index, float *y) {
