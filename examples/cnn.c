@@ -4,13 +4,13 @@
 
 #include "cotan/nn.h"
 
-static ct_t net(ct_t x) {                                               /* [N,3,32,32]  */
-    x = ct_relu(ct_conv2d(x, "conv1", 32, 3, (ct_conv){.pad = 1}));     /* [N,32,32,32] */
-    x = ct_maxpool2d(x, 2, (ct_pool){0});                               /* [N,32,16,16] */
-    x = ct_relu(ct_conv2d(x, "conv2", 64, 3, (ct_conv){.pad = 1}));     /* [N,64,16,16] */
-    x = ct_flatten(ct_maxpool2d(x, 2, (ct_pool){0}));                   /* [N,4096]     */
-    x = ct_relu(ct_linear(x, "fc1", 128, (ct_lin){0}));                 /* [N,128]      */
-    return ct_linear(x, "fc2", 10, (ct_lin){0});                        /* [N,10]       */
+static ct_t net(ct_t x) {                                           /* [N,3,32,32]  */
+    x = ct_relu(ct_conv2d(x, "conv1", 32, 3, (ct_conv){.pad = 1})); /* [N,32,32,32] */
+    x = ct_maxpool2d(x, 2, (ct_pool){0});                           /* [N,32,16,16] */
+    x = ct_relu(ct_conv2d(x, "conv2", 64, 3, (ct_conv){.pad = 1})); /* [N,64,16,16] */
+    x = ct_flatten(ct_maxpool2d(x, 2, (ct_pool){0}));               /* [N,4096]     */
+    x = ct_relu(ct_linear(x, "fc1", 128, (ct_lin){0}));             /* [N,128]      */
+    return ct_linear(x, "fc2", 10, (ct_lin){0});                    /* [N,10]       */
 }
 
 /* Record i: a bright bar in noise, class 0 lying, class 1 standing. */
@@ -28,9 +28,15 @@ static ct_status draw(void *user, int64_t i, int64_t epoch, uint64_t seed, void 
 
 int main(void) {
     ct_ctx *c = ct_open(NULL);
-    ct_t x = ct_input(c, "image", CT_F32, CT_SHAPE(CT_N, 3, 32, 32)), label = ct_input(c, "label", CT_I64, CT_SHAPE(CT_N));
+    ct_t x = ct_input(c, "image", CT_F32, CT_SHAPE(CT_N, 3, 32, 32)),
+         label = ct_input(c, "label", CT_I64, CT_SHAPE(CT_N));
     ct_t logits = net(x), loss = ct_cross_entropy(logits, label, (ct_t){0}, (ct_ce){0});
-    ct_source train = {.count = 512, .fields = 2, .field = {{"image", CT_F32, 0, CT_SHAPE(3, 32, 32)}, {"label", CT_I64, 0, {{0}, 0, 0}}}, .read = draw}, test = train;
+    ct_source train = {.count = 512,
+                       .fields = 2,
+                       .field = {{"image", CT_F32, 0, CT_SHAPE(3, 32, 32)},
+                                 {"label", CT_I64, 0, {{0}, 0, 0}}},
+                       .read = draw},
+              test = train;
     test.count = 64; /* the first ones again: this example shows the calls, not an honest test */
     ct_fit_options fit = {.epochs = 12, .batch = 64, .validation = &test};
     ct_epoch last;

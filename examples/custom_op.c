@@ -17,14 +17,15 @@ static int64_t count(const ct_shape *s) {
     return (int64_t)n;
 }
 
-static ct_status forward(void *user, const ct_shape *shape, const float *const *in, int32_t n, float *out, ct_err *e) {
+static ct_status forward(void *user, const ct_shape *shape, const float *const *in, int32_t n, float *out,
+                         ct_err *e) {
     (void)user, (void)n, (void)e;
     for (int64_t i = 0; i < count(&shape[0]); i++) out[i] = in[0][i] / (1 + fabsf(in[0][i]));
     return CT_OK;
 }
 
-static ct_status backward(void *user, const ct_shape *shape, const float *const *in, int32_t n, const float *out, const float *dout,
-                          float *const *din, ct_err *e) {
+static ct_status backward(void *user, const ct_shape *shape, const float *const *in, int32_t n,
+                          const float *out, const float *dout, float *const *din, ct_err *e) {
     (void)user, (void)n, (void)e, (void)out;
     for (int64_t i = 0; i < count(&shape[0]); i++) {
         float s = 1 / (1 + fabsf(in[0][i]));
@@ -34,7 +35,8 @@ static ct_status backward(void *user, const ct_shape *shape, const float *const 
 }
 
 int main(void) {
-    static const ct_custom squash = {.name = "squash", .per_sample = 1, .shape = same_shape, .forward = forward, .backward = backward};
+    static const ct_custom squash = {
+        .name = "squash", .per_sample = 1, .shape = same_shape, .forward = forward, .backward = backward};
     ct_ctx *c = ct_open(NULL);
     ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 3));
     ct_t y = ct_custom_op(&squash, &x, 1), grad;

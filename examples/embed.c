@@ -25,7 +25,8 @@ static void *work(void *data) {
     void *out[1] = {w->out};
     if (ct_session_new(ct_model_context(w->model), &s, &w->error)) return NULL;
     for (int i = 0; i < ROUNDS; i++)
-        if (ct_run(s, ct_model_plan(w->model), in, 1, out)) ct_fail(&w->error, CT_EINTERNAL, "%s", ct_session_error(s));
+        if (ct_run(s, ct_model_plan(w->model), in, 1, out))
+            ct_fail(&w->error, CT_EINTERNAL, "%s", ct_session_error(s));
     ct_session_free(s);
     return NULL;
 }
@@ -35,8 +36,10 @@ static ct_status make_model(const char *path, ct_err *e) {
     ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 16));
     ct_linear(ct_relu(ct_linear(x, "fc1", 32, (ct_lin){0})), "fc2", 4, (ct_lin){0});
     ct_status s = ct_model_save(c, path,
-                                "{\"task\":\"example\",\"net\":\"h = relu(linear(input(x), \\\"fc1\\\", 32))\\ny = linear(h, \\\"fc2\\\", 4)\\n\","
-                                "\"inputs\":[{\"name\":\"x\",\"dtype\":\"f32\",\"shape\":[-1,16]}]}", e);
+                                "{\"task\":\"example\",\"net\":\"h = relu(linear(input(x), \\\"fc1\\\", "
+                                "32))\\ny = linear(h, \\\"fc2\\\", 4)\\n\","
+                                "\"inputs\":[{\"name\":\"x\",\"dtype\":\"f32\",\"shape\":[-1,16]}]}",
+                                e);
     ct_close(c);
     return s;
 }

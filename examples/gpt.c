@@ -23,7 +23,8 @@ static ct_t block(ct_t x) {
 
 static ct_t gpt(ct_ctx *c) { /* ids [N,T] -> logits [N,T,256] */
     ct_t ids = ct_input(c, "ids", CT_I64, CT_SHAPE(CT_N, T));
-    ct_t position = ct_var_new(ct_default_graph(c), CT_PARAM, "wpe", CT_F32, CT_SHAPE(T, D), (ct_init){.kind = CT_INIT_NORMAL, .b = 0.02});
+    ct_t position = ct_var_new(ct_default_graph(c), CT_PARAM, "wpe", CT_F32, CT_SHAPE(T, D),
+                               (ct_init){.kind = CT_INIT_NORMAL, .b = 0.02});
     ct_t x = ct_add(ct_embedding(ids, "wte", 256, D, (ct_embed){0}), position);
     return ct_linear(block(x), "head", 256, (ct_lin){0});
 }
@@ -36,10 +37,12 @@ int main(int argc, char **argv) {
     if (n < 2 * T) return 1;
     ct_ctx *c = ct_open(NULL);
     ct_t logits = gpt(c), next = ct_input(c, "next", CT_I64, CT_SHAPE(CT_N, T));
-    ct_t loss = ct_cross_entropy(ct_reshape(logits, CT_SHAPE(-T, 256)), ct_reshape(next, CT_SHAPE(-T)), (ct_t){0}, (ct_ce){0});
+    ct_t loss = ct_cross_entropy(ct_reshape(logits, CT_SHAPE(-T, 256)), ct_reshape(next, CT_SHAPE(-T)),
+                                 (ct_t){0}, (ct_ce){0});
     ct_plan *step;
     ct_err e = {0};
-    if (ct_compile_train(loss, NULL, 0, &(ct_train){.lr = 3e-3}, &step, &e)) return fprintf(stderr, "%s\n", e.text), 1;
+    if (ct_compile_train(loss, NULL, 0, &(ct_train){.lr = 3e-3}, &step, &e))
+        return fprintf(stderr, "%s\n", e.text), 1;
 
     int64_t in[BATCH][T], out[BATCH][T];
     float now = 0;
@@ -47,9 +50,12 @@ int main(int argc, char **argv) {
     for (int s = 0; s < STEPS; s++) {
         for (int b = 0; b < BATCH; b++) {
             size_t at = ct_random_below(&r, n - T);
-            for (int t = 0; t < T; t++) in[b][t] = (unsigned char)text[at + (size_t)t], out[b][t] = (unsigned char)text[at + (size_t)t + 1];
+            for (int t = 0; t < T; t++)
+                in[b][t] = (unsigned char)text[at + (size_t)t],
+                out[b][t] = (unsigned char)text[at + (size_t)t + 1];
         }
-        if (ct_run(ct_default_session(c), step, (const void *[]){in, out}, BATCH, (void *[]){&now, NULL})) return fprintf(stderr, "%s\n", ct_session_error(ct_default_session(c))), 1;
+        if (ct_run(ct_default_session(c), step, (const void *[]){in, out}, BATCH, (void *[]){&now, NULL}))
+            return fprintf(stderr, "%s\n", ct_session_error(ct_default_session(c))), 1;
         if (s % 50 == 49) printf("step %d loss %.3f\n", s + 1, (double)now);
     }
     static float p[T * 256]; /* sample: the most likely byte each time */

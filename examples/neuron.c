@@ -10,7 +10,8 @@ int main(void) {
     ct_graph *g = ct_default_graph(c);
     ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(1)), target = ct_number(g, 1);
     ct_t w = ct_var_new(g, CT_PARAM, "w", CT_F32, CT_SHAPE(1), (ct_init){.kind = CT_INIT_CONSTANT, .a = 0.5});
-    ct_t b = ct_var_new(g, CT_PARAM, "b", CT_F32, CT_SHAPE(1), (ct_init){.kind = CT_INIT_CONSTANT, .a = -0.25});
+    ct_t b =
+        ct_var_new(g, CT_PARAM, "b", CT_F32, CT_SHAPE(1), (ct_init){.kind = CT_INIT_CONSTANT, .a = -0.25});
     ct_t y = ct_sigmoid(ct_add(ct_mul(w, x), b));
     ct_t loss = ct_mse(y, ct_expand(target, CT_SHAPE(1)), (ct_loss){0});
     ct_t wrt[2] = {w, b}, grad[2], out[4];
@@ -25,7 +26,8 @@ int main(void) {
     float in[1] = {2}, v[4];
     const void *ins[1] = {in};
     void *outs[4] = {&v[0], &v[1], &v[2], &v[3]};
-    if (ct_plan_new(out, 4, NULL, 0, (ct_compile){0}, &plan, &e) || ct_run(ct_default_session(c), plan, ins, 1, outs)) {
+    if (ct_plan_new(out, 4, NULL, 0, (ct_compile){0}, &plan, &e) ||
+        ct_run(ct_default_session(c), plan, ins, 1, outs)) {
         fprintf(stderr, "%s\n", e.status ? e.text : ct_session_error(ct_default_session(c)));
         return 1;
     }

@@ -20,13 +20,15 @@ int main(void) {
     ct_t h = ct_relu(ct_linear(x, "0", 50, (ct_lin){0}));
     ct_t loss = ct_mse(ct_linear(h, "2", 1, (ct_lin){0}), y, (ct_loss){0});
 
-    ct_array arrays[2] = {ct_array_view(in, CT_F32, CT_SHAPE(SAMPLES, 10)), ct_array_view(out, CT_F32, CT_SHAPE(SAMPLES, 1))};
+    ct_array arrays[2] = {ct_array_view(in, CT_F32, CT_SHAPE(SAMPLES, 10)),
+                          ct_array_view(out, CT_F32, CT_SHAPE(SAMPLES, 1))};
     const char *names[2] = {"x", "y"};
     ct_source data;
     ct_epoch last;
     ct_err e = {0};
     ct_fit_options fit = {.epochs = 60, .batch = 32, .train = {.lr = 3e-3}};
-    if (ct_source_arrays(NULL, arrays, names, 2, &data, &e) || ct_fit(loss, (ct_t){0}, &data, &fit, &last, &e)) {
+    if (ct_source_arrays(NULL, arrays, names, 2, &data, &e) ||
+        ct_fit(loss, (ct_t){0}, &data, &fit, &last, &e)) {
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }

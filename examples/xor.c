@@ -11,14 +11,15 @@ int main(void) {
     ct_t logit = ct_linear(ct_tanh(ct_linear(x, "hidden", 8, (ct_lin){0})), "out", 1, (ct_lin){0});
     ct_t loss = ct_bce_logits(logit, y, (ct_loss){0});
 
-    ct_array arrays[2] = {ct_array_view(in, CT_F32, CT_SHAPE(4, 2)), ct_array_view(target, CT_F32, CT_SHAPE(4, 1))};
+    ct_array arrays[2] = {ct_array_view(in, CT_F32, CT_SHAPE(4, 2)),
+                          ct_array_view(target, CT_F32, CT_SHAPE(4, 1))};
     const char *names[2] = {"x", "y"};
     ct_source data;
     ct_epoch last;
     ct_err e = {0};
     ct_fit_options fit = {.epochs = 400, .batch = 4, .train = {.optimiser = CT_ADAM, .lr = 0.05}};
-    if (ct_source_arrays(NULL, arrays, names, 2, &data, &e) || ct_fit(loss, (ct_t){0}, &data, &fit, &last, &e) ||
-        ct_predict(c, ct_sigmoid(logit), in, 4, p)) {
+    if (ct_source_arrays(NULL, arrays, names, 2, &data, &e) ||
+        ct_fit(loss, (ct_t){0}, &data, &fit, &last, &e) || ct_predict(c, ct_sigmoid(logit), in, 4, p)) {
         fprintf(stderr, "%s%s\n", e.text, ct_error(c));
         return 1;
     }

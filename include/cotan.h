@@ -27,7 +27,14 @@ extern "C" {
 /* ---- types of elements, shapes, host arrays ---- */
 
 typedef enum ct_dtype {
-    CT_F32 = 1, CT_F64 = 2, CT_BF16 = 3, CT_I64 = 4, CT_I32 = 5, CT_U8 = 6, CT_BOOL = 7, CT_I8 = 8
+    CT_F32 = 1,
+    CT_F64 = 2,
+    CT_BF16 = 3,
+    CT_I64 = 4,
+    CT_I32 = 5,
+    CT_U8 = 6,
+    CT_BOOL = 7,
+    CT_I8 = 8
 } ct_dtype;
 CT_API const char *ct_dtype_name(ct_dtype d); /* "f32", ... */
 CT_API size_t ct_dtype_size(ct_dtype d);      /* bytes of one element */
@@ -62,13 +69,14 @@ typedef struct ct_array {
     int64_t dim[CT_MAX_RANK];
     int64_t stride[CT_MAX_RANK];
     int32_t rank;
-    int32_t dtype; /* a ct_dtype */
+    int32_t dtype;  /* a ct_dtype */
     uint64_t owned; /* bytes to give back, 0 for a view */
     ct_allocator allocator;
 } ct_array;
-CT_API ct_status ct_array_new(const ct_allocator *a, ct_dtype dtype, ct_shape shape, ct_array *out, ct_err *e); /* zeros */
+CT_API ct_status ct_array_new(const ct_allocator *a, ct_dtype dtype, ct_shape shape, ct_array *out,
+                              ct_err *e);                                  /* zeros */
 CT_API ct_array ct_array_view(void *data, ct_dtype dtype, ct_shape shape); /* contiguous, row-major */
-CT_API void ct_array_free(ct_array *a);                                    /* then zeroed; a view is only forgotten */
+CT_API void ct_array_free(ct_array *a); /* then zeroed; a view is only forgotten */
 CT_API uint64_t ct_array_count(const ct_array *a);
 CT_API int ct_array_contiguous(const ct_array *a);
 /* Element by element, shapes equal, any strides and types. Floats to integers: truncated, refused
@@ -76,9 +84,12 @@ CT_API int ct_array_contiguous(const ct_array *a);
 CT_API ct_status ct_array_copy(ct_array *to, const ct_array *from, ct_err *e);
 /* NumPy's .npy, versions 1.0 to 3.0, little or big endian, C or Fortran order; bf16 is written as '<V2'.
  * Structured, string and object types are refused. */
-CT_API ct_status ct_npy_load(const ct_files *f, const ct_allocator *a, const char *path, ct_array *out, ct_err *e);
-CT_API ct_status ct_npy_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name, ct_array *out, ct_err *e);
-CT_API ct_status ct_npy_save(const ct_files *f, const ct_allocator *a, const char *path, const ct_array *from, ct_err *e);
+CT_API ct_status ct_npy_load(const ct_files *f, const ct_allocator *a, const char *path, ct_array *out,
+                             ct_err *e);
+CT_API ct_status ct_npy_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
+                              ct_array *out, ct_err *e);
+CT_API ct_status ct_npy_save(const ct_files *f, const ct_allocator *a, const char *path, const ct_array *from,
+                             ct_err *e);
 
 /* ---- context ---- */
 
@@ -98,9 +109,10 @@ typedef struct ct_t {
 typedef struct ct_options {
     int32_t threads; /* 0: the cores allowed to the process */
     int32_t debug;   /* 1..4: what is told to the log hook (docs/tour.md) */
-    int32_t trap;    /* 1: every run checks every value; the first NaN or infinity is CT_ENONFINITE with the op's name */
+    int32_t
+        trap; /* 1: every run checks every value; the first NaN or infinity is CT_ENONFINITE with the op's name */
     int32_t reserved;
-    uint64_t seed;   /* of initialisers and random ops; default 0 */
+    uint64_t seed; /* of initialisers and random ops; default 0 */
     ct_allocator allocator;
     ct_files files;
     void (*log)(void *user, const char *line); /* NULL: silent */
@@ -118,7 +130,7 @@ CT_API int32_t ct_threads(const ct_ctx *c);
 CT_API uint64_t ct_seed(const ct_ctx *c);
 CT_API const ct_allocator *ct_allocator_of(const ct_ctx *c);
 CT_API const ct_files *ct_files_of(const ct_ctx *c);
-CT_API const char *ct_cpu_features(void); /* "avx512", "avx2" or "baseline": what the kernels use here */
+CT_API const char *ct_cpu_features(void);   /* "avx512", "avx2" or "baseline": what the kernels use here */
 CT_API const char *ct_kernel_library(void); /* "oneDNN 2.6.3" */
 
 /* ---- graph ---- */
@@ -126,7 +138,7 @@ CT_API const char *ct_kernel_library(void); /* "oneDNN 2.6.3" */
 CT_API ct_graph *ct_graph_new(ct_ctx *c); /* NULL: out of memory */
 CT_API void ct_graph_free(ct_graph *g);   /* plans made from it stay valid */
 CT_API ct_graph *ct_default_graph(ct_ctx *c);
-CT_API ct_ctx *ct_context(ct_t x);       /* NULL for a zeroed handle */
+CT_API ct_ctx *ct_context(ct_t x); /* NULL for a zeroed handle */
 CT_API ct_graph *ct_graph_of(ct_t x);
 /* CT_OK, or the first error of building, copied to *e. */
 CT_API ct_status ct_graph_status(const ct_graph *g, ct_err *e);
@@ -160,24 +172,28 @@ typedef enum ct_var_kind {
 
 typedef enum ct_init_kind {
     CT_INIT_DEFAULT = 0, /* the layer's own, PyTorch's */
-    CT_INIT_ZEROS = 1, CT_INIT_ONES = 2,
-    CT_INIT_CONSTANT = 3,          /* a */
-    CT_INIT_UNIFORM = 4,           /* a..b */
-    CT_INIT_NORMAL = 5,            /* mean a, standard deviation b */
-    CT_INIT_TRUNC_NORMAL = 6,      /* the same, cut at +-2 */
-    CT_INIT_XAVIER_UNIFORM = 7, CT_INIT_XAVIER_NORMAL = 8,     /* gain a (0: 1) */
-    CT_INIT_KAIMING_UNIFORM = 9, CT_INIT_KAIMING_NORMAL = 10,  /* gain a (0: sqrt 2, for ReLU), fan in */
-    CT_INIT_ORTHOGONAL = 11        /* gain a (0: 1) */
+    CT_INIT_ZEROS = 1,
+    CT_INIT_ONES = 2,
+    CT_INIT_CONSTANT = 3,     /* a */
+    CT_INIT_UNIFORM = 4,      /* a..b */
+    CT_INIT_NORMAL = 5,       /* mean a, standard deviation b */
+    CT_INIT_TRUNC_NORMAL = 6, /* the same, cut at +-2 */
+    CT_INIT_XAVIER_UNIFORM = 7,
+    CT_INIT_XAVIER_NORMAL = 8, /* gain a (0: 1) */
+    CT_INIT_KAIMING_UNIFORM = 9,
+    CT_INIT_KAIMING_NORMAL = 10, /* gain a (0: sqrt 2, for ReLU), fan in */
+    CT_INIT_ORTHOGONAL = 11      /* gain a (0: 1) */
 } ct_init_kind;
 typedef struct ct_init {
-    int32_t kind; /* a ct_init_kind */
+    int32_t kind;    /* a ct_init_kind */
     int32_t fan_out; /* 1: Kaiming by fan out */
     double a, b;
 } ct_init;
 
 /* A new parameter or other variable of the graph, under the current scope. A name that the context has
  * already binds to it; its shape must be the same. Within one graph a name is created once. */
-CT_API ct_t ct_var_new(ct_graph *g, ct_var_kind kind, const char *name, ct_dtype dtype, ct_shape shape, ct_init init);
+CT_API ct_t ct_var_new(ct_graph *g, ct_var_kind kind, const char *name, ct_dtype dtype, ct_shape shape,
+                       ct_init init);
 /* An existing one, by full name (sharing); an error that names the nearest when there is none. */
 CT_API ct_t ct_param(ct_ctx *c, const char *full_name);
 CT_API ct_t ct_graph_param(ct_graph *g, const char *full_name);
@@ -221,10 +237,10 @@ typedef struct ct_compile {
 } ct_compile;
 
 /* A plan that computes `out` and performs `effects` (assignments and optimiser updates) at each run. */
-CT_API ct_status ct_plan_new(const ct_t *out, int32_t outs, const ct_t *effects, int32_t n_effects, ct_compile o, ct_plan **plan,
-                             ct_err *e);
-CT_API void ct_plan_free(ct_plan *p); /* after its sessions' runs are over; NULL is fine */
-CT_API int32_t ct_plan_inputs(const ct_plan *p);                  /* in order of creation in the graph */
+CT_API ct_status ct_plan_new(const ct_t *out, int32_t outs, const ct_t *effects, int32_t n_effects,
+                             ct_compile o, ct_plan **plan, ct_err *e);
+CT_API void ct_plan_free(ct_plan *p);            /* after its sessions' runs are over; NULL is fine */
+CT_API int32_t ct_plan_inputs(const ct_plan *p); /* in order of creation in the graph */
 CT_API const char *ct_plan_input_name(const ct_plan *p, int32_t i);
 CT_API ct_shape ct_plan_input_shape(const ct_plan *p, int32_t i);
 CT_API ct_dtype ct_plan_input_dtype(const ct_plan *p, int32_t i);
@@ -236,9 +252,11 @@ CT_API ct_dtype ct_plan_output_dtype(const ct_plan *p, int32_t i);
 CT_API ct_status ct_session_new(ct_ctx *c, ct_session **s, ct_err *e);
 CT_API void ct_session_free(ct_session *s);
 CT_API ct_status ct_session_set(ct_session *s, const char *scalar, double value); /* of ct_scalar */
-CT_API void ct_session_step(ct_session *s, uint64_t step);      /* the counter of random ops and of Adam's bias correction; */
-CT_API uint64_t ct_session_step_of(const ct_session *s);        /* a run with effects adds one at its end */
-CT_API void ct_session_cancel(ct_session *s, int on);           /* from any thread or signal handler: the run ends with CT_ECANCEL */
+CT_API void ct_session_step(ct_session *s,
+                            uint64_t step); /* the counter of random ops and of Adam's bias correction; */
+CT_API uint64_t ct_session_step_of(const ct_session *s); /* a run with effects adds one at its end */
+CT_API void ct_session_cancel(ct_session *s,
+                              int on); /* from any thread or signal handler: the run ends with CT_ECANCEL */
 CT_API void ct_session_deadline(ct_session *s, double seconds); /* from now, monotonic; 0: none */
 CT_API const char *ct_session_error(const ct_session *s);
 
@@ -262,12 +280,12 @@ typedef struct ct_step_info {
     ct_shape shape;     /* of the first output, per task */
     int32_t phase_index;
     int32_t tasks;
-    uint64_t bytes;     /* read and written by one run of all tasks */
-    double flops;       /* of one run of all tasks */
-    double ms;          /* measured by ct_plan_profile, else 0 */
+    uint64_t bytes; /* read and written by one run of all tasks */
+    double flops;   /* of one run of all tasks */
+    double ms;      /* measured by ct_plan_profile, else 0 */
 } ct_step_info;
 typedef struct ct_plan_info {
-    uint64_t peak_bytes;     /* arena and parameters while running on all threads of the context */
+    uint64_t peak_bytes; /* arena and parameters while running on all threads of the context */
     int64_t shards, shard_rows, steps, phases;
 } ct_plan_info;
 CT_API ct_status ct_plan_describe(ct_plan *p, int64_t batch, ct_plan_info *out, ct_err *e);
@@ -279,14 +297,16 @@ CT_API ct_status ct_plan_profile(ct_session *s, ct_plan *p, int64_t batch, int32
 /* ---- custom ops ---- */
 /* A user's op: forward and backward as callbacks on contiguous f32 rows. */
 typedef struct ct_custom {
-    const char *name;          /* for errors and plans; unique in the program */
+    const char *name; /* for errors and plans; unique in the program */
     void *user;
-    int32_t per_sample;        /* 1: output row r depends on row r of the inputs that have N alone */
+    int32_t per_sample; /* 1: output row r depends on row r of the inputs that have N alone */
     int32_t reserved;
     ct_status (*shape)(void *user, const ct_shape *in, int32_t n_in, ct_shape *out, ct_err *e);
-    ct_status (*forward)(void *user, const ct_shape *shape, const float *const *in, int32_t n_in, float *out, ct_err *e);
+    ct_status (*forward)(void *user, const ct_shape *shape, const float *const *in, int32_t n_in, float *out,
+                         ct_err *e);
     /* din[i] NULL: not wanted. NULL member: no gradient. */
-    ct_status (*backward)(void *user, const ct_shape *shape, const float *const *in, int32_t n_in, const float *out, const float *dout, float *const *din, ct_err *e);
+    ct_status (*backward)(void *user, const ct_shape *shape, const float *const *in, int32_t n_in,
+                          const float *out, const float *dout, float *const *din, ct_err *e);
 } ct_custom;
 /* The struct must outlive every plan. in: at most 4 tensors, f32. shape[i]: concrete shapes, inputs then output. */
 CT_API ct_t ct_custom_op(const ct_custom *op, const ct_t *in, int32_t n_in);
@@ -297,20 +317,20 @@ CT_API ct_t ct_custom_op(const ct_custom *op, const ct_t *in, int32_t n_in);
  * gradients against central differences, cut against uncut batches, one thread against four, text and back. */
 typedef struct ct_check_row {
     const char *op;
-    const char *text;   /* the case */
+    const char *text;    /* the case */
     const char *failure; /* NULL: passed */
-    int32_t cases;      /* of this op so far */
+    int32_t cases;       /* of this op so far */
     int32_t reserved;
 } ct_check_row;
 typedef struct ct_check_options {
-    const char *op;     /* NULL: all */
+    const char *op; /* NULL: all */
     uint64_t seed;
     void (*report)(void *user, const ct_check_row *row); /* after every case; may be NULL */
     void *user;
 } ct_check_options;
 typedef struct ct_check_result {
     int32_t ops, cases, failed;
-    int32_t without; /* public ops that have no case */
+    int32_t without;           /* public ops that have no case */
     char first[CT_ERROR_TEXT]; /* the first failure */
 } ct_check_result;
 /* CT_OK when every case passed and every public op has one, else CT_EINTERNAL. */
@@ -339,9 +359,11 @@ typedef struct ct_net_env {
     int32_t reserved;
 } ct_net_env;
 /* Build the net into the graph; *y is its output. Errors carry LINE:COL of `file`. */
-CT_API ct_status ct_net_build(ct_graph *g, const char *text, const char *file, const ct_net_env *env, ct_t *y, ct_err *e);
+CT_API ct_status ct_net_build(ct_graph *g, const char *text, const char *file, const ct_net_env *env, ct_t *y,
+                              ct_err *e);
 /* Its canonical form (parse -> print -> parse is the identity), with `settings` written into its params. */
-CT_API ct_status ct_net_print(const char *text, const char *file, const ct_setting *settings, int32_t n_settings, ct_text *out, ct_err *e);
+CT_API ct_status ct_net_print(const char *text, const char *file, const ct_setting *settings,
+                              int32_t n_settings, ct_text *out, ct_err *e);
 /* The graph that leads to y, as flat text and as Graphviz dot. */
 CT_API ct_status ct_graph_print(ct_t y, ct_text *out);
 CT_API ct_status ct_graph_dot(ct_t y, ct_text *out);

@@ -11,12 +11,14 @@
 #include "cotan/base.h"
 
 static inline void pictures_u32(FILE *f, uint32_t v) {
-    unsigned char b[4] = {(unsigned char)(v >> 24), (unsigned char)(v >> 16), (unsigned char)(v >> 8), (unsigned char)v};
+    unsigned char b[4] = {(unsigned char)(v >> 24), (unsigned char)(v >> 16), (unsigned char)(v >> 8),
+                          (unsigned char)v};
     fwrite(b, 1, 4, f);
 }
 
 /* Writes NAME-images-idx3-ubyte and NAME-labels-idx1-ubyte; 1: written. */
-static inline int pictures_part(const char *folder, const char *name, uint32_t count, uint32_t side, uint64_t seed) {
+static inline int pictures_part(const char *folder, const char *name, uint32_t count, uint32_t side,
+                                uint64_t seed) {
     char path[600];
     snprintf(path, sizeof path, "%s/%s-images-idx3-ubyte", folder, name);
     FILE *x = fopen(path, "wb");
@@ -30,7 +32,10 @@ static inline int pictures_part(const char *folder, const char *name, uint32_t c
         uint32_t kind = (uint32_t)ct_random_below(&r, 4), at = (uint32_t)ct_random_below(&r, side);
         for (uint32_t k = 0; k < side * side; k++) {
             uint32_t row = k / side, column = k % side;
-            int on = kind == 0 ? row == at : kind == 1 ? column == at : kind == 2 ? (row + column) % side == at : (row + side - column) % side == at;
+            int on = kind == 0   ? row == at
+                     : kind == 1 ? column == at
+                     : kind == 2 ? (row + column) % side == at
+                                 : (row + side - column) % side == at;
             fputc((int)ct_random_below(&r, 80) + (on ? 150 : 0), x);
         }
         fputc((int)kind, y);

@@ -53,8 +53,10 @@ static const char net[] =
     "h = dropout(relu(linear(flatten(h), \"fc\", 16)), \"d\", 0.2)\n"
     "logit = linear(layer_norm(h, \"n\"), \"out\", 3)\n";
 static const char document[] =
-    "{\"format\":1,\"task\":\"image\",\"net\":\"h = maxpool2d(relu(batch_norm(conv2d(input(image), \\\"c\\\", 9, 3, pad=1), \\\"bn\\\")), 2)\\nh = "
-    "dropout(relu(linear(flatten(h), \\\"fc\\\", 16)), \\\"d\\\", 0.2)\\nlogit = linear(layer_norm(h, \\\"n\\\"), \\\"out\\\", 3)\\n\"}";
+    "{\"format\":1,\"task\":\"image\",\"net\":\"h = maxpool2d(relu(batch_norm(conv2d(input(image), "
+    "\\\"c\\\", 9, 3, pad=1), \\\"bn\\\")), 2)\\nh = "
+    "dropout(relu(linear(flatten(h), \\\"fc\\\", 16)), \\\"d\\\", 0.2)\\nlogit = linear(layer_norm(h, "
+    "\\\"n\\\"), \\\"out\\\", 3)\\n\"}";
 
 enum { BATCH = 8, STEPS = 2 };
 
@@ -71,7 +73,8 @@ static ct_status train(ct_ctx *c, const char *path, ct_err *e) {
     ct_status status = ct_net_build(ct_default_graph(c), net, "net", &env, &y, e);
     if (status) return status;
     ct_t loss_node = ct_cross_entropy(y, ct_input(c, "label", CT_I64, CT_SHAPE(CT_N)), (ct_t){0}, (ct_ce){0});
-    status = ct_compile_train(loss_node, NULL, 0, &(ct_train){.lr = 1e-2, .clip_norm = 1, .batch = BATCH, .shard = 2}, &p, e);
+    status = ct_compile_train(loss_node, NULL, 0,
+                              &(ct_train){.lr = 1e-2, .clip_norm = 1, .batch = BATCH, .shard = 2}, &p, e);
     if (!status) status = ct_session_new(c, &s, e);
     for (int i = 0; i < STEPS && !status; i++) {
         status = ct_run(s, p, (const void *[2]){x, label}, BATCH, (void *[2]){&loss, NULL});
@@ -109,12 +112,15 @@ static void walk(void **state) {
         meter m = {.lock = PTHREAD_MUTEX_INITIALIZER, .fail_at = sites};
         ct_err e = {0};
         ct_status s = all(&m, path, &e);
-        if (m.live != 0 || m.live_bytes != 0) fail_msg("failure %lld: %lld blocks, %lld bytes are lost (%s)", (long long)sites, (long long)m.live, (long long)m.live_bytes, e.text);
+        if (m.live != 0 || m.live_bytes != 0)
+            fail_msg("failure %lld: %lld blocks, %lld bytes are lost (%s)", (long long)sites,
+                     (long long)m.live, (long long)m.live_bytes, e.text);
         if (!s) {
             if (m.calls > sites) continue; /* it did without */
             break;
         }
-        if (!e.text[0] || e.status == CT_OK) fail_msg("failure %lld: status %d without a text", (long long)sites, (int)s);
+        if (!e.text[0] || e.status == CT_OK)
+            fail_msg("failure %lld: status %d without a text", (long long)sites, (int)s);
         assert_true(sites < 100000);
     }
     print_message("%lld allocation sites\n", (long long)sites);
@@ -136,10 +142,13 @@ static void quiet_steps(void **state) {
     (void)state;
     if (ct_net_build(ct_default_graph(c), net, "net", &env, &y, &e)) fail_msg("%s", e.text);
     ct_t loss_node = ct_cross_entropy(y, ct_input(c, "label", CT_I64, CT_SHAPE(CT_N)), (ct_t){0}, (ct_ce){0});
-    if (ct_compile_train(loss_node, NULL, 0, &(ct_train){.batch = BATCH, .shard = 2}, &p, &e) || ct_session_new(c, &s, &e)) fail_msg("%s", e.text);
+    if (ct_compile_train(loss_node, NULL, 0, &(ct_train){.batch = BATCH, .shard = 2}, &p, &e) ||
+        ct_session_new(c, &s, &e))
+        fail_msg("%s", e.text);
     for (int i = 0; i < 10; i++) {
         if (i == 1) before = m.calls;
-        if (ct_run(s, p, (const void *[2]){x, label}, BATCH, (void *[2]){&loss, NULL})) fail_msg("%s", ct_session_error(s));
+        if (ct_run(s, p, (const void *[2]){x, label}, BATCH, (void *[2]){&loss, NULL}))
+            fail_msg("%s", ct_session_error(s));
     }
     assert_int_equal(m.calls, before);
     ct_session_free(s);

@@ -14,15 +14,23 @@
 /* ---- idx ---- */
 static void idx_rows(void **state) {
     (void)state;
-    static const struct { const char *bytes; uint64_t n; const char *wanted; } rows[] = {
+    static const struct {
+        const char *bytes;
+        uint64_t n;
+        const char *wanted;
+    } rows[] = {
         {"", 0, "bytes left"},
         {"\x03\x08\x00\x00\x00\x00\x00\x01", 8, "little-endian"},
         {"\x00\x00\x07\x01\x00\x00\x00\x01x", 9, "type 0x07"},
         {"\x00\x00\x08\x00", 4, "0 dimensions"},
         {"\x00\x00\x08\xc8", 4, "200 dimensions"},
         {"\x00\x00\x0d\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16, "overflows"},
-        {"\x00\x00\x08\x01\x00\x00\x00\x04" "abc", 11, "3 bytes of data; wanted 4"},
-        {"\x00\x00\x08\x01\x00\x00\x00\x02" "abc", 11, "3 bytes of data; wanted 2"},
+        {"\x00\x00\x08\x01\x00\x00\x00\x04"
+         "abc",
+         11, "3 bytes of data; wanted 4"},
+        {"\x00\x00\x08\x01\x00\x00\x00\x02"
+         "abc",
+         11, "3 bytes of data; wanted 2"},
         {"\x1f\x8b\x08\x00", 4, "gzip"},
         {"abcd", 4, "wanted 00 00 TYPE RANK"},
         {"\x00\x00\x08\x02\x00\x00", 6, "bytes left"},
@@ -31,17 +39,22 @@ static void idx_rows(void **state) {
         ct_err e = {0};
         ct_array a;
         assert_int_equal(ct_idx_parse(NULL, rows[i].bytes, rows[i].n, "f", &a, &e), CT_EDATA);
-        if (!strstr(e.text, rows[i].wanted)) fail_msg("row %zu: found \"%s\"; wanted \"%s\"", i, e.text, rows[i].wanted);
+        if (!strstr(e.text, rows[i].wanted))
+            fail_msg("row %zu: found \"%s\"; wanted \"%s\"", i, e.text, rows[i].wanted);
     }
     ct_err e = {0};
     ct_array a;
-    assert_int_equal(ct_idx_parse(NULL, "\x00\x00\x0b\x01\x00\x00\x00\x02\xff\xfe\x01\x00", 12, "f", &a, &e), CT_OK);
+    assert_int_equal(ct_idx_parse(NULL, "\x00\x00\x0b\x01\x00\x00\x00\x02\xff\xfe\x01\x00", 12, "f", &a, &e),
+                     CT_OK);
     assert_true(a.dtype == CT_I32 && ((int32_t *)a.data)[0] == -2 && ((int32_t *)a.data)[1] == 256);
     ct_array_free(&a);
 }
 
 /* ---- loader ---- */
-typedef struct seen { int64_t order[64]; int n; } seen;
+typedef struct seen {
+    int64_t order[64];
+    int n;
+} seen;
 
 static seen run(int threads, int64_t batch, int64_t epoch, int64_t position, int batches) {
     float x[23];
@@ -54,7 +67,15 @@ static seen run(int threads, int64_t batch, int64_t epoch, int64_t position, int
     for (int i = 0; i < 23; i++) x[i] = (float)i;
     ct_array a = ct_array_view(x, CT_F32, CT_SHAPE(23));
     assert_int_equal(ct_source_arrays(NULL, &a, names, 1, &src, &e), CT_OK);
-    assert_int_equal(ct_loader_new(NULL, &src, (ct_loader_options){.batch = batch, .seed = 9, .shuffle = 1, .threads = threads, .epoch = epoch, .position = position}, &l, &e), CT_OK);
+    assert_int_equal(ct_loader_new(NULL, &src,
+                                   (ct_loader_options){.batch = batch,
+                                                       .seed = 9,
+                                                       .shuffle = 1,
+                                                       .threads = threads,
+                                                       .epoch = epoch,
+                                                       .position = position},
+                                   &l, &e),
+                     CT_OK);
     while (batches-- > 0) {
         assert_int_equal(ct_next(l, &b, &e), CT_OK);
         for (int64_t r = 0; r < b.rows; r++) {
@@ -70,7 +91,8 @@ static seen run(int threads, int64_t batch, int64_t epoch, int64_t position, int
 
 static void order(void **state) {
     (void)state;
-    seen whole = run(0, 5, 0, 0, 6), threads = run(3, 5, 0, 0, 6), later = run(2, 5, 0, 2, 4), second = run(1, 5, 1, 0, 6);
+    seen whole = run(0, 5, 0, 0, 6), threads = run(3, 5, 0, 0, 6), later = run(2, 5, 0, 2, 4),
+         second = run(1, 5, 1, 0, 6);
     assert_int_equal(whole.n, 24);
     assert_int_equal(whole.order[23], -1);
     assert_memory_equal(&whole, &threads, sizeof whole);
@@ -81,7 +103,8 @@ static void order(void **state) {
     for (int i = 0; i < 23; i++) assert_int_equal(count[i], 1);
 }
 
-static ct_status failing(void *user, int64_t record, int64_t epoch, uint64_t seed, void *const *out, ct_err *e) {
+static ct_status failing(void *user, int64_t record, int64_t epoch, uint64_t seed, void *const *out,
+                         ct_err *e) {
     (void)user;
     (void)epoch;
     (void)seed;
@@ -120,8 +143,11 @@ static void scores(void **state) {
     assert_int_equal(ct_scores_add(s, logits, label, 4, &e), CT_OK);
     ct_score r = ct_scores_result(s);
     assert_true(r.accuracy == 0.75 && r.baseline == 0.5 && r.top5 == 1);
-    assert_true(r.low < 0.75 && r.high > 0.75 && fabs(r.low - 0.3006418) < 1e-6 && fabs(r.high - 0.9544127) < 1e-6);
-    double want = (log(1 + exp(-1) + exp(-2)) + log(1 + 2 * exp(-3)) + 1 + log(1 + 2 * exp(-1)) + log(1 + 2 * exp(-5))) / 4;
+    assert_true(r.low < 0.75 && r.high > 0.75 && fabs(r.low - 0.3006418) < 1e-6 &&
+                fabs(r.high - 0.9544127) < 1e-6);
+    double want = (log(1 + exp(-1) + exp(-2)) + log(1 + 2 * exp(-3)) + 1 + log(1 + 2 * exp(-1)) +
+                   log(1 + 2 * exp(-5))) /
+                  4;
     assert_true(fabs(r.loss - want) < 1e-12);
     assert_int_equal(ct_scores_confusion(s, 2, 0), 1);
     assert_int_equal(ct_scores_add(s, logits, bad, 1, &e), CT_EDATA);
@@ -131,9 +157,16 @@ static void scores(void **state) {
 /* ---- transforms ---- */
 static void transforms(void **state) {
     (void)state;
-    static const struct { const char *text, *wanted; } bad[] = {
-        {"normalise mean=1 std=1", "nearest is normalize"}, {"normalize mean=1", "std is not given"}, {"flip 2", "wanted a number 0 to 1"}, {"normalize mean=x std=1", "wanted a number"},
-        {"random_crop 28", "pad is not given"}, {"flip 0.5 0.5", "wanted KEY=VALUE"}, {"flip q=1", "no argument q"}, {"flip,,flip", "empty step"}};
+    static const struct {
+        const char *text, *wanted;
+    } bad[] = {{"normalise mean=1 std=1", "nearest is normalize"},
+               {"normalize mean=1", "std is not given"},
+               {"flip 2", "wanted a number 0 to 1"},
+               {"normalize mean=x std=1", "wanted a number"},
+               {"random_crop 28", "pad is not given"},
+               {"flip 0.5 0.5", "wanted KEY=VALUE"},
+               {"flip q=1", "no argument q"},
+               {"flip,,flip", "empty step"}};
     ct_transform *t;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ct_err e = {0};
@@ -146,7 +179,9 @@ static void transforms(void **state) {
     float a[16], b[16];
     int64_t shape[3] = {1, 4, 4};
     for (int i = 0; i < 16; i++) picture[i] = (uint8_t)(i * 10);
-    assert_int_equal(ct_transform_parse(NULL, " random_crop 4 pad=2, flip 0.5 ,normalize mean=0.5 std=0.25", &t, &e), CT_OK);
+    assert_int_equal(
+        ct_transform_parse(NULL, " random_crop 4 pad=2, flip 0.5 ,normalize mean=0.5 std=0.25", &t, &e),
+        CT_OK);
     assert_int_equal(ct_transform_text(t, &text), CT_OK);
     assert_string_equal(text.data, "random_crop size=4 pad=2, flip p=0.5, normalize mean=0.5 std=0.25");
     ct_transform_run(t, picture, shape, 3, -1, 1, a); /* evaluation: nothing random */
@@ -165,6 +200,8 @@ static void transforms(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(idx_rows), cmocka_unit_test(order), cmocka_unit_test(reader_error), cmocka_unit_test(scores), cmocka_unit_test(transforms)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(idx_rows), cmocka_unit_test(order),
+                                       cmocka_unit_test(reader_error), cmocka_unit_test(scores),
+                                       cmocka_unit_test(transforms)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,10 +41,14 @@ static problem make(const ct__gemm_table *t, int64_t m, int64_t n, int64_t k, ui
     problem p = {.g = {.m = m, .n = n, .k = k}};
     ct__gemm *g = &p.g;
     int64_t gap = kind & 128 ? 3 : 0, two = kind & 64 ? 2 : 1, panels = (n + 15) / 16;
-    if (kind & 1) g->a_row = two, g->a_col = m * two + gap;
-    else g->a_row = k * two + gap, g->a_col = two;
-    if (kind & 2) g->b_row = two, g->b_col = k * two + gap;
-    else g->b_row = n * two + gap, g->b_col = two;
+    if (kind & 1)
+        g->a_row = two, g->a_col = m * two + gap;
+    else
+        g->a_row = k * two + gap, g->a_col = two;
+    if (kind & 2)
+        g->b_row = two, g->b_col = k * two + gap;
+    else
+        g->b_row = n * two + gap, g->b_col = two;
     g->b_panel = (kind & 4) != 0;
     g->c_panel = (kind & 8) != 0;
     g->accumulate = (kind & 16) != 0;
@@ -58,7 +62,8 @@ static problem make(const ct__gemm_table *t, int64_t m, int64_t n, int64_t k, ui
     p.panel = numbers(panels * b_stride);
     float *packed = numbers(panels * k * 16);
     t->pack(k, n, p.b, g->b_row, g->b_col, packed);
-    for (int64_t q = 0; q < panels; q++) memcpy(p.panel + q * b_stride, packed + q * k * 16, (size_t)k * 16 * sizeof(float));
+    for (int64_t q = 0; q < panels; q++)
+        memcpy(p.panel + q * b_stride, packed + q * k * 16, (size_t)k * 16 * sizeof(float));
     free(packed);
     p.bias = (kind & 256) ? numbers(n) : NULL;
     p.c_floats = g->c_panel ? panels * (m * 16 + 32) : m * (n + gap);
@@ -109,15 +114,16 @@ static void check(const ct__simd *s, problem *p) {
             if (p->bias && !g->accumulate) chain += p->bias[j], exact += p->bias[j];
             if (g->act && !g->accumulate) chain = chain <= 0 ? 0 : chain, exact = exact <= 0 ? 0 : exact;
             if (memcmp(&y, &chain, 4) != 0 || fabs(y - exact) > 1e-6 * size)
-                fail_msg("%s m %d n %d k %d (%d,%d): %a, chain %a, exact %g", s->name, (int)g->m, (int)g->n, (int)g->k, (int)i, (int)j, y, chain, exact);
+                fail_msg("%s m %d n %d k %d (%d,%d): %a, chain %a, exact %g", s->name, (int)g->m, (int)g->n,
+                         (int)g->k, (int)i, (int)j, y, chain, exact);
         }
     for (int64_t i = 0; i < p->c_floats + 16; i++)
         if (!touched[i]) assert_memory_equal(&p->c[i], &p->before[i], 4);
     free(touched);
 }
 
-#define EACH_SET(s)                                                                                                              \
-    for (int32_t level = 1; level <= 3; level++)                                                                                 \
+#define EACH_SET(s) \
+    for (int32_t level = 1; level <= 3; level++) \
         for (const ct__simd *s = ct__simd_of(level); s && s->level == level; s = NULL)
 
 static void test_kinds(void **unused) {
@@ -132,25 +138,33 @@ static void test_kinds(void **unused) {
 
 static void test_sizes(void **unused) {
     (void)unused;
-    static const int64_t ms[] = {0, 1, 2, 5, 6, 7, 13, 14, 15, 17, 29}, ns[] = {0, 1, 10, 15, 16, 17, 31, 32, 33, 48, 64, 65, 80}, ks[] = {0, 1, 2, 7, 19};
-    EACH_SET(s) for (size_t i = 0; i < sizeof ms / sizeof *ms; i++) for (size_t j = 0; j < sizeof ns / sizeof *ns; j++) for (size_t k = 0; k < sizeof ks / sizeof *ks; k++) {
-        problem p = make(s->gemm, ms[i], ns[j], ks[k], draw() % 512);
-        run(s->gemm, &p);
-        check(s, &p);
-        drop(&p);
-    }
+    static const int64_t ms[] = {0, 1, 2, 5, 6, 7, 13, 14, 15, 17, 29},
+                         ns[] = {0, 1, 10, 15, 16, 17, 31, 32, 33, 48, 64, 65, 80}, ks[] = {0, 1, 2, 7, 19};
+    EACH_SET(s)
+    for (size_t i = 0; i < sizeof ms / sizeof *ms; i++)
+        for (size_t j = 0; j < sizeof ns / sizeof *ns; j++)
+            for (size_t k = 0; k < sizeof ks / sizeof *ks; k++) {
+                problem p = make(s->gemm, ms[i], ns[j], ks[k], draw() % 512);
+                run(s->gemm, &p);
+                check(s, &p);
+                drop(&p);
+            }
 }
 
 /* Beyond one block of K, and A's copied rows: chains go on through C. */
 static void test_blocks(void **unused) {
     (void)unused;
-    static const int64_t sizes[][3] = {{9, 64, 512}, {120, 70, 512}, {230, 64, 1024}, {13, 65, 513}, {3, 33, 1500}, {1, 130, 1024}, {40, 17, 1100}};
-    EACH_SET(s) for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) for (uint32_t kind = 0; kind < 512; kind += 37) {
-        problem p = make(s->gemm, sizes[i][0], sizes[i][1], sizes[i][2], kind & ~64u & (i & 1 ? ~0u : ~1u));
-        run(s->gemm, &p);
-        check(s, &p);
-        drop(&p);
-    }
+    static const int64_t sizes[][3] = {{9, 64, 512},  {120, 70, 512}, {230, 64, 1024}, {13, 65, 513},
+                                       {3, 33, 1500}, {1, 130, 1024}, {40, 17, 1100}};
+    EACH_SET(s)
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (uint32_t kind = 0; kind < 512; kind += 37) {
+            problem p =
+                make(s->gemm, sizes[i][0], sizes[i][1], sizes[i][2], kind & ~64u & (i & 1 ? ~0u : ~1u));
+            run(s->gemm, &p);
+            check(s, &p);
+            drop(&p);
+        }
 }
 
 /* A row's bits depend neither on M nor on its position. */
@@ -192,30 +206,41 @@ static void test_special(void **unused) {
 static void test_layouts(void **unused) {
     (void)unused;
     static const int64_t sizes[] = {0, 1, 7, 8, 9, 15, 16, 17, 33, 48};
-    EACH_SET(s) for (int i = 0; i < 10; i++) for (int j = 0; j < 10; j++) for (int transposed = 0; transposed < 3; transposed++) {
-        int64_t r = sizes[i], c = sizes[j], row = transposed == 1 ? 1 : transposed ? 2 * c + 1 : c + 2, col = transposed == 1 ? r + 1 : transposed ? 2 : 1;
-        int64_t floats = (int64_t)ct__panel_floats(r, c), flipped_floats = (int64_t)ct__panel_floats(c, r), total = r * row + c * col;
-        float *x = numbers(total), *panel = numbers(floats), *flip = numbers(flipped_floats), *back = numbers(total), *was = numbers(total);
-        memcpy(was, back, (size_t)total * sizeof *was);
-        s->gemm->pack(r, c, x, row, col, panel);
-        s->gemm->flip(r, c, panel, flip);
-        s->gemm->unpack(r, c, panel, back, row, col);
-        for (int64_t p = 0; p < floats; p++) {
-            int64_t y = p / 16 % (r ? r : 1), l = p / 16 / (r ? r : 1) * 16 + p % 16;
-            assert_true(panel[p] == (l < c ? x[y * row + l * col] : 0.0f));
-        }
-        for (int64_t p = 0; p < flipped_floats; p++) {
-            int64_t y = p / 16 % (c ? c : 1), l = p / 16 / (c ? c : 1) * 16 + p % 16;
-            assert_true(flip[p] == (l < r ? x[l * row + y * col] : 0.0f));
-        }
-        for (int64_t y = 0; y < r; y++)
-            for (int64_t l = 0; l < c; l++) {
-                assert_true(back[y * row + l * col] == x[y * row + l * col]);
-                was[y * row + l * col] = back[y * row + l * col];
+    EACH_SET(s)
+    for (int i = 0; i < 10; i++)
+        for (int j = 0; j < 10; j++)
+            for (int transposed = 0; transposed < 3; transposed++) {
+                int64_t r = sizes[i], c = sizes[j],
+                        row = transposed == 1 ? 1
+                              : transposed    ? 2 * c + 1
+                                              : c + 2,
+                        col = transposed == 1 ? r + 1
+                              : transposed    ? 2
+                                              : 1;
+                int64_t floats = (int64_t)ct__panel_floats(r, c),
+                        flipped_floats = (int64_t)ct__panel_floats(c, r), total = r * row + c * col;
+                float *x = numbers(total), *panel = numbers(floats), *flip = numbers(flipped_floats),
+                      *back = numbers(total), *was = numbers(total);
+                memcpy(was, back, (size_t)total * sizeof *was);
+                s->gemm->pack(r, c, x, row, col, panel);
+                s->gemm->flip(r, c, panel, flip);
+                s->gemm->unpack(r, c, panel, back, row, col);
+                for (int64_t p = 0; p < floats; p++) {
+                    int64_t y = p / 16 % (r ? r : 1), l = p / 16 / (r ? r : 1) * 16 + p % 16;
+                    assert_true(panel[p] == (l < c ? x[y * row + l * col] : 0.0f));
+                }
+                for (int64_t p = 0; p < flipped_floats; p++) {
+                    int64_t y = p / 16 % (c ? c : 1), l = p / 16 / (c ? c : 1) * 16 + p % 16;
+                    assert_true(flip[p] == (l < r ? x[l * row + y * col] : 0.0f));
+                }
+                for (int64_t y = 0; y < r; y++)
+                    for (int64_t l = 0; l < c; l++) {
+                        assert_true(back[y * row + l * col] == x[y * row + l * col]);
+                        was[y * row + l * col] = back[y * row + l * col];
+                    }
+                assert_memory_equal(was, back, (size_t)total * sizeof *was);
+                free(x), free(panel), free(flip), free(back), free(was);
             }
-        assert_memory_equal(was, back, (size_t)total * sizeof *was);
-        free(x), free(panel), free(flip), free(back), free(was);
-    }
 }
 
 static void test_sum_rows(void **unused) {
@@ -235,8 +260,9 @@ static void test_sum_rows(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds), cmocka_unit_test(test_sizes), cmocka_unit_test(test_blocks), cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_special), cmocka_unit_test(test_layouts), cmocka_unit_test(test_sum_rows),
+        cmocka_unit_test(test_kinds),    cmocka_unit_test(test_sizes),   cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_rows),     cmocka_unit_test(test_special), cmocka_unit_test(test_layouts),
+        cmocka_unit_test(test_sum_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,7 +55,9 @@ static float *ordered(const float *plain, int64_t n, int64_t c, int64_t s, int64
     return p;
 }
 static void near(double found, double wanted, double tolerance) {
-    if (isnan(wanted) ? isnan(found) : found == wanted || fabs(found - wanted) <= tolerance * (1 + fabs(wanted))) return;
+    if (isnan(wanted) ? isnan(found)
+                      : found == wanted || fabs(found - wanted) <= tolerance * (1 + fabs(wanted)))
+        return;
     fail_msg("found %.9g, wanted %.9g", found, wanted);
 }
 static void padding_zero(const float *p, int64_t n, int64_t c, int64_t s, int64_t lanes) {
@@ -82,7 +84,8 @@ static void order(const ct__image_table *t, int64_t lanes) {
     for (size_t ci = 0; ci < sizeof channels / sizeof *channels; ci++)
         for (size_t si = 0; si < sizeof spatial / sizeof *spatial; si++) {
             int64_t n = below(3), c = channels[ci], s = spatial[si], count = n * padded(c, lanes) * s;
-            float *x = drawn(n * c * s), *want = ordered(x, n, c, s, lanes), *y = fresh(count), *back = fresh(n * c * s);
+            float *x = drawn(n * c * s), *want = ordered(x, n, c, s, lanes), *y = fresh(count),
+                  *back = fresh(n * c * s);
             t->to_blocked(n, c, s, lanes, x, y);
             assert_memory_equal(y, want, (size_t)count * sizeof *y);
             t->to_plain(n, c, s, lanes, y, back);
@@ -93,11 +96,16 @@ static void order(const ct__image_table *t, int64_t lanes) {
             done(back, n * c * s);
         }
 }
-static void test_order(void **state) { (void)state; everywhere(order); }
+static void test_order(void **state) {
+    (void)state;
+    everywhere(order);
+}
 
 /* ---- pooling ---- */
 
-typedef struct axis_rule { int64_t in, out, kernel, stride, pad, dilation; } axis_rule;
+typedef struct axis_rule {
+    int64_t in, out, kernel, stride, pad, dilation;
+} axis_rule;
 
 static axis_rule random_axis(int pairs) {
     for (;;) {
@@ -149,8 +157,11 @@ static void random_pooling(pooling *g, int64_t lanes, int pairs) {
     g->c = channels[below((int64_t)(sizeof channels / sizeof *channels))];
     g->in = g->h.in * g->w.in;
     g->out = g->h.out * g->w.out;
-    g->p = (ct__pool){g->n * padded(g->c, lanes) / lanes, (int32_t)lanes, pairs,
-                      {g->h.in, g->h.out, g->h.dilation, g->hs}, {g->w.in, g->w.out, g->w.dilation, g->ws}};
+    g->p = (ct__pool){g->n * padded(g->c, lanes) / lanes,
+                      (int32_t)lanes,
+                      pairs,
+                      {g->h.in, g->h.out, g->h.dilation, g->hs},
+                      {g->w.in, g->w.out, g->w.dilation, g->ws}};
 }
 
 /* Taps of output o in row-major order: positions; returns how many. */
@@ -158,7 +169,8 @@ static int taps_of(const pooling *g, int64_t o, int64_t *at) {
     int n = 0;
     for (int64_t i = 0; i < g->h.kernel; i++)
         for (int64_t j = 0; j < g->w.kernel; j++) {
-            int64_t y = o / g->w.out * g->h.stride - g->h.pad + i * g->h.dilation, x = o % g->w.out * g->w.stride - g->w.pad + j * g->w.dilation;
+            int64_t y = o / g->w.out * g->h.stride - g->h.pad + i * g->h.dilation,
+                    x = o % g->w.out * g->w.stride - g->w.pad + j * g->w.dilation;
             if (y >= 0 && y < g->h.in && x >= 0 && x < g->w.in) at[n++] = y * g->w.in + x;
         }
     return n;
@@ -175,12 +187,14 @@ static void roughen(float *x, int64_t n) {
 }
 
 static void check_max(const ct__image_table *t, const pooling *g, int64_t lanes) {
-    int64_t rows = g->n * g->c, big = g->n * padded(g->c, lanes) * g->in, small = g->n * padded(g->c, lanes) * g->out;
+    int64_t rows = g->n * g->c, big = g->n * padded(g->c, lanes) * g->in,
+            small = g->n * padded(g->c, lanes) * g->out;
     float *plain = drawn(rows * g->in), *dplain = drawn(rows * g->out), *yplain = drawn(rows * g->out);
     roughen(plain, rows * g->in);
     float *x = ordered(plain, g->n, g->c, g->in, lanes), *dy = ordered(dplain, g->n, g->c, g->out, lanes);
     float *pooled = ordered(yplain, g->n, g->c, g->out, lanes);
-    float *y = fresh(small), *index = fresh(small), *dx = fresh(big), *dx_relu = fresh(big), *again = fresh(small);
+    float *y = fresh(small), *index = fresh(small), *dx = fresh(big), *dx_relu = fresh(big),
+          *again = fresh(small);
     t->maxpool(&g->p, x, y, (int32_t *)index);
     t->maxpool_grad(&g->p, dy, (int32_t *)index, NULL, dx);
     t->maxpool_grad(&g->p, dy, (int32_t *)index, pooled, dx_relu);
@@ -203,7 +217,8 @@ static void check_max(const ct__image_table *t, const pooling *g, int64_t lanes)
                 near((double)again[e], (double)from[winner], 0);
                 assert_int_equal(((int32_t *)index)[e], winner);
                 want[winner] += (double)dplain[(i * g->c + k) * g->out + o];
-                if (yplain[(i * g->c + k) * g->out + o] > 0) want_relu[winner] += (double)dplain[(i * g->c + k) * g->out + o];
+                if (yplain[(i * g->c + k) * g->out + o] > 0)
+                    want_relu[winner] += (double)dplain[(i * g->c + k) * g->out + o];
             }
             for (int64_t s = 0; s < g->in; s++) {
                 int64_t e = place(i, k, s, g->c, g->in, lanes);
@@ -215,13 +230,16 @@ static void check_max(const ct__image_table *t, const pooling *g, int64_t lanes)
     padding_zero(dx, g->n, g->c, g->in, lanes);
     padding_zero(dx_relu, g->n, g->c, g->in, lanes);
     done(plain, rows * g->in), done(dplain, rows * g->out), done(yplain, rows * g->out);
-    done(x, big), done(dy, small), done(pooled, small), done(y, small), done(index, small), done(dx, big), done(dx_relu, big), done(again, small);
+    done(x, big), done(dy, small), done(pooled, small), done(y, small), done(index, small), done(dx, big),
+        done(dx_relu, big), done(again, small);
 }
 
 static void check_average(const ct__image_table *t, const pooling *g, int64_t lanes) {
-    int64_t rows = g->n * g->c, big = g->n * padded(g->c, lanes) * g->in, small = g->n * padded(g->c, lanes) * g->out;
+    int64_t rows = g->n * g->c, big = g->n * padded(g->c, lanes) * g->in,
+            small = g->n * padded(g->c, lanes) * g->out;
     float *plain = drawn(rows * g->in), *dplain = drawn(rows * g->out);
-    float *x = ordered(plain, g->n, g->c, g->in, lanes), *dy = ordered(dplain, g->n, g->c, g->out, lanes), *y = fresh(small), *dx = fresh(big);
+    float *x = ordered(plain, g->n, g->c, g->in, lanes), *dy = ordered(dplain, g->n, g->c, g->out, lanes),
+          *y = fresh(small), *dx = fresh(big);
     t->avgpool(&g->p, x, y);
     t->avgpool_grad(&g->p, dy, dx);
     for (int64_t i = 0; i < g->n; i++)
@@ -237,11 +255,13 @@ static void check_average(const ct__image_table *t, const pooling *g, int64_t la
                 }
                 near((double)y[place(i, k, o, g->c, g->out, lanes)], sum / count, 1e-6);
             }
-            for (int64_t s = 0; s < g->in; s++) near((double)dx[place(i, k, s, g->c, g->in, lanes)], want[s], 1e-6);
+            for (int64_t s = 0; s < g->in; s++)
+                near((double)dx[place(i, k, s, g->c, g->in, lanes)], want[s], 1e-6);
         }
     padding_zero(y, g->n, g->c, g->out, lanes);
     padding_zero(dx, g->n, g->c, g->in, lanes);
-    done(plain, rows * g->in), done(dplain, rows * g->out), done(x, big), done(dy, small), done(y, small), done(dx, big);
+    done(plain, rows * g->in), done(dplain, rows * g->out), done(x, big), done(dy, small), done(y, small),
+        done(dx, big);
 }
 
 static void pool(const ct__image_table *t, int64_t lanes) {
@@ -252,7 +272,10 @@ static void pool(const ct__image_table *t, int64_t lanes) {
         check_average(t, &g, lanes);
     }
 }
-static void test_pool(void **state) { (void)state; everywhere(pool); }
+static void test_pool(void **state) {
+    (void)state;
+    everywhere(pool);
+}
 
 /* ---- over space and channels ---- */
 
@@ -261,29 +284,38 @@ static const int64_t positions[] = {1, 2, 3, 7, 9, 16, 17, 33, 100};
 
 static void space(const ct__image_table *t, int64_t lanes) {
     for (int turn = 0; turn < 60; turn++) {
-        int64_t n = below(3), c = channels[below(9)], s = positions[below(SHAPES)], count = n * padded(c, lanes) * s;
+        int64_t n = below(3), c = channels[below(9)], s = positions[below(SHAPES)],
+                count = n * padded(c, lanes) * s;
         ct__image m = {n, c, s, (int32_t)lanes, 0};
-        float *plain = drawn(n * c * s), *x = ordered(plain, n, c, s, lanes), *y = fresh(n * c), *back = fresh(count);
+        float *plain = drawn(n * c * s), *x = ordered(plain, n, c, s, lanes), *y = fresh(n * c),
+              *back = fresh(count);
         t->spatial_sum(&m, 0.5f, x, y);
         t->spatial_spread(&m, 2, y, back);
         for (int64_t i = 0; i < n * c; i++) {
             double sum = 0;
             for (int64_t k = 0; k < s; k++) sum += (double)plain[i * s + k];
             near((double)y[i], sum / 2, 1e-5);
-            for (int64_t k = 0; k < s; k++) assert_true(back[place(i / c, i % c, k, c, s, lanes)] == 2 * y[i]);
+            for (int64_t k = 0; k < s; k++)
+                assert_true(back[place(i / c, i % c, k, c, s, lanes)] == 2 * y[i]);
         }
         padding_zero(back, n, c, s, lanes);
         done(plain, n * c * s), done(x, count), done(y, n * c), done(back, count);
     }
 }
-static void test_space(void **state) { (void)state; everywhere(space); }
+static void test_space(void **state) {
+    (void)state;
+    everywhere(space);
+}
 
 static void neighbours(const ct__image_table *t, int64_t lanes) {
     for (int turn = 0; turn < 60; turn++) {
-        int64_t n = below(3), c = channels[below(9)], s = positions[below(SHAPES)], count = n * padded(c, lanes) * s;
-        int64_t before = below(turn % 5 ? 4 : 40), after = below(turn % 5 ? 4 : 40), room = ct__image_channels(c) + before + after;
+        int64_t n = below(3), c = channels[below(9)], s = positions[below(SHAPES)],
+                count = n * padded(c, lanes) * s;
+        int64_t before = below(turn % 5 ? 4 : 40), after = below(turn % 5 ? 4 : 40),
+                room = ct__image_channels(c) + before + after;
         ct__image m = {n, c, s, (int32_t)lanes, 0};
-        float *plain = drawn(n * c * s), *x = ordered(plain, n, c, s, lanes), *y = fresh(count), *scratch = fresh(room);
+        float *plain = drawn(n * c * s), *x = ordered(plain, n, c, s, lanes), *y = fresh(count),
+              *scratch = fresh(room);
         t->channel_sum(&m, before, after, x, scratch, y);
         for (int64_t i = 0; i < n; i++)
             for (int64_t k = 0; k < c; k++)
@@ -297,7 +329,10 @@ static void neighbours(const ct__image_table *t, int64_t lanes) {
         done(plain, n * c * s), done(x, count), done(y, count), done(scratch, room);
     }
 }
-static void test_neighbours(void **state) { (void)state; everywhere(neighbours); }
+static void test_neighbours(void **state) {
+    (void)state;
+    everywhere(neighbours);
+}
 
 /* ---- batch norm ---- */
 
@@ -306,28 +341,36 @@ typedef struct normed {
     float *mean, *var, *weight, *bias, *db, *dw;
 } normed;
 
-static void check_apply(const ct__image_table *t, const normed *d, int64_t lanes, const float *plain, const float *x, const float *dplain, const float *dy) {
+static void check_apply(const ct__image_table *t, const normed *d, int64_t lanes, const float *plain,
+                        const float *x, const float *dplain, const float *dy) {
     int64_t n = d->n, c = d->c, s = d->s, count = n * padded(c, lanes) * s, wide = ct__image_channels(c);
     ct__image m = {n, c, s, (int32_t)lanes, 0};
-    float *y = fresh(count), *relu = fresh(count), *bare = fresh(count), *dx = fresh(count), *scratch = fresh(4 * wide);
+    float *y = fresh(count), *relu = fresh(count), *bare = fresh(count), *dx = fresh(count),
+          *scratch = fresh(4 * wide);
     t->norm_apply(&m, x, d->mean, d->var, d->weight, d->bias, 1e-5, 0, scratch, y);
     t->norm_apply(&m, x, d->mean, d->var, d->weight, d->bias, 1e-5, 1, scratch, relu);
     t->norm_apply(&m, x, d->mean, d->var, NULL, NULL, 1e-5, 0, scratch, bare);
     t->norm_grad(&m, dy, x, d->mean, d->var, d->weight, d->db, d->dw, 1e-5, 50, scratch, dx);
     for (int64_t i = 0; i < n * c * s; i++) {
         int64_t k = i / s % c, e = place(i / s / c, k, i % s, c, s, lanes);
-        double rstd = 1 / sqrt((double)d->var[k] + 1e-5), hat = ((double)plain[i] - (double)d->mean[k]) * rstd;
+        double rstd = 1 / sqrt((double)d->var[k] + 1e-5),
+               hat = ((double)plain[i] - (double)d->mean[k]) * rstd;
         double want = hat * (double)d->weight[k] + (double)d->bias[k];
         near((double)y[e], want, 1e-5);
         near((double)relu[e], (double)y[e] > 0 ? (double)y[e] : 0, 0);
         near((double)bare[e], hat, 1e-5);
-        near((double)dx[e], (double)d->weight[k] * rstd * ((double)dplain[i] - (double)d->db[k] / 50 - hat * (double)d->dw[k] / 50), 1e-5);
+        near((double)dx[e],
+             (double)d->weight[k] * rstd *
+                 ((double)dplain[i] - (double)d->db[k] / 50 - hat * (double)d->dw[k] / 50),
+             1e-5);
     }
-    padding_zero(y, n, c, s, lanes), padding_zero(relu, n, c, s, lanes), padding_zero(bare, n, c, s, lanes), padding_zero(dx, n, c, s, lanes);
+    padding_zero(y, n, c, s, lanes), padding_zero(relu, n, c, s, lanes), padding_zero(bare, n, c, s, lanes),
+        padding_zero(dx, n, c, s, lanes);
     done(y, count), done(relu, count), done(bare, count), done(dx, count), done(scratch, 4 * wide);
 }
 
-static void check_sums(const ct__image_table *t, const normed *d, int64_t lanes, const float *plain, const float *x, const float *dplain, const float *dy) {
+static void check_sums(const ct__image_table *t, const normed *d, int64_t lanes, const float *plain,
+                       const float *x, const float *dplain, const float *dy) {
     int64_t n = d->n, c = d->c, s = d->s;
     ct__image m = {n, c, s, (int32_t)lanes, 0};
     float *stats = fresh(2 + 2 * c), *db = fresh(c), *dw = fresh(c);
@@ -335,13 +378,15 @@ static void check_sums(const ct__image_table *t, const normed *d, int64_t lanes,
     t->norm_sums(&m, dy, x, d->mean, d->var, 1e-5, db, dw);
     assert_true(stats[0] == (float)c && stats[1] == (float)(n * s));
     for (int64_t k = 0; k < c; k++) {
-        double sum = 0, square = 0, b = 0, w = 0, all = (double)(n * s), scale = 1 / sqrt((double)d->var[k] + 1e-5), spread = 0;
+        double sum = 0, square = 0, b = 0, w = 0, all = (double)(n * s),
+               scale = 1 / sqrt((double)d->var[k] + 1e-5), spread = 0;
         for (int64_t i = 0; i < n; i++)
             for (int64_t p = 0; p < s; p++) sum += (double)plain[(i * c + k) * s + p];
         for (int64_t i = 0; i < n; i++)
             for (int64_t p = 0; p < s; p++) {
                 int64_t e = (i * c + k) * s + p;
-                double v = (double)plain[e] - sum / all, dv = (double)dplain[e], hat = ((double)plain[e] - (double)d->mean[k]) * scale;
+                double v = (double)plain[e] - sum / all, dv = (double)dplain[e],
+                       hat = ((double)plain[e] - (double)d->mean[k]) * scale;
                 square += v * v;
                 b += dv;
                 w += dv * hat;
@@ -357,7 +402,8 @@ static void check_sums(const ct__image_table *t, const normed *d, int64_t lanes,
 
 static void norm(const ct__image_table *t, int64_t lanes) {
     for (int turn = 0; turn < 60; turn++) {
-        int64_t n = turn ? below(turn % 4 ? 4 : 200) : 300, c = channels[below(9)], s = turn % 4 ? positions[below(SHAPES)] : 1;
+        int64_t n = turn ? below(turn % 4 ? 4 : 200) : 300, c = channels[below(9)],
+                s = turn % 4 ? positions[below(SHAPES)] : 1;
         if (turn == 1) n = 2, s = 3000;
         int64_t count = n * padded(c, lanes) * s;
         float offset = turn % 3 ? 0 : 1000;
@@ -372,7 +418,10 @@ static void norm(const ct__image_table *t, int64_t lanes) {
         done(d.mean, c), done(d.var, c), done(d.weight, c), done(d.bias, c), done(d.db, c), done(d.dw, c);
     }
 }
-static void test_norm(void **state) { (void)state; everywhere(norm); }
+static void test_norm(void **state) {
+    (void)state;
+    everywhere(norm);
+}
 
 /* A mean far from zero costs no digits: deviations of +-1 around 4e6. */
 static void far_from_zero(const ct__image_table *t, int64_t lanes) {
@@ -388,7 +437,10 @@ static void far_from_zero(const ct__image_table *t, int64_t lanes) {
     }
     done(plain, c * s), done(x, c * s);
 }
-static void test_far(void **state) { (void)state; everywhere(far_from_zero); }
+static void test_far(void **state) {
+    (void)state;
+    everywhere(far_from_zero);
+}
 
 /* NaN stays through the ReLU. */
 static void nan_stays(const ct__image_table *t, int64_t lanes) {
@@ -399,12 +451,16 @@ static void nan_stays(const ct__image_table *t, int64_t lanes) {
     assert_true(isnan(y[0]));
     assert_true(y[1] == 0 && y[2] > 0.99f);
 }
-static void test_nan(void **state) { (void)state; everywhere(nan_stays); }
+static void test_nan(void **state) {
+    (void)state;
+    everywhere(nan_stays);
+}
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order), cmocka_unit_test(test_pool), cmocka_unit_test(test_space), cmocka_unit_test(test_neighbours),
-        cmocka_unit_test(test_norm), cmocka_unit_test(test_far), cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_order),      cmocka_unit_test(test_pool), cmocka_unit_test(test_space),
+        cmocka_unit_test(test_neighbours), cmocka_unit_test(test_norm), cmocka_unit_test(test_far),
+        cmocka_unit_test(test_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,12 @@
 static float draw[ROOM], other[ROOM];
 
 static ct__var var_of(const char *name, int32_t rank, const int64_t *dim, ct_init init) {
-    ct__var v = {.name = name, .dtype = CT_F32, .kind = CT_PARAM, .shape = ct_shape_make(rank, dim), .count = 1, .init = init};
+    ct__var v = {.name = name,
+                 .dtype = CT_F32,
+                 .kind = CT_PARAM,
+                 .shape = ct_shape_make(rank, dim),
+                 .count = 1,
+                 .init = init};
     int64_t field = 1;
     for (int32_t i = 0; i < rank; i++) v.count *= (uint64_t)dim[i];
     for (int32_t i = 2; i < rank; i++) field *= dim[i];
@@ -23,13 +28,16 @@ static ct__var var_of(const char *name, int32_t rank, const int64_t *dim, ct_ini
     return v;
 }
 
-static void make(const char *name, int32_t rank, const int64_t *dim, ct_init init, uint64_t seed, float *out) {
+static void make(const char *name, int32_t rank, const int64_t *dim, ct_init init, uint64_t seed,
+                 float *out) {
     ct__var v = var_of(name, rank, dim, init);
     assert_true(v.count <= ROOM);
     ct__var_draw(&v, seed, out);
 }
 
-typedef struct moments { double mean, deviation, skew, kurtosis, low, high; } moments;
+typedef struct moments {
+    double mean, deviation, skew, kurtosis, low, high;
+} moments;
 static moments moments_of(const float *x, int n) {
     moments m = {.low = x[0], .high = x[0]};
     double c3 = 0, c4 = 0;
@@ -51,7 +59,8 @@ static moments moments_of(const float *x, int n) {
 }
 
 static void near(double found, double wanted, double tolerance) {
-    if (!(fabs(found - wanted) <= tolerance)) fail_msg("found %.9g, wanted %.9g within %.3g", found, wanted, tolerance);
+    if (!(fabs(found - wanted) <= tolerance))
+        fail_msg("found %.9g, wanted %.9g within %.3g", found, wanted, tolerance);
 }
 
 static void is_uniform(const float *x, int n, double low, double high) {
@@ -130,7 +139,8 @@ static void test_truncated(void **state) {
     near(m.mean, 0, 0.02);
     near(m.deviation, 0.87963, 0.01);
     assert_true(m.low >= -2 && m.low < -1.99 && m.high <= 2 && m.high > 1.99);
-    make("w", 2, matrix, (ct_init){CT_INIT_TRUNC_NORMAL, 0, 0, 0.02}, 1, draw); /* the cut is absolute: never reached */
+    make("w", 2, matrix, (ct_init){CT_INIT_TRUNC_NORMAL, 0, 0, 0.02}, 1,
+         draw); /* the cut is absolute: never reached */
     is_normal(draw, COUNT, 0, 0.02);
     make("w", 2, matrix, (ct_init){CT_INIT_TRUNC_NORMAL, 0, 100, 1}, 1, draw);
     for (int i = 0; i < COUNT; i++) assert_true(draw[i] == 2.0f);
@@ -138,13 +148,15 @@ static void test_truncated(void **state) {
 
 /* Rows (or columns, where there are more rows) have length `gain` and are orthogonal. */
 static void is_orthogonal(int64_t rows, int64_t columns, double gain) {
-    int64_t dim[2] = {rows, columns}, n = rows <= columns ? rows : columns, length = rows <= columns ? columns : rows;
+    int64_t dim[2] = {rows, columns}, n = rows <= columns ? rows : columns,
+            length = rows <= columns ? columns : rows;
     int64_t vector = rows <= columns ? columns : 1, step = rows <= columns ? 1 : columns;
     make("w", 2, dim, (ct_init){CT_INIT_ORTHOGONAL, 0, gain == 1 ? 0 : gain, 0}, 7, draw);
     for (int64_t a = 0; a < n; a++)
         for (int64_t b = 0; b <= a; b++) {
             double sum = 0;
-            for (int64_t i = 0; i < length; i++) sum += (double)draw[a * vector + i * step] * draw[b * vector + i * step];
+            for (int64_t i = 0; i < length; i++)
+                sum += (double)draw[a * vector + i * step] * draw[b * vector + i * step];
             near(sum, a == b ? gain * gain : 0, 2e-6 * gain * gain);
         }
 }
@@ -172,7 +184,8 @@ static void test_orthogonal_is_q(void **state) {
     const int64_t dim[2] = {5, 12};
     make("w", 2, dim, (ct_init){CT_INIT_ORTHOGONAL, 0, 0, 0}, 3, draw);
     make("w", 2, dim, (ct_init){CT_INIT_NORMAL, 0, 0, 1}, 3, other);
-    for (int j = 0; j < 5; j++) { /* each normal vector lies in the span of the first j + 1, positive along the last */
+    for (int j = 0; j < 5;
+         j++) { /* each normal vector lies in the span of the first j + 1, positive along the last */
         double rest = 0, along = 0;
         for (int i = 0; i < 12; i++) rest += (double)other[j * 12 + i] * other[j * 12 + i];
         for (int k = 0; k <= j; k++) {
@@ -193,8 +206,8 @@ static void test_padded(void **state) {
 }
 
 static void test_determinism(void **state) {
-    static const int32_t kinds[] = {CT_INIT_UNIFORM, CT_INIT_NORMAL, CT_INIT_TRUNC_NORMAL, CT_INIT_XAVIER_UNIFORM, CT_INIT_KAIMING_NORMAL,
-                                    CT_INIT_ORTHOGONAL};
+    static const int32_t kinds[] = {CT_INIT_UNIFORM,        CT_INIT_NORMAL,         CT_INIT_TRUNC_NORMAL,
+                                    CT_INIT_XAVIER_UNIFORM, CT_INIT_KAIMING_NORMAL, CT_INIT_ORTHOGONAL};
     (void)state;
     const int64_t dim[2] = {33, 21};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
@@ -264,10 +277,12 @@ static void test_order_of_creation(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constants),   cmocka_unit_test(test_uniform_normal),  cmocka_unit_test(test_fans),
-        cmocka_unit_test(test_truncated),   cmocka_unit_test(test_orthogonal),      cmocka_unit_test(test_orthogonal_is_q),
-        cmocka_unit_test(test_padded),      cmocka_unit_test(test_determinism),     cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_order_of_creation), cmocka_unit_test(test_words),
+        cmocka_unit_test(test_constants),  cmocka_unit_test(test_uniform_normal),
+        cmocka_unit_test(test_fans),       cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_orthogonal), cmocka_unit_test(test_orthogonal_is_q),
+        cmocka_unit_test(test_padded),     cmocka_unit_test(test_determinism),
+        cmocka_unit_test(test_empty),      cmocka_unit_test(test_order_of_creation),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,22 +25,34 @@ static ct_status parse(const char *header, const char *data, uint64_t data_bytes
 
 static void refused(void **state) {
     (void)state;
-    static const struct { const char *header; uint64_t bytes; const char *wanted; } rows[] = {
+    static const struct {
+        const char *header;
+        uint64_t bytes;
+        const char *wanted;
+    } rows[] = {
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}", 4, "no JSON"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},}", 4, "no JSON"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[NaN],\"data_offsets\":[0,4]}}", 4, "no JSON"},
         {"\xff\xfe{}", 0, "no JSON"},
         {"[1,2]", 0, "no JSON object"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "given twice, first @"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4, "overflows"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":"
+         "[1],\"data_offsets\":[4,8]}}",
+         8, "given twice, first @"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4,
+         "overflows"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "no whole number"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,4]}}", 4, "no whole number"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1e3],\"data_offsets\":[0,4]}}", 4, "no whole number"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[9007199254740993],\"data_offsets\":[0,4]}}", 4, "no whole number"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[9007199254740993],\"data_offsets\":[0,4]}}", 4,
+         "no whole number"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, "wanted a range"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,40]}}", 4, "wanted a range"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "overlap"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", 12, "belong to no tensor"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":"
+         "[2],\"data_offsets\":[4,12]}}",
+         12, "overlap"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":"
+         "[1],\"data_offsets\":[8,12]}}",
+         12, "belong to no tensor"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 8, "after the last tensor"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "its shape wants 8"},
         {"{\"a\":{\"dtype\":\"F7\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "is no type"},
@@ -56,9 +68,12 @@ static void refused(void **state) {
         ct_err e = {0};
         ct_tensors *t;
         assert_int_equal(parse(rows[i].header, data, rows[i].bytes, &t, &e), CT_EDATA);
-        if (!strstr(e.text, rows[i].wanted)) fail_msg("row %zu: found \"%s\"; wanted \"%s\"", i, e.text, rows[i].wanted);
+        if (!strstr(e.text, rows[i].wanted))
+            fail_msg("row %zu: found \"%s\"; wanted \"%s\"", i, e.text, rows[i].wanted);
     }
-    static const uint8_t lengths[][8] = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, {0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, {100, 0, 0, 0, 0, 0, 0, 0}};
+    static const uint8_t lengths[][8] = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+                                         {0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+                                         {100, 0, 0, 0, 0, 0, 0, 0}};
     for (size_t i = 0; i < 3; i++) {
         ct_err e = {0};
         ct_tensors *t;
@@ -71,13 +86,18 @@ static void accepted(void **state) {
     (void)state;
     ct_err e = {0};
     ct_tensors *t;
-    assert_int_equal(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[0,0]},\"b\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},"
-                           "\"c\":{\"dtype\":\"I64\",\"shape\":[0],\"data_offsets\":[4,4]}}", "abcd", 4, &t, &e), CT_OK);
+    assert_int_equal(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[0,0]},\"b\":{"
+                           "\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},"
+                           "\"c\":{\"dtype\":\"I64\",\"shape\":[0],\"data_offsets\":[4,4]}}",
+                           "abcd", 4, &t, &e),
+                     CT_OK);
     assert_int_equal(ct_tensors_count(t), 3);
     ct_tensors_free(t);
     ct_text header = {0}; /* many empty tensors: linear */
     ct_text_add(&header, "{");
-    for (int i = 0; i < 100000; i++) ct_text_format(&header, "%s\"t%d\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}", i ? "," : "", i);
+    for (int i = 0; i < 100000; i++)
+        ct_text_format(&header, "%s\"t%d\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}",
+                       i ? "," : "", i);
     ct_text_add(&header, "}");
     assert_int_equal(parse(header.data, "", 0, &t, &e), CT_OK);
     assert_int_equal(ct_tensors_count(t), 100000);
@@ -94,8 +114,10 @@ static ct_ctx *net(ct_t *y, uint64_t seed) {
     return c;
 }
 
-static const char document[] = "{\"task\":\"test\",\"net\":\"x = input(x)\\nh = relu(linear(x, \\\"fc1\\\", 19))\\ny = linear(h, \\\"fc2\\\", 3)\\n\","
-                               "\"inputs\":[{\"name\":\"x\",\"dtype\":\"f32\",\"shape\":[-1,7]}],\"labels\":[\"a\",\"b\",\"c\"]}";
+static const char document[] =
+    "{\"task\":\"test\",\"net\":\"x = input(x)\\nh = relu(linear(x, \\\"fc1\\\", 19))\\ny = linear(h, "
+    "\\\"fc2\\\", 3)\\n\","
+    "\"inputs\":[{\"name\":\"x\",\"dtype\":\"f32\",\"shape\":[-1,7]}],\"labels\":[\"a\",\"b\",\"c\"]}";
 
 static void round_trip(void **state) {
     (void)state;
@@ -138,7 +160,8 @@ static void damage(void **state) {
         const char *doc;
         ct_error_clear(&e);
         ((uint8_t *)data)[i] ^= (uint8_t)(1u << (i % 8));
-        assert_int_equal(ct_file_write(NULL, NULL, "test_flip.safetensors", data, i % 5 == 4 ? i : bytes, &e), CT_OK);
+        assert_int_equal(ct_file_write(NULL, NULL, "test_flip.safetensors", data, i % 5 == 4 ? i : bytes, &e),
+                         CT_OK);
         ct_status s = ct_model_read(NULL, NULL, "test_flip.safetensors", &t, &doc, &e);
         if (s == CT_OK && !doc) { /* the key "cotan" itself was hit: plain weights, no model */
             ct_tensors_free(t);
@@ -164,10 +187,13 @@ static void other_net(void **state) {
     ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 7));
     ct_t y = ct_linear(x, "fc1", 3, (ct_lin){0});
     assert_true(ct_ok(y));
-    ct_array a = ct_array_view(before, CT_F32, CT_SHAPE(3, 7)), b = ct_array_view(after, CT_F32, CT_SHAPE(3, 7));
+    ct_array a = ct_array_view(before, CT_F32, CT_SHAPE(3, 7)),
+             b = ct_array_view(after, CT_F32, CT_SHAPE(3, 7));
     assert_int_equal(ct_var_get(c, "fc1.weight", &a, &e), CT_OK);
-    assert_int_equal(parse("{\"fc1.weight\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"other\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", "aaaabbbbcccc", 12,
-                           &t, &e), CT_OK);
+    assert_int_equal(parse("{\"fc1.weight\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+                           "\"other\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
+                           "aaaabbbbcccc", 12, &t, &e),
+                     CT_OK);
     assert_int_equal(ct_weights_apply(c, t, "f", CT_MODEL_KINDS, 0, &e), CT_EDATA);
     assert_non_null(strstr(e.text, "missing: fc1.bias"));
     assert_non_null(strstr(e.text, "superfluous: other"));
@@ -180,6 +206,8 @@ static void other_net(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(refused), cmocka_unit_test(accepted), cmocka_unit_test(round_trip), cmocka_unit_test(damage), cmocka_unit_test(other_net)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(refused), cmocka_unit_test(accepted),
+                                       cmocka_unit_test(round_trip), cmocka_unit_test(damage),
+                                       cmocka_unit_test(other_net)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

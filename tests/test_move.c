@@ -73,7 +73,11 @@ static void test_turn(void **state) { /* transposes around the block of 16 */
     for (size_t i = 0; i < 12; i++)
         for (size_t k = 0; k < 12; k++)
             for (int32_t size = 1; size <= 8; size *= 2)
-                check_copy((ct__strided){.rank = 3, .size = size, .dim = {2, n[i], n[k]}, .src = {n[i] * n[k], 1, n[i]}, .dst = {n[i] * n[k], n[k], 1}});
+                check_copy((ct__strided){.rank = 3,
+                                         .size = size,
+                                         .dim = {2, n[i], n[k]},
+                                         .src = {n[i] * n[k], 1, n[i]},
+                                         .dst = {n[i] * n[k], n[k], 1}});
 }
 
 static void test_fill(void **state) {
@@ -86,7 +90,8 @@ static void test_fill(void **state) {
     ct__fill(l, 7, CT_I64, -3.9);
     ct__fill(i, 7, CT_I32, 12);
     ct__fill(b, 7, CT_BOOL, 1);
-    for (int k = 0; k < 7; k++) assert_true(f[k] == 0 && signbit(f[k]) && l[k] == -3 && i[k] == 12 && b[k] == 1);
+    for (int k = 0; k < 7; k++)
+        assert_true(f[k] == 0 && signbit(f[k]) && l[k] == -3 && i[k] == 12 && b[k] == 1);
     ct__fill(f, 7, CT_F32, 0.0);
     for (int k = 0; k < 7; k++) assert_true(f[k] == 0 && !signbit(f[k]));
 }
@@ -141,9 +146,21 @@ typedef struct bench {
     ct_err e;
 } bench;
 
-static void lower_op(bench *b, const ct__op *op, const ct__value *attr, int32_t inputs, int64_t rows, int64_t samples) {
-    b->l = (ct__lower){.op = op, .attr = attr, .name = "net.it", .simd = ct__simd_of(0), .arena = &b->arena, .n_in = inputs, .n_out = 1,
-                       .in = b->in, .out = b->out, .symbolic = b->symbolic, .batch = samples, .train = 1, .e = &b->e};
+static void lower_op(bench *b, const ct__op *op, const ct__value *attr, int32_t inputs, int64_t rows,
+                     int64_t samples) {
+    b->l = (ct__lower){.op = op,
+                       .attr = attr,
+                       .name = "net.it",
+                       .simd = ct__simd_of(0),
+                       .arena = &b->arena,
+                       .n_in = inputs,
+                       .n_out = 1,
+                       .in = b->in,
+                       .out = b->out,
+                       .symbolic = b->symbolic,
+                       .batch = samples,
+                       .train = 1,
+                       .e = &b->e};
     for (int32_t i = 0; i < inputs; i++) {
         b->in[i] = b->symbolic[i];
         for (int32_t k = 0; k < b->in[i].shape.rank; k++)
@@ -152,21 +169,24 @@ static void lower_op(bench *b, const ct__op *op, const ct__value *attr, int32_t 
     assert_int_equal(op->lower(&b->l), CT_OK);
 }
 
-extern const ct__op ct__op_dropout, ct__op_dropout_grad, ct__op_embedding, ct__op_embedding_weight, ct__op_one_hot, ct__op_gather_along;
+extern const ct__op ct__op_dropout, ct__op_dropout_grad, ct__op_embedding, ct__op_embedding_weight,
+    ct__op_one_hot, ct__op_gather_along;
 
 #define SAMPLES 24
 #define ROW 77
 static float input[SAMPLES * 2 * ROW], output[SAMPLES * 2 * ROW], other[SAMPLES * 2 * ROW];
 
 /* [-2N, ROW] cut into shards of `rows` samples. */
-static void drop_cut(const ct__op *op, const ct__value *attr, int64_t rows, uint64_t seed, uint64_t step, float *y) {
+static void drop_cut(const ct__op *op, const ct__value *attr, int64_t rows, uint64_t seed, uint64_t step,
+                     float *y) {
     for (int64_t begin = 0; begin < SAMPLES; begin += rows) {
         int64_t here = begin + rows < SAMPLES ? rows : SAMPLES - begin;
         bench b = {0};
         b.symbolic[0] = (ct__type){CT_F32, 0, ct_shape_make(2, (const int64_t[2]){-2, ROW})};
         lower_op(&b, op, attr, 1, here, SAMPLES);
         void *arg[2] = {input + begin * 2 * ROW, y + begin * 2 * ROW};
-        ct__exec x = {.row0 = begin, .batch = SAMPLES, .tasks = 1, .seed = seed, .step = step, .train = 1, .e = &b.e};
+        ct__exec x = {
+            .row0 = begin, .batch = SAMPLES, .tasks = 1, .seed = seed, .step = step, .train = 1, .e = &b.e};
         assert_int_equal(b.l.run(b.l.data, arg, &x), CT_OK);
         ct_arena_free(&b.arena);
     }
@@ -199,7 +219,8 @@ static void test_dropout(void **state) {
     assert_memory_not_equal(output, output + ROW, ROW * sizeof *output); /* rows differ */
 }
 
-static void wants_error(const ct__op *op, const ct__value *attr, bench *b, int32_t inputs, void **arg, const char *text) {
+static void wants_error(const ct__op *op, const ct__value *attr, bench *b, int32_t inputs, void **arg,
+                        const char *text) {
     lower_op(b, op, attr, inputs, 3, 100);
     ct__exec x = {.row0 = 40, .batch = 100, .tasks = 1, .e = &b->e};
     assert_int_equal(b->l.run(b->l.data, arg, &x), CT_EDATA);
@@ -212,23 +233,35 @@ static void test_ids(void **state) {
     int64_t wide[6] = {0, 1, 4, 3, -1, 9};
     int32_t narrow[3] = {0, 5, 1};
     float w[20] = {0}, y[64];
-    ct__value table[8] = {{.i = 5}, {.i = 4}}, classes[1] = {{.i = 5}}, weight[2] = {{.i = 5}, {.i = -1}}, axis[1] = {{.i = 1}};
-    ct__type ids = {CT_I64, 0, ct_shape_make(2, (const int64_t[2]){CT_N, 2})}, line = {CT_I32, 0, ct_shape_make(1, (const int64_t[1]){CT_N})};
-    ct__type w_type = {CT_F32, 0, ct_shape_make(2, (const int64_t[2]){5, 4})}, dy = {CT_F32, 0, ct_shape_make(3, (const int64_t[3]){CT_N, 2, 4})};
+    ct__value table[8] = {{.i = 5}, {.i = 4}}, classes[1] = {{.i = 5}}, weight[2] = {{.i = 5}, {.i = -1}},
+              axis[1] = {{.i = 1}};
+    ct__type ids = {CT_I64, 0, ct_shape_make(2, (const int64_t[2]){CT_N, 2})},
+             line = {CT_I32, 0, ct_shape_make(1, (const int64_t[1]){CT_N})};
+    ct__type w_type = {CT_F32, 0, ct_shape_make(2, (const int64_t[2]){5, 4})},
+             dy = {CT_F32, 0, ct_shape_make(3, (const int64_t[3]){CT_N, 2, 4})};
     bench b = {.symbolic = {ids, w_type}};
-    wants_error(&ct__op_embedding, table, &b, 2, (void *[]){wide, w, y}, "embedding \"net.it\": sample 42 has id -1 at position 0; wanted 0..4; fix the data or the extent");
+    wants_error(
+        &ct__op_embedding, table, &b, 2, (void *[]){wide, w, y},
+        "embedding \"net.it\": sample 42 has id -1 at position 0; wanted 0..4; fix the data or the extent");
     b = (bench){.symbolic = {dy, ids}, .out = {w_type}};
-    wants_error(&ct__op_embedding_weight, weight, &b, 2, (void *[]){y, wide, w}, "embedding_weight \"net.it\": sample 42 has id -1 at position 0; wanted 0..4; fix the data or the extent");
+    wants_error(&ct__op_embedding_weight, weight, &b, 2, (void *[]){y, wide, w},
+                "embedding_weight \"net.it\": sample 42 has id -1 at position 0; wanted 0..4; fix the data "
+                "or the extent");
     b = (bench){.symbolic = {line}};
-    wants_error(&ct__op_one_hot, classes, &b, 1, (void *[]){narrow, y}, "one_hot \"net.it\": sample 41 has id 5 at position 0; wanted 0..4; fix the data or the extent");
+    wants_error(
+        &ct__op_one_hot, classes, &b, 1, (void *[]){narrow, y},
+        "one_hot \"net.it\": sample 41 has id 5 at position 0; wanted 0..4; fix the data or the extent");
     b = (bench){.symbolic = {{CT_F32, 0, ct_shape_make(2, (const int64_t[2]){CT_N, 4})}, ids}};
-    wants_error(&ct__op_gather_along, axis, &b, 2, (void *[]){w, wide, y}, "gather \"net.it\": sample 41 has id 4 at position 0; wanted 0..3; fix the data or the extent");
+    wants_error(
+        &ct__op_gather_along, axis, &b, 2, (void *[]){w, wide, y},
+        "gather \"net.it\": sample 41 has id 4 at position 0; wanted 0..3; fix the data or the extent");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strided), cmocka_unit_test(test_turn),    cmocka_unit_test(test_fill), cmocka_unit_test(test_words),
-        cmocka_unit_test(test_drop),    cmocka_unit_test(test_dropout), cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_strided), cmocka_unit_test(test_turn), cmocka_unit_test(test_fill),
+        cmocka_unit_test(test_words),   cmocka_unit_test(test_drop), cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,12 @@
 static ct_status build(ct_ctx *c, const char *text, const ct_setting *set, int32_t n, ct_t *y, ct_err *e) {
     ct_net_input in = {.name = "image", .dtype = CT_F32, .shape = CT_SHAPE(CT_N, 1, 28, 28)};
     ct_setting constant = {"classes", "10"};
-    ct_net_env env = {.inputs = &in, .n_inputs = 1, .constants = &constant, .n_constants = 1, .settings = set, .n_settings = n};
+    ct_net_env env = {.inputs = &in,
+                      .n_inputs = 1,
+                      .constants = &constant,
+                      .n_constants = 1,
+                      .settings = set,
+                      .n_settings = n};
     return ct_net_build(ct_default_graph(c), text, "t.net", &env, y, e);
 }
 
@@ -40,7 +45,8 @@ static void cnn_shapes(void **state) {
     ct_var_info v;
     assert_int_equal(build(c, ct_preset_text("cnn"), NULL, 0, &y, &e), CT_OK);
     assert_int_equal(ct_var_find(c, "conv1.weight", &v), CT_OK);
-    assert_true(v.shape.rank == 4 && v.shape.dim[0] == 32 && v.shape.dim[1] == 1 && v.shape.dim[2] == 3 && v.shape.dim[3] == 3);
+    assert_true(v.shape.rank == 4 && v.shape.dim[0] == 32 && v.shape.dim[1] == 1 && v.shape.dim[2] == 3 &&
+                v.shape.dim[3] == 3);
     assert_int_equal(ct_var_find(c, "fc1.weight", &v), CT_OK);
     assert_true(v.shape.rank == 2 && v.shape.dim[0] == 128 && v.shape.dim[1] == 3136);
     ct_close(c);
@@ -91,7 +97,9 @@ static void language(void **state) {
 
 static void errors(void **state) {
     (void)state;
-    static const struct { const char *text, *wanted; } rows[] = {
+    static const struct {
+        const char *text, *wanted;
+    } rows[] = {
         {"", "t.net:1:1: the net is empty"},
         {"x = input(imag)", "t.net:1:5: input: the task gives no input imag; it gives image"},
         {"x = input(image)\ny = rleu(x)", "t.net:2:5: no op or def rleu; nearest is relu"},
@@ -109,16 +117,21 @@ static void errors(void **state) {
         {"x = 5", "is no tensor"},
         {"def f(x) { return f(x) }\ny = f(input(image))", "no op or def f"},
         {"for i in 0..100000000 { x = 1 }", "more than 200000 turns"},
-        {"def a(x) { return relu(x) }\ndef a2(x) { return a(a(a(a(a(a(a(a(x)))))))) }\ndef a3(x) { return a2(a2(a2(a2(a2(a2(a2(a2(x)))))))) }\n"
-         "def a4(x) { return a3(a3(a3(a3(a3(a3(a3(a3(x)))))))) }\ndef a5(x) { return a4(a4(a4(a4(a4(a4(a4(a4(x)))))))) }\n"
-         "def a6(x) { return a5(a5(a5(a5(a5(a5(a5(a5(x)))))))) }\ndef a7(x) { return a6(a6(a6(a6(a6(a6(a6(a6(x)))))))) }\ny = a7(input(image))", "more than 200000 calls"},
+        {"def a(x) { return relu(x) }\ndef a2(x) { return a(a(a(a(a(a(a(a(x)))))))) }\ndef a3(x) { return "
+         "a2(a2(a2(a2(a2(a2(a2(a2(x)))))))) }\n"
+         "def a4(x) { return a3(a3(a3(a3(a3(a3(a3(a3(x)))))))) }\ndef a5(x) { return "
+         "a4(a4(a4(a4(a4(a4(a4(a4(x)))))))) }\n"
+         "def a6(x) { return a5(a5(a5(a5(a5(a5(a5(a5(x)))))))) }\ndef a7(x) { return "
+         "a6(a6(a6(a6(a6(a6(a6(a6(x)))))))) }\ny = a7(input(image))",
+         "more than 200000 calls"},
         {"x = linear(flatten(input(image)), \"fc\", 3)\ny = linear(x, \"fc\", 3)", "made twice in one graph"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ct_ctx *c = ct_open(NULL);
         ct_err e = {0};
         ct_t y;
-        if (build(c, rows[i].text, NULL, 0, &y, &e) == CT_OK) fail_msg("\"%s\" was accepted; wanted \"%s\"", rows[i].text, rows[i].wanted);
+        if (build(c, rows[i].text, NULL, 0, &y, &e) == CT_OK)
+            fail_msg("\"%s\" was accepted; wanted \"%s\"", rows[i].text, rows[i].wanted);
         if (!strstr(e.text, rows[i].wanted)) fail_msg("found \"%s\"; wanted \"%s\"", e.text, rows[i].wanted);
         ct_close(c);
     }
@@ -157,7 +170,9 @@ static void flat(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(presets), cmocka_unit_test(cnn_shapes), cmocka_unit_test(settings), cmocka_unit_test(language),
-                                       cmocka_unit_test(errors),  cmocka_unit_test(deep),       cmocka_unit_test(flat)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(presets),  cmocka_unit_test(cnn_shapes),
+                                       cmocka_unit_test(settings), cmocka_unit_test(language),
+                                       cmocka_unit_test(errors),   cmocka_unit_test(deep),
+                                       cmocka_unit_test(flat)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -269,12 +269,9 @@ static void test_npy_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_npy_variants),
-        cmocka_unit_test(test_npy_malformed_headers),
-        cmocka_unit_test(test_npy_malformed_files),
-        cmocka_unit_test(test_npy_mutations),
-        cmocka_unit_test(test_npy_round_trip),
-        cmocka_unit_test(test_npy_memory),
+        cmocka_unit_test(test_npy_variants),        cmocka_unit_test(test_npy_malformed_headers),
+        cmocka_unit_test(test_npy_malformed_files), cmocka_unit_test(test_npy_mutations),
+        cmocka_unit_test(test_npy_round_trip),      cmocka_unit_test(test_npy_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,12 +25,20 @@ static ct_t preset(ct_ctx *c, const char *name, int64_t channels, int64_t side, 
     return y;
 }
 static ct_t loss_of(ct_t y) {
-    return ct_cross_entropy(y, ct_graph_input(ct_graph_of(y), "label", CT_I64, CT_SHAPE(CT_N)), (ct_t){0}, (ct_ce){0});
+    return ct_cross_entropy(y, ct_graph_input(ct_graph_of(y), "label", CT_I64, CT_SHAPE(CT_N)), (ct_t){0},
+                            (ct_ce){0});
 }
 
 static void steps(void **state) {
-    static const struct { const char *name; int64_t channels, side, batch; const char *classes; int64_t predict, train; } rows[] = {
-        {"mlp", 1, 28, 128, "10", 3, 21}, {"cnn", 3, 32, 64, "10", 7, 30}, {"resnet20", 3, 32, 32, "10", 53, 419}, {"alexnet", 3, 224, 2, "1000", 13, 57}};
+    static const struct {
+        const char *name;
+        int64_t channels, side, batch;
+        const char *classes;
+        int64_t predict, train;
+    } rows[] = {{"mlp", 1, 28, 128, "10", 3, 21},
+                {"cnn", 3, 32, 64, "10", 7, 30},
+                {"resnet20", 3, 32, 32, "10", 53, 419},
+                {"alexnet", 3, 224, 2, "1000", 13, 57}};
     (void)state;
     if (ct__block_channels() != 16) skip(); /* narrower convolutions take more conversions */
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -39,10 +47,15 @@ static void steps(void **state) {
         ct_plan_info a, b;
         ct_err e = {0};
         ct_t y = preset(c, rows[i].name, rows[i].channels, rows[i].side, rows[i].classes);
-        if (ct_plan_new(&y, 1, NULL, 0, (ct_compile){.batch = 1}, &predict, &e) || ct_plan_describe(predict, 1, &a, &e)) fail_msg("%s", e.text);
-        if (ct_compile_train(loss_of(y), NULL, 0, &(ct_train){.batch = rows[i].batch}, &train, &e) || ct_plan_describe(train, rows[i].batch, &b, &e)) fail_msg("%s", e.text);
+        if (ct_plan_new(&y, 1, NULL, 0, (ct_compile){.batch = 1}, &predict, &e) ||
+            ct_plan_describe(predict, 1, &a, &e))
+            fail_msg("%s", e.text);
+        if (ct_compile_train(loss_of(y), NULL, 0, &(ct_train){.batch = rows[i].batch}, &train, &e) ||
+            ct_plan_describe(train, rows[i].batch, &b, &e))
+            fail_msg("%s", e.text);
         if (a.steps != rows[i].predict || b.steps != rows[i].train)
-            fail_msg("%s: %lld steps to predict, %lld to train; wanted %lld and %lld", rows[i].name, (long long)a.steps, (long long)b.steps, (long long)rows[i].predict,
+            fail_msg("%s: %lld steps to predict, %lld to train; wanted %lld and %lld", rows[i].name,
+                     (long long)a.steps, (long long)b.steps, (long long)rows[i].predict,
                      (long long)rows[i].train);
         ct_plan_free(predict);
         ct_plan_free(train);
@@ -65,9 +78,11 @@ enum { ROWS = 16, IN = 600, MIDDLE = 520, OUT = 40 };
 static void big_gradients(ct_compile o, float *loss, float *weight, float *bias, float *x_grad) {
     ct_options options = {.threads = 3, .seed = 9};
     ct_ctx *c = ct_open(&options);
-    ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, IN)), label = ct_input(c, "label", CT_I64, CT_SHAPE(CT_N));
+    ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, IN)),
+         label = ct_input(c, "label", CT_I64, CT_SHAPE(CT_N));
     ct_t y = ct_linear(ct_relu(ct_linear(x, "fc1", MIDDLE, (ct_lin){0})), "fc2", OUT, (ct_lin){0});
-    ct_t out[4] = {ct_cross_entropy(y, label, (ct_t){0}, (ct_ce){0})}, wrt[3] = {ct_param(c, "fc1.weight"), ct_param(c, "fc1.bias"), x};
+    ct_t out[4] = {ct_cross_entropy(y, label, (ct_t){0}, (ct_ce){0})},
+         wrt[3] = {ct_param(c, "fc1.weight"), ct_param(c, "fc1.bias"), x};
     ct_plan *p = NULL;
     ct_session *s = NULL;
     ct_err e = {0};
@@ -76,8 +91,11 @@ static void big_gradients(ct_compile o, float *loss, float *weight, float *bias,
     ct_random r = ct_random_stream(4, 0);
     for (int i = 0; i < ROWS * IN; i++) in[i] = (float)ct_random_normal(&r);
     for (int i = 0; i < ROWS; i++) labels[i] = i % OUT;
-    if (ct_grad(out[0], NULL, wrt, 3, out + 1) || ct_plan_new(out, 4, NULL, 0, o, &p, &e) || ct_session_new(c, &s, &e)) fail_msg("%s %s", ct_error(c), e.text);
-    if (ct_run(s, p, (const void *[2]){in, labels}, ROWS, (void *[4]){loss, weight, bias, x_grad})) fail_msg("%s", ct_session_error(s));
+    if (ct_grad(out[0], NULL, wrt, 3, out + 1) || ct_plan_new(out, 4, NULL, 0, o, &p, &e) ||
+        ct_session_new(c, &s, &e))
+        fail_msg("%s %s", ct_error(c), e.text);
+    if (ct_run(s, p, (const void *[2]){in, labels}, ROWS, (void *[4]){loss, weight, bias, x_grad}))
+        fail_msg("%s", ct_session_error(s));
     ct_session_free(s);
     ct_plan_free(p);
     ct_close(c);
@@ -111,7 +129,8 @@ static void *work(void *user) {
     ct_session *s;
     ct_err e = {0};
     w->failed = ct_session_new(w->c, &s, &e) != CT_OK;
-    for (int i = 0; i < 20 && !w->failed; i++) w->failed = ct_run(s, w->plan, (const void *[1]){w->x}, 32, (void *[1]){w->y}) != CT_OK;
+    for (int i = 0; i < 20 && !w->failed; i++)
+        w->failed = ct_run(s, w->plan, (const void *[1]){w->x}, 32, (void *[1]){w->y}) != CT_OK;
     ct_session_free(s);
     return NULL;
 }
@@ -152,9 +171,12 @@ static void deep(void **state) {
     ct_random r = ct_random_stream(2, 0);
     (void)state;
     for (int i = 0; i < 16 * 3072; i++) x[i] = (float)ct_random_normal(&r);
-    if (ct_compile_train(loss_of(preset(c, "resnet20", 3, 32, "10")), NULL, 0, &(ct_train){.batch = 16}, &p, &e)) fail_msg("%s", e.text);
+    if (ct_compile_train(loss_of(preset(c, "resnet20", 3, 32, "10")), NULL, 0, &(ct_train){.batch = 16}, &p,
+                         &e))
+        fail_msg("%s", e.text);
     for (int i = 0; i < 2; i++)
-        if (ct_run(ct_default_session(c), p, (const void *[2]){x, label}, 16, (void *[2]){&loss, NULL})) fail_msg("%s", ct_session_error(ct_default_session(c)));
+        if (ct_run(ct_default_session(c), p, (const void *[2]){x, label}, 16, (void *[2]){&loss, NULL}))
+            fail_msg("%s", ct_session_error(ct_default_session(c)));
     assert_true(isfinite(loss) && loss < 4);
     free(x);
     ct_plan_free(p);
@@ -162,6 +184,7 @@ static void deep(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(steps), cmocka_unit_test(big_parameters), cmocka_unit_test(sessions), cmocka_unit_test(deep)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(steps), cmocka_unit_test(big_parameters),
+                                       cmocka_unit_test(sessions), cmocka_unit_test(deep)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

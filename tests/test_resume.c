@@ -29,7 +29,7 @@ typedef struct killer {
     int64_t operation; /* kill before this write, sync or rename of a checkpoint; -1: never */
     int64_t step;      /* kill at this step of this process; -1: never */
     int64_t operations, steps;
-    int checkpoint;    /* a checkpoint's temporary file is open */
+    int checkpoint; /* a checkpoint's temporary file is open */
 } killer;
 
 static void die(void) { kill(getpid(), SIGKILL); }
@@ -65,10 +65,21 @@ static void tell(void *user, const ct_event *e) {
 
 static ct_status train(const char *output, int32_t threads, killer *k, int resume, ct_train_result *result) {
     ct_err e = {0};
-    ct_image_train o = {.data = folder, .output = output, .net = at("small.net"), .epochs = 3, .batch = 32, .seed = 5, .threads = threads, .checkpoint_every = 4,
-                        .average = 0.9, .transform = "normalize mean=0.3 std=0.3, random_crop 8 pad=1, flip 0.5", .resume = resume, .force = !resume};
+    ct_image_train o = {.data = folder,
+                        .output = output,
+                        .net = at("small.net"),
+                        .epochs = 3,
+                        .batch = 32,
+                        .seed = 5,
+                        .threads = threads,
+                        .checkpoint_every = 4,
+                        .average = 0.9,
+                        .transform = "normalize mean=0.3 std=0.3, random_crop 8 pad=1, flip 0.5",
+                        .resume = resume,
+                        .force = !resume};
     if (k) {
-        o.files = (ct_files){.user = k, .open = open_file, .write = write_file, .fsync = sync_file, .rename = rename_file};
+        o.files = (ct_files){
+            .user = k, .open = open_file, .write = write_file, .fsync = sync_file, .rename = rename_file};
         o.tell = tell;
         o.user = k;
     }
@@ -81,7 +92,8 @@ static void assert_same_file(const char *a, const char *b) {
     void *x = NULL, *y = NULL;
     uint64_t n = 0, m = 0;
     ct_err e = {0};
-    if (ct_file_read(NULL, NULL, a, 0, &x, &n, &e) || ct_file_read(NULL, NULL, b, 0, &y, &m, &e)) fail_msg("%s", e.text);
+    if (ct_file_read(NULL, NULL, a, 0, &x, &n, &e) || ct_file_read(NULL, NULL, b, 0, &y, &m, &e))
+        fail_msg("%s", e.text);
     assert_int_equal(n, m);
     assert_memory_equal(x, y, n);
     ct_delete(NULL, x, n);
@@ -95,7 +107,9 @@ static int prepare(void **state) {
     FILE *f = fopen(at("small.net"), "w");
     if (!f) return -1;
     fputs("h = maxpool2d(relu(batch_norm(conv2d(input(image), \"c\", 8, 3, pad=1), \"bn\")), 2)\n"
-          "h = dropout(relu(linear(flatten(h), \"fc\", 16)), \"d\", 0.2)\nlogit = linear(h, \"out\", classes)\n", f);
+          "h = dropout(relu(linear(flatten(h), \"fc\", 16)), \"d\", 0.2)\nlogit = linear(h, \"out\", "
+          "classes)\n",
+          f);
     fclose(f);
     ct_train_result r;
     return train(at("whole.safetensors"), 1, NULL, 0, &r) ? -1 : 0;
@@ -141,10 +155,13 @@ static void kills(void **state) {
     snprintf(path, sizeof path, "%s", at("killed.safetensors"));
     while (inside + between < wanted) {
         for (int n = 0;; n++) { /* one training from its begin to its end */
-            killer k = {.operation = n % 2 == 0 ? (n * 3 + rounds) % 9 : -1, .step = n % 2 ? (n + rounds) % 7 + 2 : -1};
+            killer k = {.operation = n % 2 == 0 ? (n * 3 + rounds) % 9 : -1,
+                        .step = n % 2 ? (n + rounds) % 7 + 2 : -1};
             if (!killed(k)) break;
-            if (k.operation >= 0) inside++;
-            else between++;
+            if (k.operation >= 0)
+                inside++;
+            else
+                between++;
             assert_true(n < 400);
         }
         assert_same_file(at("whole.safetensors"), path);
@@ -152,7 +169,8 @@ static void kills(void **state) {
         assert_int_equal(system(command), 0);
         rounds++;
     }
-    print_message("%d kills in %d trainings: %d inside a checkpoint's writes, %d in mid-epoch\n", inside + between, rounds, inside, between);
+    print_message("%d kills in %d trainings: %d inside a checkpoint's writes, %d in mid-epoch\n",
+                  inside + between, rounds, inside, between);
     assert_true(inside >= wanted / 5 && between >= wanted / 5);
 }
 
@@ -164,6 +182,7 @@ static void finished(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(threads), cmocka_unit_test(kills), cmocka_unit_test(finished)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(threads), cmocka_unit_test(kills),
+                                       cmocka_unit_test(finished)};
     return cmocka_run_group_tests(tests, prepare, clean);
 }

@@ -33,8 +33,8 @@ static void test_shapes(void **state) {
     ct_shape s = CT_SHAPE(CT_N, 3, 32, 32), scalar = ct_shape_make(0, NULL), twice = CT_SHAPE(-2, 5);
     ct_shape large = CT_SHAPE(INT64_C(1) << 62, 4), empty = CT_SHAPE(0, 5),
              sly = CT_SHAPE(0, INT64_C(1) << 62, 8);
-    ct_shape worst = CT_SHAPE(INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN,
-                              INT64_MIN);
+    ct_shape worst =
+        CT_SHAPE(INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN);
     assert_int_equal(s.rank, 4);
     assert_string_equal(ct_shape_format(&s, text), "[N,3,32,32]");
     assert_string_equal(ct_shape_format(&scalar, text), "[]");
@@ -272,14 +272,10 @@ static void test_first_bad_element(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dtypes),
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_array_basics),
-        cmocka_unit_test(test_copy_all_pairs),
-        cmocka_unit_test(test_copy_strided),
-        cmocka_unit_test(test_bf16),
-        cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_first_bad_element),
+        cmocka_unit_test(test_dtypes),       cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_array_basics), cmocka_unit_test(test_copy_all_pairs),
+        cmocka_unit_test(test_copy_strided), cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_integers),     cmocka_unit_test(test_first_bad_element),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

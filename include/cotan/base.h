@@ -45,16 +45,16 @@ typedef enum ct_status {
 typedef struct ct_err {
     int32_t status; /* a ct_status */
     int32_t reserved;
-    int64_t pos;     /* byte offset, or line, in `file`; -1 unknown */
-    char file[256];  /* the file the error is about, or "" */
+    int64_t pos;    /* byte offset, or line, in `file`; -1 unknown */
+    char file[256]; /* the file the error is about, or "" */
     char text[CT_ERROR_TEXT];
 } ct_err;
 
 /* Record an error (if none is recorded yet) and return `status`. `e` may be NULL. */
 CT_API ct_status ct_fail(ct_err *e, ct_status status, const char *format, ...) CT_PRINTF(3, 4);
 /* The same, for a place in a file: the text becomes "FILE:@POS: ..." (pos >= 0) or "FILE: ...". */
-CT_API ct_status ct_fail_at(ct_err *e, ct_status status, const char *file, int64_t pos, const char *format, ...)
-    CT_PRINTF(5, 6);
+CT_API ct_status ct_fail_at(ct_err *e, ct_status status, const char *file, int64_t pos, const char *format,
+                            ...) CT_PRINTF(5, 6);
 CT_API void ct_error_clear(ct_err *e);
 /* "usage", "data", "io", "limit", ...: the word that the command prints as "code". Static storage. */
 CT_API const char *ct_status_name(ct_status status);
@@ -95,9 +95,9 @@ typedef struct ct_arena {
     struct ct_arena_chunk *chunk;
     uint64_t bytes; /* taken from the allocator so far */
 } ct_arena;
-CT_API void *ct_arena_new(ct_arena *a, uint64_t bytes);                        /* zeroed, aligned to 16; NULL when out of memory */
+CT_API void *ct_arena_new(ct_arena *a, uint64_t bytes); /* zeroed, aligned to 16; NULL when out of memory */
 CT_API void *ct_arena_array(ct_arena *a, uint64_t count, uint64_t size);
-CT_API char *ct_arena_text(ct_arena *a, const char *text);                     /* a copy */
+CT_API char *ct_arena_text(ct_arena *a, const char *text); /* a copy */
 CT_API char *ct_arena_format(ct_arena *a, const char *format, ...) CT_PRINTF(2, 3);
 CT_API void ct_arena_free(ct_arena *a); /* everything; the arena may be used again */
 
@@ -114,7 +114,8 @@ CT_API void ct_text_bytes(ct_text *t, const char *bytes, size_t length);
 CT_API void ct_text_format(ct_text *t, const char *format, ...) CT_PRINTF(2, 3);
 CT_API void ct_text_free(ct_text *t);
 /* Numbers as text and back, independent of the locale (always '.'). */
-CT_API void ct_text_number(ct_text *t, double value); /* shortest form that reads back equal; nan, inf, -inf */
+CT_API void ct_text_number(ct_text *t,
+                           double value); /* shortest form that reads back equal; nan, inf, -inf */
 /* The whole of `text` as a number: 1 and *out set, or 0 (empty, hex, spaces, trailing bytes, out of range). */
 CT_API int ct_parse_number(const char *text, double *out);
 CT_API int ct_parse_integer(const char *text, int64_t *out);
@@ -132,13 +133,15 @@ typedef struct ct_random { /* a stream: draws in sequence from (seed, stream) */
 } ct_random;
 CT_API ct_random ct_random_stream(uint64_t seed, uint64_t stream);
 CT_API uint32_t ct_random_u32(ct_random *r);
-CT_API uint64_t ct_random_below(ct_random *r, uint64_t n);  /* uniform in 0..n-1 without bias; n >= 1 */
-CT_API double ct_random_uniform(ct_random *r);              /* [0, 1), 53 bits */
-CT_API double ct_random_normal(ct_random *r);               /* standard normal, Box-Muller */
+CT_API uint64_t ct_random_below(ct_random *r, uint64_t n); /* uniform in 0..n-1 without bias; n >= 1 */
+CT_API double ct_random_uniform(ct_random *r);             /* [0, 1), 53 bits */
+CT_API double ct_random_normal(ct_random *r);              /* standard normal, Box-Muller */
 
 /* ---- hashing: xxHash (XXH3) ---- */
 CT_API uint64_t ct_hash64(const void *data, size_t bytes, uint64_t seed);
-typedef struct ct_hash128 { uint64_t low, high; } ct_hash128;
+typedef struct ct_hash128 {
+    uint64_t low, high;
+} ct_hash128;
 CT_API ct_hash128 ct_hash_bytes(const void *data, size_t bytes);
 CT_API void ct_hash_hex(ct_hash128 hash, char out[33]); /* 32 lower-case digits, high word first, NUL */
 /* An incremental xxh3-128. */
@@ -168,19 +171,20 @@ typedef struct ct_files {
 /* A whole file in memory. Refuses what is not a regular file (CT_EIO) and more than `limit` bytes
  * (CT_ELIMIT; 0 = no limit but memory). Short reads and EINTR are retried; a file that shrinks or grows
  * while it is read is CT_EIO "changed while reading". *data is freed with ct_delete(a, data, bytes). */
-CT_API ct_status ct_file_read(const ct_files *f, const ct_allocator *a, const char *path, uint64_t limit, void **data,
-                              uint64_t *bytes, ct_err *e);
+CT_API ct_status ct_file_read(const ct_files *f, const ct_allocator *a, const char *path, uint64_t limit,
+                              void **data, uint64_t *bytes, ct_err *e);
 
 /* Atomic replacement: temporary file in the same folder, write, fsync, rename, fsync of the folder. The
  * old file stays as it is until the rename. */
 typedef struct ct_writer ct_writer;
-CT_API ct_status ct_writer_open(const ct_files *f, const ct_allocator *a, const char *path, ct_writer **w, ct_err *e);
+CT_API ct_status ct_writer_open(const ct_files *f, const ct_allocator *a, const char *path, ct_writer **w,
+                                ct_err *e);
 CT_API ct_status ct_writer_write(ct_writer *w, const void *data, uint64_t bytes, ct_err *e);
 /* Make it the file. The writer is freed in any case; on failure the temporary file is removed. */
 CT_API ct_status ct_writer_commit(ct_writer *w, ct_err *e);
 CT_API void ct_writer_abandon(ct_writer *w); /* remove the temporary file, free; NULL is fine */
-CT_API ct_status ct_file_write(const ct_files *f, const ct_allocator *a, const char *path, const void *data, uint64_t bytes,
-                               ct_err *e);
+CT_API ct_status ct_file_write(const ct_files *f, const ct_allocator *a, const char *path, const void *data,
+                               uint64_t bytes, ct_err *e);
 
 /* The one bounded reader: every binary format is read through it; it never passes its end. */
 typedef struct ct_reader {

@@ -33,33 +33,37 @@ typedef struct ct_source {
 } ct_source;
 CT_API void ct_source_close(ct_source *s); /* then zeroed */
 /* Records along the first axis of each array (equal lengths). The arrays' memory must outlive the source. */
-CT_API ct_status ct_source_arrays(const ct_allocator *a, const ct_array *arrays, const char *const *names, int32_t count, ct_source *out, ct_err *e);
+CT_API ct_status ct_source_arrays(const ct_allocator *a, const ct_array *arrays, const char *const *names,
+                                  int32_t count, ct_source *out, ct_err *e);
 /* The records index[0..count-1] of another source, which must outlive it; indices are copied. */
-CT_API ct_status ct_source_subset(const ct_allocator *a, const ct_source *from, const int64_t *index, int64_t count, ct_source *out, ct_err *e);
+CT_API ct_status ct_source_subset(const ct_allocator *a, const ct_source *from, const int64_t *index,
+                                  int64_t count, ct_source *out, ct_err *e);
 /* xxh3-128 of all fields of all records in order, shapes included; `skip` names a field left out, or NULL. */
-CT_API ct_status ct_source_hash(const ct_allocator *a, const ct_source *s, const char *skip, ct_hash128 *out, ct_err *e);
+CT_API ct_status ct_source_hash(const ct_allocator *a, const ct_source *s, const char *skip, ct_hash128 *out,
+                                ct_err *e);
 /* The part a record belongs to: a hash of (seed, key) in 0..9999; a tenth is `< 1000`. */
 CT_API int32_t ct_split_of(uint64_t seed, const void *key, size_t bytes);
 
 /* ---- loader ---- */
 typedef struct ct_loader ct_loader;
 typedef struct ct_loader_options {
-    int64_t batch;     /* records; 0: 64 */
-    uint64_t seed;     /* of the shuffle */
-    int32_t shuffle;   /* 1: a new order each epoch */
-    int32_t threads;   /* that read ahead; 0: none, records are read by ct_next */
-    int32_t drop_last; /* 1: no short batch at the end of an epoch */
-    int32_t evaluate;  /* 1: sources get epoch -1 (no random transforms) */
+    int64_t batch;           /* records; 0: 64 */
+    uint64_t seed;           /* of the shuffle */
+    int32_t shuffle;         /* 1: a new order each epoch */
+    int32_t threads;         /* that read ahead; 0: none, records are read by ct_next */
+    int32_t drop_last;       /* 1: no short batch at the end of an epoch */
+    int32_t evaluate;        /* 1: sources get epoch -1 (no random transforms) */
     int64_t epoch, position; /* where to begin: batches of that epoch already done */
 } ct_loader_options;
 typedef struct ct_batch {
-    int64_t rows;           /* 0: the epoch is over; the next call begins the next */
-    int64_t epoch, position; /* of this batch */
+    int64_t rows;                     /* 0: the epoch is over; the next call begins the next */
+    int64_t epoch, position;          /* of this batch */
     const void *field[CT_MAX_FIELDS]; /* [rows, ...] in the source's order; valid until the next call */
-    const int64_t *record;  /* [rows] */
+    const int64_t *record;            /* [rows] */
 } ct_batch;
 /* The source must outlive the loader. */
-CT_API ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_options o, ct_loader **out, ct_err *e);
+CT_API ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_options o,
+                               ct_loader **out, ct_err *e);
 CT_API void ct_loader_free(ct_loader *l);
 CT_API int64_t ct_loader_batches(const ct_loader *l); /* of an epoch */
 /* One caller at a time. After an error the loader ends. */
@@ -69,17 +73,18 @@ CT_API ct_status ct_next(ct_loader *l, ct_batch *out, ct_err *e);
 typedef struct ct_scores ct_scores;
 typedef struct ct_score { /* NaN where undefined */
     int64_t samples;
-    double loss;               /* mean cross-entropy: log_loss */
+    double loss;                /* mean cross-entropy: log_loss */
     double accuracy, low, high; /* with its 95 % interval (Wilson 1927) */
     double top5;
     double macro_f1, macro_precision, macro_recall;
-    double ece;                /* expected calibration error, 15 bins (Guo et al. 2017) */
-    double baseline;           /* accuracy of always naming the most frequent class */
+    double ece;      /* expected calibration error, 15 bins (Guo et al. 2017) */
+    double baseline; /* accuracy of always naming the most frequent class */
 } ct_score;
 CT_API ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out, ct_err *e);
 CT_API void ct_scores_free(ct_scores *s);
 /* logits [rows, classes], label[r] in 0..classes-1 (else CT_EDATA). */
-CT_API ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label, int64_t rows, ct_err *e);
+CT_API ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label, int64_t rows,
+                               ct_err *e);
 CT_API ct_score ct_scores_result(const ct_scores *s);
 CT_API int64_t ct_scores_confusion(const ct_scores *s, int64_t truth, int64_t predicted);
 /* probability[c] = softmax of the logits; returns the index of the largest (the first of equals). */
@@ -89,10 +94,13 @@ CT_API int64_t ct_softmax_row(const float *logits, int64_t classes, double *prob
 
 /* An idx file (MNIST's format), plain or gzip. Big-endian types become host types: u8, i8, i32, f32, f64;
  * i16 becomes i32. */
-CT_API ct_status ct_idx_load(const ct_files *f, const ct_allocator *a, const char *path, ct_array *out, ct_err *e);
-CT_API ct_status ct_idx_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name, ct_array *out, ct_err *e);
+CT_API ct_status ct_idx_load(const ct_files *f, const ct_allocator *a, const char *path, ct_array *out,
+                             ct_err *e);
+CT_API ct_status ct_idx_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
+                              ct_array *out, ct_err *e);
 /* A whole file, inflated when its first bytes are gzip's; `limit` bounds the inflated size. */
-CT_API ct_status ct_file_inflate(const ct_files *f, const ct_allocator *a, const char *path, uint64_t limit, void **data, uint64_t *bytes, ct_err *e);
+CT_API ct_status ct_file_inflate(const ct_files *f, const ct_allocator *a, const char *path, uint64_t limit,
+                                 void **data, uint64_t *bytes, ct_err *e);
 
 /* ---- transforms of pictures (libcotan-data) ---- */
 
@@ -108,11 +116,12 @@ CT_API ct_status ct_transform_text(const ct_transform *t, ct_text *out); /* cano
 /* The shape it makes of [C,H,W]. */
 CT_API ct_status ct_transform_shape(const ct_transform *t, const int64_t in[3], int64_t out[3], ct_err *e);
 /* picture [C,H,W] u8 -> out f32. */
-CT_API void ct_transform_run(const ct_transform *t, const uint8_t *picture, const int64_t shape[3], int64_t record, int64_t epoch, uint64_t seed,
-                             float *out);
+CT_API void ct_transform_run(const ct_transform *t, const uint8_t *picture, const int64_t shape[3],
+                             int64_t record, int64_t epoch, uint64_t seed, float *out);
 /* Pictures [N,H,W] or [N,C,H,W] u8 and labels (any integer type, or NULL) as a source with the fields
  * "image" f32 and "label" i64. The arrays and the transform must outlive it. */
-CT_API ct_status ct_source_images(const ct_allocator *a, const ct_array *images, const ct_array *labels, const ct_transform *t, ct_source *out, ct_err *e);
+CT_API ct_status ct_source_images(const ct_allocator *a, const ct_array *images, const ct_array *labels,
+                                  const ct_transform *t, ct_source *out, ct_err *e);
 
 #ifdef __cplusplus
 }

@@ -22,15 +22,19 @@ CT_API void ct_tensors_free(ct_tensors *t);
 /* A copy of a contiguous array. A name twice is an error. */
 CT_API ct_status ct_tensors_add(ct_tensors *t, const char *name, const ct_array *from, ct_err *e);
 CT_API ct_status ct_tensors_set(ct_tensors *t, const char *key, const char *value, ct_err *e); /* metadata */
-CT_API ct_status ct_tensors_load(const ct_files *f, const ct_allocator *a, const char *path, ct_tensors **out, ct_err *e);
-CT_API ct_status ct_tensors_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name, ct_tensors **out, ct_err *e);
-CT_API ct_status ct_tensors_save(const ct_files *f, const ct_tensors *t, const char *path, ct_err *e); /* atomically */
+CT_API ct_status ct_tensors_load(const ct_files *f, const ct_allocator *a, const char *path, ct_tensors **out,
+                                 ct_err *e);
+CT_API ct_status ct_tensors_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
+                                  ct_tensors **out, ct_err *e);
+CT_API ct_status ct_tensors_save(const ct_files *f, const ct_tensors *t, const char *path,
+                                 ct_err *e); /* atomically */
 /* The file's bytes; *data is freed with ct_delete(a, data, bytes). */
-CT_API ct_status ct_tensors_bytes(const ct_tensors *t, const ct_allocator *a, void **data, uint64_t *bytes, ct_err *e);
+CT_API ct_status ct_tensors_bytes(const ct_tensors *t, const ct_allocator *a, void **data, uint64_t *bytes,
+                                  ct_err *e);
 CT_API int64_t ct_tensors_count(const ct_tensors *t);
 CT_API const char *ct_tensors_name(const ct_tensors *t, int64_t i); /* in the file's order */
 CT_API ct_status ct_tensors_at(const ct_tensors *t, int64_t i, ct_array *view);
-CT_API int64_t ct_tensors_find(const ct_tensors *t, const char *name); /* -1: none */
+CT_API int64_t ct_tensors_find(const ct_tensors *t, const char *name);   /* -1: none */
 CT_API const char *ct_tensors_get(const ct_tensors *t, const char *key); /* metadata, or NULL */
 
 /* ---- weights of a context ---- */
@@ -42,7 +46,8 @@ CT_API ct_status ct_weights_collect(ct_ctx *c, int32_t kinds, ct_tensors *to, ct
 /* Every variable of those kinds gets the tensor of its name. Before anything is changed all names and shapes
  * are compared; missing, superfluous and misshaped ones are listed together (CT_EDATA, "FILE: ...").
  * Superfluous names are allowed when `extra` is 1. Types are converted. */
-CT_API ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char *file, int32_t kinds, int32_t extra, ct_err *e);
+CT_API ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char *file, int32_t kinds,
+                                  int32_t extra, ct_err *e);
 
 /* ---- models ---- */
 
@@ -55,7 +60,8 @@ CT_API ct_status ct_model_save(ct_ctx *c, const char *path, const char *document
 CT_API ct_status ct_tensors_seal(ct_tensors *t, const char *document, ct_err *e);
 /* Tensors of a file with its document checked: format, hashes. Files of other programs have no document:
  * *document is NULL then. *document lives as long as the tensors. */
-CT_API ct_status ct_model_read(const ct_files *f, const ct_allocator *a, const char *path, ct_tensors **out, const char **document, ct_err *e);
+CT_API ct_status ct_model_read(const ct_files *f, const ct_allocator *a, const char *path, ct_tensors **out,
+                               const char **document, ct_err *e);
 
 typedef struct ct_model ct_model;
 /* Load, build the net, set the weights, compile for prediction. `o` may be NULL. A loaded model is immutable:
@@ -67,7 +73,7 @@ CT_API ct_plan *ct_model_plan(ct_model *m); /* one output: the net's */
 CT_API ct_t ct_model_output(ct_model *m);
 CT_API const char *ct_model_document(const ct_model *m); /* JSON */
 CT_API const char *ct_model_task(const ct_model *m);
-CT_API int64_t ct_model_labels(const ct_model *m);       /* how many; 0: none */
+CT_API int64_t ct_model_labels(const ct_model *m); /* how many; 0: none */
 CT_API const char *ct_model_label(const ct_model *m, int64_t i);
 /* A text member of the document by its path of keys separated by '/', or "". */
 CT_API const char *ct_model_text(const ct_model *m, const char *path);

@@ -94,15 +94,24 @@ void ct_error_clear(ct_err *e) {
 
 const char *ct_status_name(ct_status status) {
     switch (status) {
-    case CT_OK: return "ok";
-    case CT_EINTERNAL: return "internal";
-    case CT_EUSAGE: return "usage";
-    case CT_EDATA: return "data";
-    case CT_EIO: return "io";
-    case CT_ELIMIT: return "limit";
-    case CT_ENONFINITE: return "nonfinite";
-    case CT_EPEER: return "peer";
-    case CT_ECANCEL: return "cancel";
+        case CT_OK:
+            return "ok";
+        case CT_EINTERNAL:
+            return "internal";
+        case CT_EUSAGE:
+            return "usage";
+        case CT_EDATA:
+            return "data";
+        case CT_EIO:
+            return "io";
+        case CT_ELIMIT:
+            return "limit";
+        case CT_ENONFINITE:
+            return "nonfinite";
+        case CT_EPEER:
+            return "peer";
+        case CT_ECANCEL:
+            return "cancel";
     }
     return "unknown";
 }

@@ -13,29 +13,44 @@
 
 typedef struct work {
     const char *name;
-    const char *net;       /* preset name, or net text; of input(image) or input(ids) */
-    int64_t shape[3];      /* of one sample; 0 ends it */
+    const char *net;  /* preset name, or net text; of input(image) or input(ids) */
+    int64_t shape[3]; /* of one sample; 0 ends it */
     int64_t batch, classes, items;
-    int32_t tokens, mse;   /* tokens: inputs are ids below classes, targets too */
+    int32_t tokens, mse; /* tokens: inputs are ids below classes, targets too */
 } work;
 
-#define GPT_BLOCK(k)                                                                                                                         \
-    "q = linear(layer_norm(h, \"blocks." k ".ln1\", no_bias=1), \"blocks." k ".qkv\", 384, no_bias=1)\n"                                       \
-    "a = attention(transpose(reshape(slice(q, 2, 0, 128), N, 64, 4, 32), 1, 2), transpose(reshape(slice(q, 2, 128, 256), N, 64, 4, 32), 1, 2), " \
-    "transpose(reshape(slice(q, 2, 256, 384), N, 64, 4, 32), 1, 2), causal=1)\n"                                                              \
-    "h = add(h, linear(reshape(transpose(a, 1, 2), N, 64, 128), \"blocks." k ".proj\", 128, no_bias=1))\n"                                     \
-    "h = add(h, linear(gelu(linear(layer_norm(h, \"blocks." k ".ln2\", no_bias=1), \"blocks." k ".up\", 512, no_bias=1)), \"blocks." k ".down\", 128, no_bias=1))\n"
+#define GPT_BLOCK(k) \
+    "q = linear(layer_norm(h, \"blocks." k ".ln1\", no_bias=1), \"blocks." k ".qkv\", 384, no_bias=1)\n" \
+    "a = attention(transpose(reshape(slice(q, 2, 0, 128), N, 64, 4, 32), 1, 2), transpose(reshape(slice(q, " \
+    "2, 128, 256), N, 64, 4, 32), 1, 2), " \
+    "transpose(reshape(slice(q, 2, 256, 384), N, 64, 4, 32), 1, 2), causal=1)\n" \
+    "h = add(h, linear(reshape(transpose(a, 1, 2), N, 64, 128), \"blocks." k ".proj\", 128, no_bias=1))\n" \
+    "h = add(h, linear(gelu(linear(layer_norm(h, \"blocks." k ".ln2\", no_bias=1), \"blocks." k \
+    ".up\", 512, no_bias=1)), \"blocks." k ".down\", 128, no_bias=1))\n"
 
 static const work works[] = {
-    {"mlp-small", "h = relu(linear(input(image), \"0\", 50))\ny = linear(h, \"2\", 1)\n", {10}, 32, 0, 32, 0, 1},
+    {"mlp-small",
+     "h = relu(linear(input(image), \"0\", 50))\ny = linear(h, \"2\", 1)\n",
+     {10},
+     32,
+     0,
+     32,
+     0,
+     1},
     {"mlp", "mlp", {1, 28, 28}, 128, 10, 128, 0, 0},
     {"cnn", "cnn", {3, 32, 32}, 64, 10, 64, 0, 0},
     {"resnet20", "resnet20", {3, 32, 32}, 128, 10, 128, 0, 0},
     {"alexnet", "alexnet", {3, 224, 224}, 16, 1000, 16, 0, 0},
     {"gpt",
-     "h = position(embedding(input(image), \"wte\", 65, 128), \"wpe\", 64)\n" GPT_BLOCK("0") GPT_BLOCK("1") GPT_BLOCK("2") GPT_BLOCK("3")
-     "y = linear(layer_norm(h, \"ln\", no_bias=1), \"head\", 65, no_bias=1, tie=\"wte.weight\")\n",
-     {64}, 12, 65, 768, 1, 0},
+     "h = position(embedding(input(image), \"wte\", 65, 128), \"wpe\", 64)\n" GPT_BLOCK("0") GPT_BLOCK("1")
+         GPT_BLOCK("2") GPT_BLOCK("3") "y = linear(layer_norm(h, \"ln\", no_bias=1), \"head\", 65, "
+                                       "no_bias=1, tie=\"wte.weight\")\n",
+     {64},
+     12,
+     65,
+     768,
+     1,
+     0},
     {0},
 };
 
@@ -89,7 +104,11 @@ static ct_status build(bench *b) {
     ct_setting constants[1] = {{"classes", classes}};
     ct_net_input input = {"image", shape, w->tokens ? CT_I64 : CT_F32, 0};
     ct_setting settings[1] = {{"drop", "0"}}; /* gradients are compared without dropout */
-    ct_net_env env = {.inputs = &input, .n_inputs = 1, .constants = constants, .n_constants = 1, .settings = settings,
+    ct_net_env env = {.inputs = &input,
+                      .n_inputs = 1,
+                      .constants = constants,
+                      .n_constants = 1,
+                      .settings = settings,
                       .n_settings = b->c->gradients && strcmp(w->name, "alexnet") == 0};
     b->ctx = ct_open(&o);
     if (!b->ctx) return ct_fail(&b->c->e, CT_ELIMIT, "out of memory");
@@ -97,11 +116,17 @@ static ct_status build(bench *b) {
     ct_status s = ct_net_build(g, text ? text : w->net, w->name, &env, &b->y, &b->c->e);
     if (s) return s;
     b->outputs = ct_shape_of(b->y).dim[ct_shape_of(b->y).rank - 1] * (w->tokens ? w->shape[0] : 1);
-    if (w->mse) b->loss = ct_mse(b->y, ct_graph_input(g, "target", CT_F32, ct_shape_of(b->y)), (ct_loss){0});
+    if (w->mse)
+        b->loss = ct_mse(b->y, ct_graph_input(g, "target", CT_F32, ct_shape_of(b->y)), (ct_loss){0});
     else if (w->tokens)
-        b->loss = ct_cross_entropy(ct_reshape(b->y, CT_SHAPE(-w->shape[0], w->classes)),
-                                   ct_reshape(ct_graph_input(g, "target", CT_I64, CT_SHAPE(CT_N, w->shape[0])), CT_SHAPE(-w->shape[0])), (ct_t){0}, (ct_ce){0});
-    else b->loss = ct_cross_entropy(b->y, ct_graph_input(g, "target", CT_I64, CT_SHAPE(CT_N)), (ct_t){0}, (ct_ce){0});
+        b->loss =
+            ct_cross_entropy(ct_reshape(b->y, CT_SHAPE(-w->shape[0], w->classes)),
+                             ct_reshape(ct_graph_input(g, "target", CT_I64, CT_SHAPE(CT_N, w->shape[0])),
+                                        CT_SHAPE(-w->shape[0])),
+                             (ct_t){0}, (ct_ce){0});
+    else
+        b->loss = ct_cross_entropy(b->y, ct_graph_input(g, "target", CT_I64, CT_SHAPE(CT_N)), (ct_t){0},
+                                   (ct_ce){0});
     s = ct_compile_train(b->loss, NULL, 0, &(ct_train){.lr = 1e-3, .batch = w->batch}, &b->train, &b->c->e);
     if (!s) s = ct_plan_new(&b->y, 1, NULL, 0, (ct_compile){.batch = 1}, &b->predict, &b->c->e);
     if (!s) s = ct_session_new(b->ctx, &b->session, &b->c->e);
@@ -119,12 +144,16 @@ static ct_status make_data(bench *b) {
     b->out = calloc((size_t)(b->outputs * w->batch), 4);
     if (!b->x || !b->target || !b->out) return ct_fail(&b->c->e, CT_ELIMIT, "out of memory");
     for (int64_t i = 0; i < n * b->sample; i++) {
-        if (w->tokens) ((int64_t *)b->x)[i] = (int64_t)ct_random_below(&r, (uint64_t)w->classes);
-        else ((float *)b->x)[i] = (float)ct_random_normal(&r);
+        if (w->tokens)
+            ((int64_t *)b->x)[i] = (int64_t)ct_random_below(&r, (uint64_t)w->classes);
+        else
+            ((float *)b->x)[i] = (float)ct_random_normal(&r);
     }
     for (int64_t i = 0; i < targets; i++) {
-        if (w->mse) ((float *)b->target)[i] = (float)ct_random_normal(&r);
-        else ((int64_t *)b->target)[i] = (int64_t)ct_random_below(&r, (uint64_t)w->classes);
+        if (w->mse)
+            ((float *)b->target)[i] = (float)ct_random_normal(&r);
+        else
+            ((int64_t *)b->target)[i] = (int64_t)ct_random_below(&r, (uint64_t)w->classes);
     }
     return CT_OK;
 }
@@ -132,7 +161,8 @@ static ct_status make_data(bench *b) {
 static ct_status one_step(bench *b, int64_t turn) {
     int64_t k = turn % BATCHES;
     float loss;
-    const void *in[2] = {(char *)b->x + (size_t)k * b->x_bytes, (char *)b->target + (size_t)k * b->target_bytes};
+    const void *in[2] = {(char *)b->x + (size_t)k * b->x_bytes,
+                         (char *)b->target + (size_t)k * b->target_bytes};
     void *out[2] = {&loss, NULL};
     ct_status s = ct_run(b->session, b->train, in, b->w->batch, out);
     return s ? ct_fail(&b->c->e, s, "bench %s: %s", b->w->name, ct_session_error(b->session)) : CT_OK;
@@ -172,12 +202,15 @@ static void report(const bench *b, int first_of_process) {
     getrusage(RUSAGE_SELF, &usage);
     double peak = (double)usage.ru_maxrss / 1024, rate = (double)b->w->items / b->step[0] * 1e3;
     if (b->c->json) {
-        cli_json(json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:o, s:f, s:f}", "name", b->w->name, "mode", "cotan", "threads", ct_threads(b->ctx), "step_ms", b->step[0],
-                           "step_ms_median", b->step[2], "items_per_s", rate, "start_to_first_step_s", first_of_process ? cli_number(b->first) : json_null(),
-                           "predict_one_us", b->predict_us, "peak_mb", peak));
+        cli_json(json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:o, s:f, s:f}", "name", b->w->name, "mode",
+                           "cotan", "threads", ct_threads(b->ctx), "step_ms", b->step[0], "step_ms_median",
+                           b->step[2], "items_per_s", rate, "start_to_first_step_s",
+                           first_of_process ? cli_number(b->first) : json_null(), "predict_one_us",
+                           b->predict_us, "peak_mb", peak));
         return;
     }
-    printf("%-12s %10.3f ms (median %.3f) %12.0f items/s   one %9.1f us   at most %.0f MB\n", b->w->name, b->step[0], b->step[2], rate, b->predict_us, peak);
+    printf("%-12s %10.3f ms (median %.3f) %12.0f items/s   one %9.1f us   at most %.0f MB\n", b->w->name,
+           b->step[0], b->step[2], rate, b->predict_us, peak);
     fflush(stdout);
 }
 
@@ -195,7 +228,8 @@ static ct_status compute(bench *b, const ct_tensors *from, ct_tensors *to, const
     int64_t at_x = ct_tensors_find(from, "input"), at_y = ct_tensors_find(from, "target");
     if (at_x < 0 || at_y < 0 || ct_tensors_at(from, at_x, &x) || ct_tensors_at(from, at_y, &y))
         return ct_fail(&b->c->e, CT_EDATA, "%s: no `input` or `target`; wanted both", b->c->weights);
-    ct_status s = ct_plan_new(out, n + 1, NULL, 0, (ct_compile){.train = 1, .batch = b->w->batch}, &p, &b->c->e);
+    ct_status s =
+        ct_plan_new(out, n + 1, NULL, 0, (ct_compile){.train = 1, .batch = b->w->batch}, &p, &b->c->e);
     for (int32_t i = 0; !s && i <= n; i++) {
         uint64_t count = 1;
         ct_shape shape = ct_shape_of(out[i]);
@@ -207,7 +241,8 @@ static ct_status compute(bench *b, const ct_tensors *from, ct_tensors *to, const
         s = ct_run(b->session, p, (const void *[2]){x.data, y.data}, x.dim[0], room);
         if (s) ct_fail(&b->c->e, s, "bench %s: %s", b->w->name, ct_session_error(b->session));
     }
-    for (int32_t i = 0; !s && i <= n; i++) s = keep_output(b, to, i ? ct_name_of(out[i + n]) : "loss", room[i], ct_shape_of(out[i]));
+    for (int32_t i = 0; !s && i <= n; i++)
+        s = keep_output(b, to, i ? ct_name_of(out[i + n]) : "loss", room[i], ct_shape_of(out[i]));
     for (int32_t i = 0; i <= n; i++) free(room[i]);
     ct_plan_free(p);
     return s;
@@ -222,7 +257,8 @@ static ct_status gradients(bench *b) {
     ct_parameters(b->loss, all + 1 + n, n);
     ct_status s = ct_tensors_load(NULL, NULL, b->c->weights, &from, &b->c->e);
     if (!s) s = ct_weights_apply(b->ctx, from, b->c->weights, 1 << CT_PARAM, 1, &b->c->e);
-    if (!s && ct_grad(b->loss, NULL, all + 1 + n, n, all + 1)) s = ct_fail(&b->c->e, CT_EINTERNAL, "%s", ct_error(b->ctx));
+    if (!s && ct_grad(b->loss, NULL, all + 1 + n, n, all + 1))
+        s = ct_fail(&b->c->e, CT_EINTERNAL, "%s", ct_error(b->ctx));
     if (!s) s = ct_tensors_new(NULL, &to, &b->c->e);
     if (!s) s = compute(b, from, to, all, n);
     if (!s) s = ct_tensors_save(NULL, to, b->c->gradients, &b->c->e);
@@ -264,7 +300,8 @@ int cli_bench(cli *c) {
         if (work_of(c->word[i])) continue;
         for (const work *w = works; w->name; w++) names[n++] = w->name;
         const char *near = ct_nearest(c->word[i], names, n);
-        ct_fail(&c->e, CT_EUSAGE, "bench %.60s: no such net; wanted %s", c->word[i], near ? near : "mlp-small, mlp, cnn, resnet20, alexnet or gpt");
+        ct_fail(&c->e, CT_EUSAGE, "bench %.60s: no such net; wanted %s", c->word[i],
+                near ? near : "mlp-small, mlp, cnn, resnet20, alexnet or gpt");
         return cli_fail(c);
     }
     int first = 1;

@@ -13,7 +13,11 @@ int cli_check(cli *c) {
     ct_check_options o = {.op = c->words ? c->word[0] : NULL, .seed = c->seed, .report = each, .user = c};
     ct_status s = ct_check(&o, &r, &c->e);
     if (s && s != CT_EINTERNAL) return cli_fail(c);
-    if (c->json) cli_json(json_pack("{s:i, s:i, s:i, s:s}", "ops", r.ops, "cases", r.cases, "failed", r.failed, "first", r.first));
-    else printf("%d ops, %d cases, %d failed (%s, %s)\n", r.ops, r.cases, r.failed, ct_cpu_features(), ct_kernel_library());
+    if (c->json)
+        cli_json(json_pack("{s:i, s:i, s:i, s:s}", "ops", r.ops, "cases", r.cases, "failed", r.failed,
+                           "first", r.first));
+    else
+        printf("%d ops, %d cases, %d failed (%s, %s)\n", r.ops, r.cases, r.failed, ct_cpu_features(),
+               ct_kernel_library());
     return s ? 1 : 0;
 }

@@ -18,13 +18,14 @@ typedef struct cli {
     int32_t words;
     int32_t n_set;
     ct_setting set[MAX_SETS];
-    const char *output, *model, *net, *validate, *init, *transform, *optimizer, *schedule, *config, *part, *input, *weights, *gradients;
+    const char *output, *model, *net, *validate, *init, *transform, *optimizer, *schedule, *config, *part,
+        *input, *weights, *gradients;
     int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats;
     uint64_t seed;
     double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds;
     int32_t resume, force, dry_run, json, quiet, train, dot, verbose, help, version, debug, trap;
-    char *command;               /* the words of the call, for config.json */
-    json_t *config_file;         /* owns the texts that --config gave */
+    char *command;       /* the words of the call, for config.json */
+    json_t *config_file; /* owns the texts that --config gave */
     ct_err e;
 } cli;
 
@@ -63,11 +64,11 @@ int cli_completion(void);
 
 /* print.c */
 int cli_exit_status(int32_t status);
-int cli_fail(cli *c);                                 /* print c->e; the exit status */
-const char *cli_group(int64_t n, char out[32]);       /* 60,000 */
-const char *cli_time(double seconds, char out[32]);   /* 1.4 s, 2 min 05 s */
-json_t *cli_number(double v);                         /* NaN and infinity: null */
-void cli_json(json_t *v);                             /* one line on stdout; takes the reference */
+int cli_fail(cli *c);                               /* print c->e; the exit status */
+const char *cli_group(int64_t n, char out[32]);     /* 60,000 */
+const char *cli_time(double seconds, char out[32]); /* 1.4 s, 2 min 05 s */
+json_t *cli_number(double v);                       /* NaN and infinity: null */
+void cli_json(json_t *v);                           /* one line on stdout; takes the reference */
 ct_options cli_context(const cli *c);
 
 /* screen.c: what a training shows */

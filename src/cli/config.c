@@ -6,7 +6,9 @@
 #include "cli/cli.h"
 
 /* Numbers that a run works out by itself. */
-static int derived(const char *key) { return strcmp(key, "steps") == 0 || strcmp(key, "stop") == 0 || strcmp(key, "init") == 0; }
+static int derived(const char *key) {
+    return strcmp(key, "steps") == 0 || strcmp(key, "stop") == 0 || strcmp(key, "init") == 0;
+}
 
 static int given(const cli *c, const option *o) {
     static const char zeros[8];
@@ -21,10 +23,13 @@ static ct_status take(cli *c, const char *path, const char *key, json_t *v) {
     snprintf(where, sizeof where, "%.300s: %.60s", path, key);
     for (const option *o = cli_options; o->name; o++) {
         if (strcmp(o->name, name) != 0 || !cli_takes(o, c->verb) || !o->verbs) continue;
-        if (given(c, o) || (json_is_string(v) && !*json_string_value(v)) || json_is_false(v) || json_is_null(v)) return CT_OK;
+        if (given(c, o) || (json_is_string(v) && !*json_string_value(v)) || json_is_false(v) ||
+            json_is_null(v))
+            return CT_OK;
         if (json_is_string(v)) return cli_set(c, o, where, json_string_value(v));
         if (json_is_true(v) && !o->value) return cli_set(c, o, where, NULL);
-        if (!json_is_number(v) || !o->value) return ct_fail(&c->e, CT_EDATA, "%s: wanted a number or a text", where);
+        if (!json_is_number(v) || !o->value)
+            return ct_fail(&c->e, CT_EDATA, "%s: wanted a number or a text", where);
         if (json_number_value(v) == 0) return CT_OK; /* zero: the default */
         snprintf(text, sizeof text, "%.17g", json_number_value(v));
         return cli_set(c, o, where, text);
@@ -42,9 +47,12 @@ ct_status cli_config(cli *c, const char *path) {
     if (s) return s;
     c->config_file = json_loadb(data, bytes, JSON_REJECT_DUPLICATES, &at);
     ct_delete(NULL, data, bytes);
-    if (!c->config_file) return ct_fail(&c->e, CT_EDATA, "%.300s:%d:%d: %s; wanted a JSON object of options", path, at.line, at.column, at.text);
+    if (!c->config_file)
+        return ct_fail(&c->e, CT_EDATA, "%.300s:%d:%d: %s; wanted a JSON object of options", path, at.line,
+                       at.column, at.text);
     json_t *recipe = json_object_get(c->config_file, "recipe"), *options = recipe ? recipe : c->config_file;
-    if (!json_is_object(options)) return ct_fail(&c->e, CT_EDATA, "%.300s: no JSON object; wanted one of options", path);
+    if (!json_is_object(options))
+        return ct_fail(&c->e, CT_EDATA, "%.300s: no JSON object; wanted one of options", path);
     json_object_foreach(options, key, v) {
         if (recipe && derived(key)) continue;
         if (!s) s = take(c, path, key, v);

@@ -14,7 +14,8 @@ void cli_usage(FILE *f) {
     fputs("cotan: deep learning in C\n\nusage: cotan VERB ...\n\n", f);
     for (const verb *v = cli_verbs; v->name; v++) fprintf(f, "  %-10s %s\n", v->name, v->summary);
     fputs("\ncotan VERB --help tells about one; cotan --version -v about this machine.\n"
-          "First steps: cotan train image DIR -o m.safetensors, then cotan evaluate m.safetensors DIR\n", f);
+          "First steps: cotan train image DIR -o m.safetensors, then cotan evaluate m.safetensors DIR\n",
+          f);
 }
 
 void cli_help(const verb *v) {
@@ -33,7 +34,9 @@ static void roff(const char *text) {
 }
 
 int cli_man(void) {
-    printf(".TH COTAN 1 \"\" \"cotan %s\" \"User Commands\"\n.SH NAME\ncotan \\- deep learning in C: train, evaluate, predict\n.SH SYNOPSIS\n", CT_VERSION);
+    printf(".TH COTAN 1 \"\" \"cotan %s\" \"User Commands\"\n.SH NAME\ncotan \\- deep learning in C: train, "
+           "evaluate, predict\n.SH SYNOPSIS\n",
+           CT_VERSION);
     for (const verb *v = cli_verbs; v->name; v++) {
         printf(".B cotan %s\n", v->name);
         roff(v->usage);
@@ -56,15 +59,20 @@ int cli_man(void) {
             putchar('\n');
         }
     }
-    fputs(".SH EXIT STATUS\n0 fine; 1 what was asked for does not hold, or an internal error; 2 usage; 3 bad data; 4 input or output; 5 a limit or memory;\n"
+    fputs(".SH EXIT STATUS\n0 fine; 1 what was asked for does not hold, or an internal error; 2 usage; 3 bad "
+          "data; 4 input or output; 5 a limit or memory;\n"
           "6 non\\-finite numbers; 130 and 143 stopped by a signal after a clean save.\n"
-          ".SH ENVIRONMENT\n.TP\n.B CT_DEBUG\n1 to 4: what the library tells about its work\n.TP\n.B CT_TRAP\n1: stop at the first value that is no finite number, and name its op\n"
-          ".TP\n.B NO_COLOR\nany text: no colours\n", stdout);
+          ".SH ENVIRONMENT\n.TP\n.B CT_DEBUG\n1 to 4: what the library tells about its work\n.TP\n.B "
+          "CT_TRAP\n1: stop at the first value that is no finite number, and name its op\n"
+          ".TP\n.B NO_COLOR\nany text: no colours\n",
+          stdout);
     return 0;
 }
 
 int cli_completion(void) {
-    fputs("# bash completion for cotan: cotan completion > /etc/bash_completion.d/cotan\n_cotan() {\n    local word=${COMP_WORDS[COMP_CWORD]}\n    case ${COMP_WORDS[1]} in\n", stdout);
+    fputs("# bash completion for cotan: cotan completion > /etc/bash_completion.d/cotan\n_cotan() {\n    "
+          "local word=${COMP_WORDS[COMP_CWORD]}\n    case ${COMP_WORDS[1]} in\n",
+          stdout);
     for (const verb *v = cli_verbs; v->name; v++) {
         printf("    %s) COMPREPLY=($(compgen -W \"", v->name);
         for (const option *o = cli_options; o->name; o++)
@@ -73,6 +81,7 @@ int cli_completion(void) {
     }
     fputs("    *) COMPREPLY=($(compgen -W \"", stdout);
     for (const verb *v = cli_verbs; v->name; v++) printf("%s ", v->name);
-    fputs("--help --version\" -- \"$word\")) ;;\n    esac\n}\ncomplete -o filenames -F _cotan cotan\n", stdout);
+    fputs("--help --version\" -- \"$word\")) ;;\n    esac\n}\ncomplete -o filenames -F _cotan cotan\n",
+          stdout);
     return 0;
 }

@@ -12,23 +12,36 @@ volatile int cli_signal;
 
 const verb cli_verbs[] = {
     {"train", "image DIR -o MODEL [options]", "train a net on pictures",
-     "Trains a net on the idx files of DIR (train-images-idx3-ubyte[.gz] and train-labels-idx1-ubyte[.gz], as MNIST's) and writes one file that\n"
-     "predicts, evaluates and embeds. The validation part, a tenth by hash, chooses the best epoch; the test part is read by `cotan evaluate` alone.\n"
+     "Trains a net on the idx files of DIR (train-images-idx3-ubyte[.gz] and train-labels-idx1-ubyte[.gz], "
+     "as MNIST's) and writes one file that\n"
+     "predicts, evaluates and embeds. The validation part, a tenth by hash, chooses the best epoch; the test "
+     "part is read by `cotan evaluate` alone.\n"
      "The first Ctrl-C saves and says how to go on; --resume takes every option from the run.",
      cli_train, 2, 2},
     {"evaluate", "MODEL DIR [options]", "score a model on data",
-     "Scores the model on the test part of DIR, or another part: accuracy with its 95 % interval beside the naive baseline, and more.", cli_evaluate, 2, 2},
+     "Scores the model on the test part of DIR, or another part: accuracy with its 95 % interval beside the "
+     "naive baseline, and more.",
+     cli_evaluate, 2, 2},
     {"predict", "MODEL FILE ... [options]", "name what pictures show",
-     "One line a picture of idx files: record, label, probability, separated by tabs.", cli_predict, 2, MAX_WORDS},
-    {"inspect", "MODEL", "what a model file holds", "Shows a model's task, net, parameters, recipe and scores; the tensors of any safetensors file.", cli_inspect, 1, 1},
+     "One line a picture of idx files: record, label, probability, separated by tabs.", cli_predict, 2,
+     MAX_WORDS},
+    {"inspect", "MODEL", "what a model file holds",
+     "Shows a model's task, net, parameters, recipe and scores; the tensors of any safetensors file.",
+     cli_inspect, 1, 1},
     {"plan", "MODEL|PRESET|NET [options]", "what runs, step by step",
-     "Shows each step of a plan: op, shape, layout, implementation, bytes, milliseconds, GFLOP/s, measured here.", cli_plan, 1, 1},
+     "Shows each step of a plan: op, shape, layout, implementation, bytes, milliseconds, GFLOP/s, measured "
+     "here.",
+     cli_plan, 1, 1},
     {"check", "[OP] [options]", "test every op on this machine",
-     "Runs the cases that every op carries: values against loops of doubles, gradients against differences, cut against whole batches, threads, layouts.",
+     "Runs the cases that every op carries: values against loops of doubles, gradients against differences, "
+     "cut against whole batches, threads, layouts.",
      cli_check, 0, 1},
     {"bench", "[NAME ...] [options]", "measure this machine",
-     "Times training steps and predictions of standard nets: mlp-small, mlp, cnn, resnet20, alexnet, gpt (default: all).", cli_bench, 0, 16},
-    {"presets", "[NAME]", "the built-in nets", "Lists the built-in nets, or prints one as text to begin your own with.", cli_presets, 0, 1},
+     "Times training steps and predictions of standard nets: mlp-small, mlp, cnn, resnet20, alexnet, gpt "
+     "(default: all).",
+     cli_bench, 0, 16},
+    {"presets", "[NAME]", "the built-in nets",
+     "Lists the built-in nets, or prints one as text to begin your own with.", cli_presets, 0, 1},
     {0},
 };
 
@@ -52,7 +65,8 @@ static int version(const cli *c) {
     printf("cotan %s\n", CT_VERSION);
     if (!c->verbose) return 0;
     ct_ctx *x = ct_open(NULL);
-    printf("instructions  %s\nkernels       %s\nthreads       %d\n", ct_cpu_features(), ct_kernel_library(), x ? ct_threads(x) : 0);
+    printf("instructions  %s\nkernels       %s\nthreads       %d\n", ct_cpu_features(), ct_kernel_library(),
+           x ? ct_threads(x) : 0);
     ct_close(x);
     return 0;
 }
@@ -68,7 +82,8 @@ static char *command_of(int argc, char **argv) {
     char *text = calloc(bytes, 1), *p = text;
     for (int i = 0; text && i < argc; i++) {
         int quote = argv[i][strcspn(argv[i], " \t\n\"'$*?;&|<>()")] != 0 || !argv[i][0];
-        p += snprintf(p, bytes - (size_t)(p - text), quote ? "%s'%s'" : "%s%s", i ? " " : "", i ? argv[i] : "cotan");
+        p += snprintf(p, bytes - (size_t)(p - text), quote ? "%s'%s'" : "%s%s", i ? " " : "",
+                      i ? argv[i] : "cotan");
     }
     return text;
 }
@@ -78,7 +93,8 @@ static int wrong_verb(cli *c) {
     size_t n = 0;
     for (const verb *v = cli_verbs; v->name; v++) names[n++] = v->name;
     const char *near = ct_nearest(c->verb, names, n);
-    ct_fail(&c->e, CT_EUSAGE, "%.100s: no such verb; wanted %s; see cotan --help", c->verb, near ? near : "one of those of cotan --help");
+    ct_fail(&c->e, CT_EUSAGE, "%.100s: no such verb; wanted %s; see cotan --help", c->verb,
+            near ? near : "one of those of cotan --help");
     return cli_fail(c);
 }
 
@@ -94,12 +110,15 @@ static int dispatch(cli *c, ct_status status) {
         return 2;
     }
     if (c->help) {
-        if (v) cli_help(v);
-        else cli_usage(stdout);
+        if (v)
+            cli_help(v);
+        else
+            cli_usage(stdout);
         return 0;
     }
     if (c->words < v->words_min || c->words > v->words_max) {
-        ct_fail(&c->e, CT_EUSAGE, "cotan %s: %d words follow; wanted cotan %s %s", v->name, c->words, v->name, v->usage);
+        ct_fail(&c->e, CT_EUSAGE, "cotan %s: %d words follow; wanted cotan %s %s", v->name, c->words, v->name,
+                v->usage);
         return cli_fail(c);
     }
     return v->run(c);

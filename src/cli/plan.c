@@ -18,7 +18,8 @@ static ct_status parse_shape(cli *c, int64_t shape[3]) {
     for (int i = 0; i < 3; i++) {
         char *end;
         shape[i] = strtoll(at, &end, 10);
-        if (end == at || shape[i] < 1 || shape[i] > 65535 || *end != (i < 2 ? 'x' : 0)) return ct_fail(&c->e, CT_EUSAGE, "--input %.60s: wanted a shape CxHxW such as 3x32x32", text);
+        if (end == at || shape[i] < 1 || shape[i] > 65535 || *end != (i < 2 ? 'x' : 0))
+            return ct_fail(&c->e, CT_EUSAGE, "--input %.60s: wanted a shape CxHxW such as 3x32x32", text);
         at = end + 1;
     }
     return CT_OK;
@@ -34,7 +35,12 @@ static ct_status from_text(planned *p, const char *text, const char *name) {
     snprintf(classes, sizeof classes, "%lld", (long long)(c->classes ? c->classes : 10));
     ct_setting constants[1] = {{"classes", classes}};
     ct_net_input input = {"image", {{CT_N, shape[0], shape[1], shape[2]}, 4, 0}, CT_F32, 0};
-    ct_net_env env = {.inputs = &input, .n_inputs = 1, .constants = constants, .n_constants = 1, .settings = c->set, .n_settings = c->n_set};
+    ct_net_env env = {.inputs = &input,
+                      .n_inputs = 1,
+                      .constants = constants,
+                      .n_constants = 1,
+                      .settings = c->set,
+                      .n_settings = c->n_set};
     p->ctx = ct_open(&o);
     if (!p->ctx) return ct_fail(&c->e, CT_ELIMIT, "out of memory");
     return ct_net_build(ct_default_graph(p->ctx), text, name, &env, &p->y, &c->e);
@@ -65,7 +71,8 @@ static ct_status open_net(planned *p) {
 }
 
 static ct_status compile(planned *p) {
-    if (!p->c->train) return ct_plan_new(&p->y, 1, NULL, 0, (ct_compile){.batch = p->batch}, &p->plan, &p->c->e);
+    if (!p->c->train)
+        return ct_plan_new(&p->y, 1, NULL, 0, (ct_compile){.batch = p->batch}, &p->plan, &p->c->e);
     ct_t label = ct_graph_input(ct_graph_of(p->y), "label", CT_I64, CT_SHAPE(CT_N));
     ct_t loss = ct_cross_entropy(p->y, label, (ct_t){0}, (ct_ce){0});
     return ct_compile_train(loss, NULL, 0, &(ct_train){.batch = p->batch}, &p->plan, &p->c->e);
@@ -73,16 +80,19 @@ static ct_status compile(planned *p) {
 
 static json_t *step_json(const ct_step_info *i, const char *shape) {
     double rate = i->ms > 0 ? i->flops / i->ms / 1e6 : 0;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:f, s:o, s:o}", "op", i->op, "fused", i->fused, "name", i->name, "shape", shape, "layout", i->layout,
-                     "implementation", i->impl, "phase", i->phase, "tasks", i->tasks, "bytes", (json_int_t)i->bytes, "flops", i->flops, "ms", cli_number(i->ms), "gflops",
-                     cli_number(rate));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:f, s:o, s:o}", "op", i->op, "fused",
+                     i->fused, "name", i->name, "shape", shape, "layout", i->layout, "implementation",
+                     i->impl, "phase", i->phase, "tasks", i->tasks, "bytes", (json_int_t)i->bytes, "flops",
+                     i->flops, "ms", cli_number(i->ms), "gflops", cli_number(rate));
 }
 
 static ct_status print_steps(planned *p, const ct_plan_info *info) {
     json_t *list = p->c->json ? json_array() : NULL;
     double all = 0, flops = 0;
     ct_status s = CT_OK;
-    if (!list) printf("%-28s %-16s %-20s %-10s %-16s %5s %10s %9s %8s\n", "op", "name", "shape", "layout", "implementation", "tasks", "KB", "ms", "GFLOP/s");
+    if (!list)
+        printf("%-28s %-16s %-20s %-10s %-16s %5s %10s %9s %8s\n", "op", "name", "shape", "layout",
+               "implementation", "tasks", "KB", "ms", "GFLOP/s");
     for (int64_t i = 0; !s && i < info->steps; i++) {
         ct_step_info step;
         char op[128], shape[CT_SHAPE_TEXT];
@@ -96,14 +106,21 @@ static ct_status print_steps(planned *p, const ct_plan_info *info) {
             continue;
         }
         snprintf(op, sizeof op, "%s%s", step.op, step.fused);
-        printf("%-28.28s %-16.16s %-20s %-10s %-16.16s %5d %10.0f %9.3f", op, step.name, shape, step.layout, step.impl, step.tasks, (double)step.bytes / 1024, step.ms);
+        printf("%-28.28s %-16.16s %-20s %-10s %-16.16s %5d %10.0f %9.3f", op, step.name, shape, step.layout,
+               step.impl, step.tasks, (double)step.bytes / 1024, step.ms);
         if (step.flops > 0 && step.ms > 0) printf(" %8.1f", step.flops / step.ms / 1e6);
         printf("\n");
     }
-    if (list) cli_json(json_pack("{s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "batch", (json_int_t)p->batch, "peak_bytes", (json_int_t)info->peak_bytes, "shards",
-                                 (json_int_t)info->shards, "shard_rows", (json_int_t)info->shard_rows, "ms", all, "flops", flops, "steps", list));
-    else printf("\nbatch %lld in %lld shards of %lld; %lld steps in %lld phases; %.3f ms of work, %.1f GFLOP/s; at most %.1f MB\n", (long long)p->batch, (long long)info->shards,
-                (long long)info->shard_rows, (long long)info->steps, (long long)info->phases, all, all > 0 ? flops / all / 1e6 : 0, (double)info->peak_bytes / 1e6);
+    if (list)
+        cli_json(json_pack("{s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "batch", (json_int_t)p->batch, "peak_bytes",
+                           (json_int_t)info->peak_bytes, "shards", (json_int_t)info->shards, "shard_rows",
+                           (json_int_t)info->shard_rows, "ms", all, "flops", flops, "steps", list));
+    else
+        printf("\nbatch %lld in %lld shards of %lld; %lld steps in %lld phases; %.3f ms of work, %.1f "
+               "GFLOP/s; at most %.1f MB\n",
+               (long long)p->batch, (long long)info->shards, (long long)info->shard_rows,
+               (long long)info->steps, (long long)info->phases, all, all > 0 ? flops / all / 1e6 : 0,
+               (double)info->peak_bytes / 1e6);
     return s;
 }
 
@@ -137,7 +154,9 @@ int cli_plan(cli *c) {
     ct_status s = open_net(&p);
     if (!s) s = show(&p);
     ct_plan_free(p.plan);
-    if (p.model) ct_model_close(p.model);
-    else ct_close(p.ctx);
+    if (p.model)
+        ct_model_close(p.model);
+    else
+        ct_close(p.ctx);
     return s ? cli_fail(c) : 0;
 }

@@ -13,7 +13,9 @@ typedef struct printer {
 static int64_t next_class(const ct_prediction *p, int64_t before) {
     int64_t best = -1;
     for (int64_t i = 0; i < p->classes; i++) {
-        if (before >= 0 && (p->probability[i] > p->probability[before] || (p->probability[i] == p->probability[before] && i <= before))) continue;
+        if (before >= 0 && (p->probability[i] > p->probability[before] ||
+                            (p->probability[i] == p->probability[before] && i <= before)))
+            continue;
         if (best < 0 || p->probability[i] > p->probability[best]) best = i;
     }
     return best;
@@ -28,11 +30,17 @@ static int each(void *user, const ct_prediction *p) {
     if (!list) printf("%lld", (long long)p->index);
     for (int64_t k = 0; k < top && k < p->classes; k++) {
         at = next_class(p, at);
-        if (list) json_array_append_new(list, json_pack("{s:s, s:o}", "label", ct_model_label(w->model, at), "probability", cli_number(p->probability[at])));
-        else printf("\t%s\t%.4f", ct_model_label(w->model, at), p->probability[at]);
+        if (list)
+            json_array_append_new(list, json_pack("{s:s, s:o}", "label", ct_model_label(w->model, at),
+                                                  "probability", cli_number(p->probability[at])));
+        else
+            printf("\t%s\t%.4f", ct_model_label(w->model, at), p->probability[at]);
     }
-    if (list) cli_json(json_pack("{s:s, s:I, s:s, s:o}", "file", p->path, "record", (json_int_t)p->index, "label", p->name, "classes", list));
-    else putchar('\n');
+    if (list)
+        cli_json(json_pack("{s:s, s:I, s:s, s:o}", "file", p->path, "record", (json_int_t)p->index, "label",
+                           p->name, "classes", list));
+    else
+        putchar('\n');
     return ferror(stdout) ? 1 : 0; /* a closed pipe: enough was read */
 }
 

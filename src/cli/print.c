@@ -6,15 +6,24 @@
 
 int cli_exit_status(int32_t status) {
     switch (status) {
-        case CT_OK: return 0;
-        case CT_EUSAGE: return 2;
-        case CT_EDATA: return 3;
-        case CT_EIO: return 4;
-        case CT_ELIMIT: return 5;
-        case CT_ENONFINITE: return 6;
-        case CT_EPEER: return 7;
-        case CT_ECANCEL: return 128 + (cli_signal ? cli_signal : 2);
-        default: return 1;
+        case CT_OK:
+            return 0;
+        case CT_EUSAGE:
+            return 2;
+        case CT_EDATA:
+            return 3;
+        case CT_EIO:
+            return 4;
+        case CT_ELIMIT:
+            return 5;
+        case CT_ENONFINITE:
+            return 6;
+        case CT_EPEER:
+            return 7;
+        case CT_ECANCEL:
+            return 128 + (cli_signal ? cli_signal : 2);
+        default:
+            return 1;
     }
 }
 
@@ -43,12 +52,18 @@ const char *cli_group(int64_t n, char out[32]) {
 }
 
 const char *cli_time(double s, char out[32]) {
-    if (!(s >= 0) || s > 1e9) snprintf(out, 32, "?");
-    else if (s < 0.1) snprintf(out, 32, "%.0f ms", s * 1e3);
-    else if (s < 9.95) snprintf(out, 32, "%.1f s", s);
-    else if (s < 60) snprintf(out, 32, "%.0f s", s);
-    else if (s < 3600) snprintf(out, 32, "%d min %02d s", (int)s / 60, (int)s % 60);
-    else snprintf(out, 32, "%d h %02d min", (int)s / 3600, (int)s / 60 % 60);
+    if (!(s >= 0) || s > 1e9)
+        snprintf(out, 32, "?");
+    else if (s < 0.1)
+        snprintf(out, 32, "%.0f ms", s * 1e3);
+    else if (s < 9.95)
+        snprintf(out, 32, "%.1f s", s);
+    else if (s < 60)
+        snprintf(out, 32, "%.0f s", s);
+    else if (s < 3600)
+        snprintf(out, 32, "%d min %02d s", (int)s / 60, (int)s % 60);
+    else
+        snprintf(out, 32, "%d h %02d min", (int)s / 3600, (int)s / 60 % 60);
     return out;
 }
 

@@ -52,7 +52,8 @@ static void shuffle(ct_loader *l, int64_t epoch) {
 static slot *claim(ct_loader *l) {
     slot *s = &l->slot[l->claimed % l->slots];
     if (s->state != FREE) return NULL;
-    int64_t epoch = l->claimed / l->batches, position = l->claimed % l->batches, first = position * l->o.batch;
+    int64_t epoch = l->claimed / l->batches, position = l->claimed % l->batches,
+            first = position * l->o.batch;
     int64_t rows = l->source.count - first < l->o.batch ? l->source.count - first : l->o.batch;
     if (epoch != l->order_epoch) shuffle(l, epoch);
     memcpy(s->record, l->order + first, (size_t)rows * sizeof *s->record);
@@ -68,8 +69,10 @@ static void fill(ct_loader *l, slot *s) {
     ct_status status = CT_OK;
     for (int64_t r = 0; r < s->batch.rows && !status; r++) {
         void *out[CT_MAX_FIELDS];
-        for (int32_t i = 0; i < l->source.fields; i++) out[i] = (char *)s->field[i] + (uint64_t)r * l->bytes[i];
-        status = l->source.read(l->source.user, s->record[r], l->o.evaluate ? -1 : s->batch.epoch, l->o.seed, out, &s->error);
+        for (int32_t i = 0; i < l->source.fields; i++)
+            out[i] = (char *)s->field[i] + (uint64_t)r * l->bytes[i];
+        status = l->source.read(l->source.user, s->record[r], l->o.evaluate ? -1 : s->batch.epoch, l->o.seed,
+                                out, &s->error);
     }
     if (status && !s->error.status) ct_fail(&s->error, status, "data: reading failed without a text");
 }
@@ -108,14 +111,19 @@ static int slot_new(ct_loader *l, slot *s) {
 
 static ct_status check(const ct_source *s, const ct_loader_options *o, ct_err *e) {
     if (s->count < 1) return ct_fail(e, CT_EDATA, "data: 0 records; wanted at least one");
-    if (o->batch < 1 || o->batch > INT32_MAX) return ct_fail(e, CT_EUSAGE, "loader: batch is %lld; wanted 1 to 2147483647", (long long)o->batch);
-    if (o->threads < 0 || o->threads > MAX_THREADS) return ct_fail(e, CT_EUSAGE, "loader: %d threads; wanted 0 to %d", o->threads, MAX_THREADS);
+    if (o->batch < 1 || o->batch > INT32_MAX)
+        return ct_fail(e, CT_EUSAGE, "loader: batch is %lld; wanted 1 to 2147483647", (long long)o->batch);
+    if (o->threads < 0 || o->threads > MAX_THREADS)
+        return ct_fail(e, CT_EUSAGE, "loader: %d threads; wanted 0 to %d", o->threads, MAX_THREADS);
     if (o->drop_last && s->count < o->batch)
-        return ct_fail(e, CT_EUSAGE, "loader: %lld records do not fill a batch of %lld; wanted a smaller batch", (long long)s->count, (long long)o->batch);
+        return ct_fail(e, CT_EUSAGE,
+                       "loader: %lld records do not fill a batch of %lld; wanted a smaller batch",
+                       (long long)s->count, (long long)o->batch);
     return CT_OK;
 }
 
-ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_options o, ct_loader **out, ct_err *e) {
+ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_options o, ct_loader **out,
+                        ct_err *e) {
     if (o.batch == 0) o.batch = 64;
     ct_status status = check(s, &o, e);
     if (status) return status;
@@ -137,10 +145,12 @@ ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_opt
     int ok = l->order && l->slot;
     for (int32_t i = 0; ok && i < s->fields; i++) {
         uint64_t count = 0;
-        ok = ct_shape_count(&s->field[i].shape, 1, &count) && ct_mul_ok(count, ct_dtype_size((ct_dtype)s->field[i].dtype), &l->bytes[i]);
+        ok = ct_shape_count(&s->field[i].shape, 1, &count) &&
+             ct_mul_ok(count, ct_dtype_size((ct_dtype)s->field[i].dtype), &l->bytes[i]);
     }
     for (int32_t i = 0; ok && i < l->slots; i++) ok = slot_new(l, &l->slot[i]);
-    for (int32_t i = 0; ok && i < o.threads && pthread_create(&l->thread[i], NULL, reader, l) == 0; i++) l->threads++;
+    for (int32_t i = 0; ok && i < o.threads && pthread_create(&l->thread[i], NULL, reader, l) == 0; i++)
+        l->threads++;
     if (!ok) {
         ct_loader_free(l);
         return ct_fail(e, CT_ELIMIT, "loader: out of memory for batches of %lld", (long long)o.batch);
@@ -157,7 +167,8 @@ void ct_loader_free(ct_loader *l) {
     pthread_mutex_unlock(&l->lock);
     for (int32_t i = 0; i < l->threads; i++) pthread_join(l->thread[i], NULL);
     for (int32_t i = 0; l->slot && i < l->slots; i++) {
-        for (int32_t k = 0; k < l->source.fields; k++) ct_delete(l->allocator, l->slot[i].field[k], l->bytes[k] * (uint64_t)l->o.batch + 64);
+        for (int32_t k = 0; k < l->source.fields; k++)
+            ct_delete(l->allocator, l->slot[i].field[k], l->bytes[k] * (uint64_t)l->o.batch + 64);
         ct_delete(l->allocator, l->slot[i].record, (size_t)l->o.batch * sizeof(int64_t));
     }
     ct_delete(l->allocator, l->slot, (size_t)l->slots * sizeof *l->slot);

@@ -18,7 +18,8 @@ struct ct_scores {
 
 ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out, ct_err *e) {
     uint64_t cells = 0;
-    if (classes < 1 || !ct_mul_ok((uint64_t)classes, (uint64_t)classes, &cells)) return ct_fail(e, CT_EUSAGE, "scores: %lld classes; wanted at least 1", (long long)classes);
+    if (classes < 1 || !ct_mul_ok((uint64_t)classes, (uint64_t)classes, &cells))
+        return ct_fail(e, CT_EUSAGE, "scores: %lld classes; wanted at least 1", (long long)classes);
     ct_scores *s = ct_new(a, sizeof *s);
     if (!s) return ct_fail(e, CT_ELIMIT, "scores: out of memory");
     s->allocator = a;
@@ -45,7 +46,8 @@ int64_t ct_softmax_row(const float *logits, int64_t classes, double *probability
     double sum = 0;
     for (int64_t c = 1; c < classes; c++)
         if (logits[c] > logits[best]) best = c;
-    for (int64_t c = 0; c < classes; c++) sum += probability[c] = exp((double)logits[c] - (double)logits[best]);
+    for (int64_t c = 0; c < classes; c++)
+        sum += probability[c] = exp((double)logits[c] - (double)logits[best]);
     for (int64_t c = 0; c < classes; c++) probability[c] /= sum;
     return best;
 }
@@ -61,9 +63,11 @@ static double cross_entropy(const float *logits, int64_t classes, int64_t label)
 ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label, int64_t rows, ct_err *e) {
     for (int64_t r = 0; r < rows; r++, logits += s->classes) {
         if (label[r] < 0 || label[r] >= s->classes)
-            return ct_fail(e, CT_EDATA, "scores: sample %lld has label %lld; wanted 0 to %lld", (long long)s->samples, (long long)label[r], (long long)s->classes - 1);
+            return ct_fail(e, CT_EDATA, "scores: sample %lld has label %lld; wanted 0 to %lld",
+                           (long long)s->samples, (long long)label[r], (long long)s->classes - 1);
         int64_t best = ct_softmax_row(logits, s->classes, s->probability), above = 0;
-        for (int64_t c = 0; c < s->classes; c++) above += logits[c] > logits[label[r]] || (logits[c] == logits[label[r]] && c < label[r]);
+        for (int64_t c = 0; c < s->classes; c++)
+            above += logits[c] > logits[label[r]] || (logits[c] == logits[label[r]] && c < label[r]);
         double confidence = s->probability[best];
         int32_t bin = confidence >= 1 ? BINS - 1 : (int32_t)(confidence * BINS);
         if (!(confidence >= 0)) bin = 0; /* NaN */
@@ -80,7 +84,8 @@ ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label,
 
 /* Wilson's interval for a share of n. */
 static void wilson(double share, double n, double *low, double *high) {
-    double z = 1.959963984540054, z2 = z * z, centre = share + z2 / (2 * n), half = z * sqrt(share * (1 - share) / n + z2 / (4 * n * n));
+    double z = 1.959963984540054, z2 = z * z, centre = share + z2 / (2 * n),
+           half = z * sqrt(share * (1 - share) / n + z2 / (4 * n * n));
     *low = (centre - half) / (1 + z2 / n);
     *high = (centre + half) / (1 + z2 / n);
 }
@@ -112,7 +117,8 @@ ct_score ct_scores_result(const ct_scores *s) {
     double n = (double)s->samples;
     int64_t right = 0, largest = 0;
     if (s->samples == 0) {
-        r.loss = r.accuracy = r.low = r.high = r.top5 = r.macro_f1 = r.macro_precision = r.macro_recall = r.ece = r.baseline = NAN;
+        r.loss = r.accuracy = r.low = r.high = r.top5 = r.macro_f1 = r.macro_precision = r.macro_recall =
+            r.ece = r.baseline = NAN;
         return r;
     }
     per_class(s, &r, &right, &largest);

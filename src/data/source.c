@@ -16,7 +16,8 @@ typedef struct arrays {
     int32_t count;
 } arrays;
 
-static ct_status read_arrays(void *user, int64_t record, int64_t epoch, uint64_t seed, void *const *out, ct_err *e) {
+static ct_status read_arrays(void *user, int64_t record, int64_t epoch, uint64_t seed, void *const *out,
+                             ct_err *e) {
     const arrays *s = user;
     (void)epoch;
     (void)seed;
@@ -28,8 +29,10 @@ static ct_status read_arrays(void *user, int64_t record, int64_t epoch, uint64_t
 
 static void close_arrays(void *user) { ct_delete(((arrays *)user)->allocator, user, sizeof(arrays)); }
 
-ct_status ct_source_arrays(const ct_allocator *a, const ct_array *array, const char *const *names, int32_t count, ct_source *out, ct_err *e) {
-    if (count < 1 || count > CT_MAX_FIELDS) return ct_fail(e, CT_EUSAGE, "source: %d arrays; wanted 1 to %d", count, CT_MAX_FIELDS);
+ct_status ct_source_arrays(const ct_allocator *a, const ct_array *array, const char *const *names,
+                           int32_t count, ct_source *out, ct_err *e) {
+    if (count < 1 || count > CT_MAX_FIELDS)
+        return ct_fail(e, CT_EUSAGE, "source: %d arrays; wanted 1 to %d", count, CT_MAX_FIELDS);
     arrays *s = ct_new(a, sizeof *s);
     if (!s) return ct_fail(e, CT_ELIMIT, "source: out of memory");
     ct_source r = {.user = s, .fields = count, .read = read_arrays, .close = close_arrays};
@@ -39,8 +42,11 @@ ct_status ct_source_arrays(const ct_allocator *a, const ct_array *array, const c
         const ct_array *x = &array[i];
         if (x->rank < 1 || !ct_array_contiguous(x) || (i && x->dim[0] != array[0].dim[0])) {
             ct_delete(a, s, sizeof *s);
-            return ct_fail(e, CT_EDATA, "source: array \"%s\" has no rows, is not contiguous or has %lld rows where \"%s\" has %lld; wanted equal counts", names[i],
-                           x->rank ? (long long)x->dim[0] : 0, names[0], (long long)array[0].dim[0]);
+            return ct_fail(e, CT_EDATA,
+                           "source: array \"%s\" has no rows, is not contiguous or has %lld rows where "
+                           "\"%s\" has %lld; wanted equal counts",
+                           names[i], x->rank ? (long long)x->dim[0] : 0, names[0],
+                           (long long)array[0].dim[0]);
         }
         s->array[i] = *x;
         s->bytes[i] = ct_dtype_size((ct_dtype)x->dtype);
@@ -60,7 +66,8 @@ typedef struct subset {
     int64_t count;
 } subset;
 
-static ct_status read_subset(void *user, int64_t record, int64_t epoch, uint64_t seed, void *const *out, ct_err *e) {
+static ct_status read_subset(void *user, int64_t record, int64_t epoch, uint64_t seed, void *const *out,
+                             ct_err *e) {
     const subset *s = user;
     return s->from.read(s->from.user, s->index[record], epoch, seed, out, e);
 }
@@ -71,7 +78,8 @@ static void close_subset(void *user) {
     ct_delete(s->allocator, s, sizeof *s);
 }
 
-ct_status ct_source_subset(const ct_allocator *a, const ct_source *from, const int64_t *index, int64_t count, ct_source *out, ct_err *e) {
+ct_status ct_source_subset(const ct_allocator *a, const ct_source *from, const int64_t *index, int64_t count,
+                           ct_source *out, ct_err *e) {
     subset *s = ct_new(a, sizeof *s);
     int64_t *copy = ct_new_array(a, (uint64_t)count, sizeof *copy);
     if (!s || !copy) {
@@ -84,7 +92,8 @@ ct_status ct_source_subset(const ct_allocator *a, const ct_source *from, const i
         if (index[i] >= 0 && index[i] < from->count) continue;
         ct_delete(a, s, sizeof *s);
         ct_delete(a, copy, (size_t)count * sizeof *copy);
-        return ct_fail(e, CT_EUSAGE, "source: record %lld; wanted 0 to %lld", (long long)index[i], (long long)from->count - 1);
+        return ct_fail(e, CT_EUSAGE, "source: record %lld; wanted 0 to %lld", (long long)index[i],
+                       (long long)from->count - 1);
     }
     *s = (subset){a, *from, copy, count};
     *out = *from;
@@ -98,10 +107,13 @@ ct_status ct_source_subset(const ct_allocator *a, const ct_source *from, const i
 /* ---- identity ---- */
 static uint64_t record_bytes(const ct_field *f) {
     uint64_t count = 0, bytes = 0;
-    return ct_shape_count(&f->shape, 1, &count) && ct_mul_ok(count, ct_dtype_size((ct_dtype)f->dtype), &bytes) ? bytes : 0;
+    return ct_shape_count(&f->shape, 1, &count) && ct_mul_ok(count, ct_dtype_size((ct_dtype)f->dtype), &bytes)
+               ? bytes
+               : 0;
 }
 
-ct_status ct_source_hash(const ct_allocator *a, const ct_source *s, const char *skip, ct_hash128 *out, ct_err *e) {
+ct_status ct_source_hash(const ct_allocator *a, const ct_source *s, const char *skip, ct_hash128 *out,
+                         ct_err *e) {
     ct_hasher *h = ct_hasher_new(a);
     void *row[CT_MAX_FIELDS] = {0};
     uint64_t bytes[CT_MAX_FIELDS];
@@ -130,4 +142,6 @@ ct_status ct_source_hash(const ct_allocator *a, const ct_source *s, const char *
     return status;
 }
 
-int32_t ct_split_of(uint64_t seed, const void *key, size_t bytes) { return (int32_t)(ct_hash64(key, bytes, seed ^ 0x73706c6974ull) % 10000); }
+int32_t ct_split_of(uint64_t seed, const void *key, size_t bytes) {
+    return (int32_t)(ct_hash64(key, bytes, seed ^ 0x73706c6974ull) % 10000);
+}

@@ -14,10 +14,10 @@
 
 typedef struct walk {
     ct_graph *graph;
-    int32_t nodes;      /* nodes below are visited */
-    ct_t *cot;          /* [nodes][CT__MAX_OUT] */
-    uint8_t *depends;   /* [nodes]: on a target */
-    uint8_t *target;    /* [nodes]: stop here (nested walks) */
+    int32_t nodes;    /* nodes below are visited */
+    ct_t *cot;        /* [nodes][CT__MAX_OUT] */
+    uint8_t *depends; /* [nodes]: on a target */
+    uint8_t *target;  /* [nodes]: stop here (nested walks) */
     const ct_allocator *allocator;
 } walk;
 
@@ -57,7 +57,9 @@ static void mark(walk *w, int stop) {
             if (stop) continue;
         }
         for (int32_t k = 0; k < n->n_in; k++)
-            if (n->in[k].node && w->depends[n->in[k].node->id] && n->in[k].node->out[n->in[k].out].dtype == CT_F32) w->depends[i] = 1;
+            if (n->in[k].node && w->depends[n->in[k].node->id] &&
+                n->in[k].node->out[n->in[k].out].dtype == CT_F32)
+                w->depends[i] = 1;
     }
 }
 
@@ -87,7 +89,8 @@ static void through_expansion(walk *outer, ct_node *node, const ct_t *dout, ct_t
     int32_t n = 0;
     walk w;
     int32_t effects = g->n_effects;
-    int made = node->op->compose ? node->op->compose(g, node, node->in, out) : node->op->expand(g, node, node->in, 1, out);
+    int made = node->op->compose ? node->op->compose(g, node, node->in, out)
+                                 : node->op->expand(g, node, node->in, 1, out);
     if (!made) return;
     g->n_effects = effects; /* they belong to the forward node, which the plan expands itself */
     for (int32_t i = 0; i < node->n_out; i++)
@@ -129,8 +132,10 @@ static void visit(walk *w, ct_node *node) {
     } else if (node->op->compose || node->op->expand) {
         through_expansion(w, node, dout, din);
     } else {
-        ct__graph_fail(w->graph, "%s \"%s\": has no gradient (%s); take the gradient of something else, or ct_detach its input",
-                       node->op->name, node->name, node->op->nondiff ? node->op->nondiff : "none is defined");
+        ct__graph_fail(
+            w->graph,
+            "%s \"%s\": has no gradient (%s); take the gradient of something else, or ct_detach its input",
+            node->op->name, node->name, node->op->nondiff ? node->op->nondiff : "none is defined");
         return;
     }
     for (int32_t i = 0; i < node->n_in; i++)
@@ -163,7 +168,8 @@ ct_status ct_grad(ct_t y, const ct_t *dy, const ct_t *wrt, int32_t count, ct_t *
         return (ct_status)g->error.status;
     }
     for (int32_t i = 0; i < count; i++)
-        if (wrt[i].node && wrt[i].node->graph == g && wrt[i].node->id <= y.node->id && wrt[i].node->id >= 0) w.target[wrt[i].node->id] = 1;
+        if (wrt[i].node && wrt[i].node->graph == g && wrt[i].node->id <= y.node->id && wrt[i].node->id >= 0)
+            w.target[wrt[i].node->id] = 1;
     ct_t seed = dy ? *dy : ones_like(y);
     run(&w, &y, &seed, 1, 0);
     for (int32_t i = 0; i < count && !g->error.status; i++) {

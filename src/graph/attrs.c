@@ -33,7 +33,8 @@ static ct_status bad(const ct__op *op, const char *name, ct_err *e, const char *
 static ct_status check_range(const ct__op *op, const char *name, const ct__attr *a, ct__value v, ct_err *e) {
     char text[300];
     double x = a->type == CT__FLOAT ? v.f : (double)v.i;
-    double min = a->type == CT__CHOICE ? 0 : a->min, max = a->type == CT__CHOICE ? choice_count(a->choices) - 1 : a->max;
+    double min = a->type == CT__CHOICE ? 0 : a->min,
+           max = a->type == CT__CHOICE ? choice_count(a->choices) - 1 : a->max;
     if (x >= min && x <= max) return CT_OK;
     if (a->type == CT__CHOICE)
         snprintf(text, sizeof text, "%s is %lld; wanted one of %s", a->name, (long long)v.i, a->choices);
@@ -42,7 +43,8 @@ static ct_status check_range(const ct__op *op, const char *name, const ct__attr 
     return bad(op, name, e, text);
 }
 
-ct_status ct__attrs_complete(const ct__op *op, const char *name, ct__value *attr, const uint8_t *given, ct_err *e) {
+ct_status ct__attrs_complete(const ct__op *op, const char *name, ct__value *attr, const uint8_t *given,
+                             ct_err *e) {
     for (int32_t i = 0; op->attrs && op->attrs[i].name; i++) {
         const ct__attr *a = &op->attrs[i];
         char text[200];

@@ -25,9 +25,12 @@ static uint64_t mix(uint64_t h, uint64_t v) { return ct_hash64(&v, sizeof v, h);
 static uint64_t hash_attr(const ct__op *op, const ct__value *attr, int32_t n, uint64_t h) {
     for (int32_t i = 0; i < n; i++) {
         int32_t type = op->attrs[i].type;
-        if (type == CT__TEXT) h = attr[i].s ? ct_hash64(attr[i].s, strlen(attr[i].s), h) : mix(h, 0);
-        else if (type == CT__LIST) h = attr[i].list ? ct_hash64(attr[i].list, sizeof *attr[i].list, h) : mix(h, 1);
-        else h = mix(h, (uint64_t)attr[i].i);
+        if (type == CT__TEXT)
+            h = attr[i].s ? ct_hash64(attr[i].s, strlen(attr[i].s), h) : mix(h, 0);
+        else if (type == CT__LIST)
+            h = attr[i].list ? ct_hash64(attr[i].list, sizeof *attr[i].list, h) : mix(h, 1);
+        else
+            h = mix(h, (uint64_t)attr[i].i);
     }
     return h;
 }
@@ -38,7 +41,9 @@ static int attr_equal(const ct__op *op, const ct__value *a, const ct__value *b, 
         if (type == CT__TEXT || type == CT__LIST) {
             if (!a[i].s != !b[i].s) return 0;
             if (!a[i].s) continue;
-            if (type == CT__TEXT ? strcmp(a[i].s, b[i].s) != 0 : memcmp(a[i].list, b[i].list, sizeof *a[i].list) != 0) return 0;
+            if (type == CT__TEXT ? strcmp(a[i].s, b[i].s) != 0
+                                 : memcmp(a[i].list, b[i].list, sizeof *a[i].list) != 0)
+                return 0;
         } else if (a[i].i != b[i].i) {
             return 0;
         }
@@ -48,7 +53,8 @@ static int attr_equal(const ct__op *op, const ct__value *a, const ct__value *b, 
 
 static uint64_t hash_draft(const ct__op *op, const draft *d) {
     uint64_t h = mix((uint64_t)(uintptr_t)op, (uint64_t)d->n_in);
-    for (int32_t i = 0; i < d->n_in; i++) h = mix(h, d->in[i].node ? (uint64_t)d->in[i].node->id * 8 + (uint64_t)d->in[i].out : ~0ull);
+    for (int32_t i = 0; i < d->n_in; i++)
+        h = mix(h, d->in[i].node ? (uint64_t)d->in[i].node->id * 8 + (uint64_t)d->in[i].out : ~0ull);
     return hash_attr(op, d->attr, d->attrs, h);
 }
 
@@ -80,7 +86,8 @@ static int reserve(ct_graph *g) {
     int32_t capacity = g->capacity ? 2 * g->capacity : 128, size = 4 * capacity;
     int32_t *table = ct_new_array(a, (uint64_t)size, sizeof *table);
     if (!table) return 0;
-    ct_node **node = ct_resize(a, g->node, (size_t)g->capacity * sizeof *node, (size_t)capacity * sizeof *node);
+    ct_node **node =
+        ct_resize(a, g->node, (size_t)g->capacity * sizeof *node, (size_t)capacity * sizeof *node);
     if (!node) {
         ct_delete(a, table, (size_t)size * sizeof *table);
         return 0;
@@ -98,8 +105,10 @@ static int reserve(ct_graph *g) {
 
 static ct_status take_inputs(ct_graph *g, const ct__call *call, draft *d) {
     const ct__op *op = call->op;
-    if (call->n_in < op->inputs_min || call->n_in > CT__MAX_IN || (!(op->flags & CT__OP_INTERNAL) && call->n_in > op->inputs_max && !call->attr)) {
-        ct__graph_fail(g, "%s: %d inputs; wanted %d to %d", op->name, call->n_in, op->inputs_min, op->inputs_max);
+    if (call->n_in < op->inputs_min || call->n_in > CT__MAX_IN ||
+        (!(op->flags & CT__OP_INTERNAL) && call->n_in > op->inputs_max && !call->attr)) {
+        ct__graph_fail(g, "%s: %d inputs; wanted %d to %d", op->name, call->n_in, op->inputs_min,
+                       op->inputs_max);
         return CT_EUSAGE;
     }
     for (int32_t i = 0; i < call->n_in; i++) {
@@ -113,7 +122,8 @@ static ct_status take_inputs(ct_graph *g, const ct__call *call, draft *d) {
         }
         if (x.node->id < 0 || g->error.status) return CT_EUSAGE;
         if (x.node->graph != g) {
-            ct__graph_fail(g, "%s: input %d belongs to another graph; wanted one of this graph", op->name, i + 1);
+            ct__graph_fail(g, "%s: input %d belongs to another graph; wanted one of this graph", op->name,
+                           i + 1);
             return CT_EUSAGE;
         }
         d->in_type[i] = x.node->out[x.out];
@@ -167,7 +177,8 @@ static ct_status full_name(ct_graph *g, const ct__call *call, draft *d) {
     }
     int n = snprintf(d->name, sizeof d->name, "%s%s", g->scope, call->name);
     if (n > 0 && (size_t)n < sizeof d->name && call->name[0]) return CT_OK;
-    ct__graph_fail(g, "%s: name \"%.40s\" is empty or longer than %zu bytes", call->op->name, call->name, sizeof d->name - 1);
+    ct__graph_fail(g, "%s: name \"%.40s\" is empty or longer than %zu bytes", call->op->name, call->name,
+                   sizeof d->name - 1);
     return CT_EUSAGE;
 }
 
@@ -203,8 +214,9 @@ static ct_status bind_slots(ct_graph *g, const ct__call *call, draft *d, const c
             d->in[d->n_in] = ct_graph_param(g, d->attr[tie].s);
         } else {
             snprintf(full, sizeof full, "%s.%s", call->name, slot[i].name);
-            d->in[d->n_in] = ct_var_new(g, (ct_var_kind)slot[i].kind, full, slot[i].dtype ? (ct_dtype)slot[i].dtype : CT_F32,
-                                        slot[i].shape, slot[i].init);
+            d->in[d->n_in] =
+                ct_var_new(g, (ct_var_kind)slot[i].kind, full,
+                           slot[i].dtype ? (ct_dtype)slot[i].dtype : CT_F32, slot[i].shape, slot[i].init);
         }
         if (!ct_ok(d->in[d->n_in])) return CT_EUSAGE;
         d->in_type[d->n_in] = *ct__type_of(d->in[d->n_in]);
@@ -212,7 +224,8 @@ static ct_status bind_slots(ct_graph *g, const ct__call *call, draft *d, const c
     return CT_OK;
 }
 
-static ct_node *node_new(ct_graph *g, const ct__op *op, int32_t n_in, int32_t n_out, int32_t attrs, const char *name) {
+static ct_node *node_new(ct_graph *g, const ct__op *op, int32_t n_in, int32_t n_out, int32_t attrs,
+                         const char *name) {
     if (!reserve(g)) return NULL;
     ct_node *n = ct_arena_new(&g->arena, sizeof *n);
     ct_t *in = ct_arena_array(&g->arena, (uint64_t)n_in + 1, sizeof *in);
@@ -220,7 +233,15 @@ static ct_node *node_new(ct_graph *g, const ct__op *op, int32_t n_in, int32_t n_
     ct__value *attr = ct_arena_array(&g->arena, (uint64_t)attrs + 1, sizeof *attr);
     const char *copy = name[0] ? ct_arena_text(&g->arena, name) : "";
     if (!n || !in || !out || !attr || !copy) return NULL;
-    *n = (ct_node){.op = op, .graph = g, .name = copy, .attr = attr, .in = in, .out = out, .n_in = n_in, .n_out = n_out, .id = g->nodes};
+    *n = (ct_node){.op = op,
+                   .graph = g,
+                   .name = copy,
+                   .attr = attr,
+                   .in = in,
+                   .out = out,
+                   .n_in = n_in,
+                   .n_out = n_out,
+                   .id = g->nodes};
     return n;
 }
 
@@ -229,7 +250,8 @@ static int copy_attrs(ct_graph *g, ct_node *n, const ct__value *attr, int32_t at
     ct__value *to = (ct__value *)(uintptr_t)n->attr;
     for (int32_t i = 0; i < attrs; i++) {
         to[i] = attr[i];
-        if (n->op->attrs[i].type == CT__TEXT && attr[i].s && !(to[i].s = ct_arena_text(&g->arena, attr[i].s))) return 0;
+        if (n->op->attrs[i].type == CT__TEXT && attr[i].s && !(to[i].s = ct_arena_text(&g->arena, attr[i].s)))
+            return 0;
         if (n->op->attrs[i].type == CT__LIST && attr[i].list &&
             !(to[i].list = ct__list_copy(&g->arena, attr[i].list->v, attr[i].list->count)))
             return 0;
@@ -297,11 +319,14 @@ ct_t ct__rebuild(ct_graph *g, const ct_node *node, const ct_t *in) {
     draft d;
     int32_t attrs = ct__attrs_count(node->op);
     if (g->error.status) return ct__poison(g);
-    if (node->var || node->data || (node->op->flags & CT__OP_SOURCE)) { /* identity is the name, not the inputs */
+    if (node->var || node->data ||
+        (node->op->flags & CT__OP_SOURCE)) { /* identity is the name, not the inputs */
         for (int32_t i = 0; i < g->nodes; i++)
-            if (g->node[i]->op == node->op && g->node[i]->var == node->var && !g->node[i]->data == !node->data &&
+            if (g->node[i]->op == node->op && g->node[i]->var == node->var &&
+                !g->node[i]->data == !node->data &&
                 ct_shape_equal(&g->node[i]->out[0].shape, &node->out[0].shape) &&
-                strcmp(g->node[i]->name, node->name) == 0 && attr_equal(node->op, g->node[i]->attr, node->attr, attrs))
+                strcmp(g->node[i]->name, node->name) == 0 &&
+                attr_equal(node->op, g->node[i]->attr, node->attr, attrs))
                 return (ct_t){g->node[i], 0, 0};
         ct_node *n = node_new(g, node->op, 0, node->n_out, attrs, node->name);
         if (!n || !copy_attrs(g, n, node->attr, attrs)) return fail_memory(g);

@@ -9,7 +9,8 @@ static ct_status poison_infer(ct__infer *f) {
     f->out[0] = (ct__type){CT_F32, 0, {{0}, 0, 0}};
     return CT_OK;
 }
-static const ct__op poison_op = {.name = "poison", .flags = CT__OP_SOURCE | CT__OP_INTERNAL, .infer = poison_infer};
+static const ct__op poison_op = {
+    .name = "poison", .flags = CT__OP_SOURCE | CT__OP_INTERNAL, .infer = poison_infer};
 
 ct_graph *ct_graph_new(ct_ctx *c) {
     ct_graph *g = ct_new(&c->allocator, sizeof *g);
@@ -70,8 +71,8 @@ ct_t ct__output(ct_t first, int32_t out) {
 void ct_scope_push(ct_graph *g, const char *name) {
     size_t now = strlen(g->scope), more = name ? strlen(name) : 0;
     if (g->depth >= 32 || now + more + 2 > sizeof g->scope || !more) {
-        ct__graph_fail(g, "scope \"%.60s\": empty, or deeper than 32 levels or %d bytes; shorten the names", name ? name : "",
-                       (int)sizeof g->scope);
+        ct__graph_fail(g, "scope \"%.60s\": empty, or deeper than 32 levels or %d bytes; shorten the names",
+                       name ? name : "", (int)sizeof g->scope);
         return;
     }
     g->scope_length[g->depth++] = (uint16_t)now;
@@ -92,7 +93,8 @@ void ct__effect(ct_graph *g, ct_t assignment) {
     if (!ct_ok(assignment)) return;
     if (g->n_effects == g->effects_capacity) {
         int32_t capacity = g->effects_capacity ? 2 * g->effects_capacity : 16;
-        ct_t *t = ct_resize(a, g->effects, (size_t)g->effects_capacity * sizeof *t, (size_t)capacity * sizeof *t);
+        ct_t *t =
+            ct_resize(a, g->effects, (size_t)g->effects_capacity * sizeof *t, (size_t)capacity * sizeof *t);
         if (!t) {
             ct_fail(&g->error, CT_ELIMIT, "graph: out of memory");
             return;

@@ -13,33 +13,33 @@ typedef struct ct__var {
     int32_t kind;     /* ct_var_kind */
     int32_t dtype;
     int32_t frozen;
-    int32_t index;      /* in the context */
-    ct_shape shape;     /* concrete */
+    int32_t index;  /* in the context */
+    ct_shape shape; /* concrete */
     uint64_t count;
     ct_init init;
     int64_t fan_in, fan_out;
-    void *data;         /* in home order, 64-aligned; NULL for CT_STATE */
-    uint64_t bytes;     /* of storage */
-    ct__layout home;    /* PLAIN until the first plan fixes it */
-    void *home_opaque;  /* owned copies of home.opaque and home.shape */
+    void *data;        /* in home order, 64-aligned; NULL for CT_STATE */
+    uint64_t bytes;    /* of storage */
+    ct__layout home;   /* PLAIN until the first plan fixes it */
+    void *home_opaque; /* owned copies of home.opaque and home.shape */
     uint64_t home_opaque_bytes;
     int32_t home_fixed;
     int32_t reserved;
-    uint64_t version;   /* grows with every change */
+    uint64_t version; /* grows with every change */
 } ct__var;
 
 struct ct_node {
     const ct__op *op;
     ct_graph *graph;
-    const char *name;       /* full name, or "" */
+    const char *name; /* full name, or "" */
     const ct__value *attr;
-    ct_t *in;               /* absent: node NULL */
+    ct_t *in; /* absent: node NULL */
     ct__type *out;
-    ct__var *var;           /* of a variable node */
-    const void *data;       /* of a constant */
+    ct__var *var;     /* of a variable node */
+    const void *data; /* of a constant */
     int32_t n_in, n_out;
-    int32_t data_inputs;    /* of n_in, before slots */
-    int32_t id;             /* position in graph->node */
+    int32_t data_inputs; /* of n_in, before slots */
+    int32_t id;          /* position in graph->node */
     uint64_t hash;
 };
 
@@ -48,15 +48,15 @@ struct ct_graph {
     ct_arena arena;
     ct_node **node;
     int32_t nodes, capacity;
-    int32_t *table;         /* hash table of node ids + 1, open addressing */
+    int32_t *table; /* hash table of node ids + 1, open addressing */
     int32_t table_size;
-    int32_t depth;          /* of scopes */
-    char scope[512];        /* "layer1." or "" */
+    int32_t depth;   /* of scopes */
+    char scope[512]; /* "layer1." or "" */
     uint16_t scope_length[32];
     ct_node *poison;
-    ct_t *effects;          /* assignments made by expand */
+    ct_t *effects; /* assignments made by expand */
     int32_t n_effects, effects_capacity;
-    int32_t private_names;  /* 1: a plan's work graph: names need not be unique */
+    int32_t private_names; /* 1: a plan's work graph: names need not be unique */
     ct_err error;
 };
 
@@ -64,21 +64,21 @@ struct ct_graph {
 struct ct_ctx {
     ct_options options;
     ct_allocator allocator;
-    struct ct_pool *pool;   /* opened at first use */
-    int32_t pool_busy; /* atomic: a run has the threads */
+    struct ct_pool *pool; /* opened at first use */
+    int32_t pool_busy;    /* atomic: a run has the threads */
     int32_t threads;
     int32_t vars, var_capacity;
     ct__var **var;
-    ct_arena arena;         /* names of variables */
-    int32_t *var_table;     /* hash of names: index + 1 */
+    ct_arena arena;     /* names of variables */
+    int32_t *var_table; /* hash of names: index + 1 */
     int32_t var_table_size;
     int32_t scalars;
     const char *scalar_name[CT__MAX_SCALARS];
     double scalar_initial[CT__MAX_SCALARS];
-    ct_graph *graph;        /* the default graph */
-    ct_session *session;    /* the default session, and how the upper room frees it */
+    ct_graph *graph;     /* the default graph */
+    ct_session *session; /* the default session, and how the upper room frees it */
     void (*session_free)(ct_session *s);
-    void *plans;            /* cache of ct_predict, and how the upper room frees it */
+    void *plans; /* cache of ct_predict, and how the upper room frees it */
     void (*plans_free)(void *plans);
     const struct ct__simd *simd; /* set by the upper room at first use */
     ct_err error;
@@ -87,12 +87,12 @@ struct ct_ctx {
 /* ---- building ---- */
 typedef struct ct__call { /* one op to be built */
     const ct__op *op;
-    const char *name;        /* of a layer or a random op; NULL: none */
+    const char *name; /* of a layer or a random op; NULL: none */
     const ct_t *in;
     int32_t n_in;
     int32_t reserved;
-    const ct__value *attr;   /* complete, in table order; or NULL: all defaults */
-    const void *options;     /* or: the option struct; positional values in attr_pos in table order */
+    const ct__value *attr; /* complete, in table order; or NULL: all defaults */
+    const void *options;   /* or: the option struct; positional values in attr_pos in table order */
     const ct__value *positional;
     ct_init weight_init, bias_init; /* override of slots; zero: default */
 } ct__call;
@@ -104,10 +104,14 @@ ct_t ct__build_in(ct_graph *g, const ct__call *call);
 ct_t ct__make(const ct__op *op, const ct_t *in, int32_t n_in, const ct__value *attr);
 ct_t ct__output(ct_t first, int32_t out); /* another output of the same node */
 ct_t ct__poison(ct_graph *g);
-static inline ct_t ct__none(void) { ct_t t = {0, 0, 0}; return t; }
+static inline ct_t ct__none(void) {
+    ct_t t = {0, 0, 0};
+    return t;
+}
 static inline const ct__type *ct__type_of(ct_t x) { return &x.node->out[x.out]; }
 /* Defaults filled in, ranges checked ("op \"name\": pad is -3; wanted 0..65535"). */
-ct_status ct__attrs_complete(const ct__op *op, const char *name, ct__value *attr, const uint8_t *given, ct_err *e);
+ct_status ct__attrs_complete(const ct__op *op, const char *name, ct__value *attr, const uint8_t *given,
+                             ct_err *e);
 int32_t ct__attrs_count(const ct__op *op);
 const ct__ints *ct__list_copy(ct_arena *a, const int64_t *v, int32_t count);
 uint64_t ct__name_key(const char *full_name); /* key of random numbers for a scoped name */
@@ -127,8 +131,8 @@ extern const ct__op ct__op_input, ct__op_var, ct__op_constant, ct__op_scalar;
 /* ---- variables ---- */
 ct__var *ct__var_lookup(const ct_ctx *c, const char *name);
 /* Create or bind; NULL with *e. */
-ct__var *ct__var_bind(ct_ctx *c, ct_var_kind kind, const char *name, int32_t dtype, const ct_shape *shape, const ct_init *init,
-                      ct_err *e);
+ct__var *ct__var_bind(ct_ctx *c, ct_var_kind kind, const char *name, int32_t dtype, const ct_shape *shape,
+                      const ct_init *init, ct_err *e);
 /* Besides ct_init_kind: standard normal, row `a` zeros (an embedding with a padding row). */
 #define CT__INIT_PADDED 64
 /* Draw the initial values, plain order, from (seed, name). */

@@ -23,23 +23,25 @@ ct_status ct__infer_rank(const ct__infer *f, int32_t input, int32_t min, int32_t
     char text[CT_SHAPE_TEXT];
     if (rank >= min && rank <= max) return CT_OK;
     if (min == max)
-        return ct__infer_fail(f, "input %d is %s; wanted %d axes; reshape it first", input + 1, input_text(f, input, text), min);
-    return ct__infer_fail(f, "input %d is %s; wanted %d to %d axes; reshape it first", input + 1, input_text(f, input, text), min,
-                          max);
+        return ct__infer_fail(f, "input %d is %s; wanted %d axes; reshape it first", input + 1,
+                              input_text(f, input, text), min);
+    return ct__infer_fail(f, "input %d is %s; wanted %d to %d axes; reshape it first", input + 1,
+                          input_text(f, input, text), min, max);
 }
 
 ct_status ct__infer_dtype(const ct__infer *f, int32_t input, int32_t dtype) {
     int32_t found = f->in[input].dtype;
     if (found == dtype) return CT_OK;
-    return ct__infer_fail(f, "input %d is %s; wanted %s; cast it first", input + 1, ct_dtype_name((ct_dtype)found),
-                          ct_dtype_name((ct_dtype)dtype));
+    return ct__infer_fail(f, "input %d is %s; wanted %s; cast it first", input + 1,
+                          ct_dtype_name((ct_dtype)found), ct_dtype_name((ct_dtype)dtype));
 }
 
 ct_status ct__infer_same_shape(const ct__infer *f, int32_t a, int32_t b) {
     char first[CT_SHAPE_TEXT], second[CT_SHAPE_TEXT];
     if (ct_shape_equal(&f->in[a].shape, &f->in[b].shape)) return CT_OK;
-    return ct__infer_fail(f, "input %d is %s, input %d is %s; wanted equal shapes; reshape or expand one of them", a + 1,
-                          input_text(f, a, first), b + 1, input_text(f, b, second));
+    return ct__infer_fail(
+        f, "input %d is %s, input %d is %s; wanted equal shapes; reshape or expand one of them", a + 1,
+        input_text(f, a, first), b + 1, input_text(f, b, second));
 }
 
 int ct__broadcast(const ct_shape *a, const ct_shape *b, ct_shape *out) {

@@ -73,7 +73,8 @@ static void draw_uniform(const source *s, uint64_t n, double low, double high, f
 
 /* Two standard normals of two words; u in (0, 1). */
 static void normal_pair(const uint32_t w[2], double z[2]) {
-    double radius = sqrt(-2.0 * log(((double)w[0] + 0.5) * 0x1p-32)), angle = w[1] * (6.283185307179586476925 * 0x1p-32);
+    double radius = sqrt(-2.0 * log(((double)w[0] + 0.5) * 0x1p-32)),
+           angle = w[1] * (6.283185307179586476925 * 0x1p-32);
     sincos(angle, &z[1], &z[0]);
     z[0] *= radius;
     z[1] *= radius;
@@ -166,7 +167,8 @@ static void orthonormal_columns(float *m, int64_t rows, int64_t columns, double 
     for (int64_t j = 0; j < columns; j++) {
         double square = 0;
         for (int sweep = 0; sweep < 2; sweep++)
-            for (int64_t k = 0; k < j; k += CHUNK) project_out(m, rows, columns, j, k, j - k < CHUNK ? j - k : CHUNK);
+            for (int64_t k = 0; k < j; k += CHUNK)
+                project_out(m, rows, columns, j, k, j - k < CHUNK ? j - k : CHUNK);
         for (int64_t i = 0; i < rows; i++) square += (double)m[i * columns + j] * (double)m[i * columns + j];
         double scale = square > 0 ? 1 / sqrt(square) : 0;
         for (int64_t i = 0; i < rows; i++) m[i * columns + j] = (float)(scale * m[i * columns + j]);
@@ -178,8 +180,10 @@ static void draw_orthogonal(const source *s, const ct__var *v, double gain, floa
     int64_t rows = v->shape.rank > 0 ? v->shape.dim[0] : 1;
     int64_t columns = rows > 0 ? (int64_t)v->count / rows : 0;
     draw_normal(s, v->count, 0, 1, out);
-    if (rows <= columns) orthonormal_rows(out, rows, columns, gain);
-    else orthonormal_columns(out, rows, columns, gain);
+    if (rows <= columns)
+        orthonormal_rows(out, rows, columns, gain);
+    else
+        orthonormal_columns(out, rows, columns, gain);
 }
 
 /* Standard normal, row `row` zeros. */
@@ -197,23 +201,43 @@ void ct__var_draw(const ct__var *v, uint64_t seed, float *out) {
     int64_t fan = o->fan_out ? v->fan_out : v->fan_in, both = v->fan_in + v->fan_out;
     double gain = o->a != 0 ? o->a : 1, he = o->a != 0 ? o->a : sqrt(2.0), bound;
     switch (o->kind) {
-    case CT_INIT_ONES: fill(out, v->count, 1); break;
-    case CT_INIT_CONSTANT: fill(out, v->count, (float)o->a); break;
-    case CT_INIT_UNIFORM: draw_uniform(&s, v->count, o->a, o->b, out); break;
-    case CT_INIT_NORMAL: draw_normal(&s, v->count, o->a, o->b, out); break;
-    case CT_INIT_TRUNC_NORMAL: draw_truncated(&s, v->count, o->a, o->b, out); break;
-    case CT_INIT_XAVIER_UNIFORM:
-        bound = gain * root(6, both);
-        draw_uniform(&s, v->count, -bound, bound, out);
-        break;
-    case CT_INIT_XAVIER_NORMAL: draw_normal(&s, v->count, 0, gain * root(2, both), out); break;
-    case CT_INIT_KAIMING_UNIFORM:
-        bound = he * root(3, fan);
-        draw_uniform(&s, v->count, -bound, bound, out);
-        break;
-    case CT_INIT_KAIMING_NORMAL: draw_normal(&s, v->count, 0, he * root(1, fan), out); break;
-    case CT_INIT_ORTHOGONAL: draw_orthogonal(&s, v, gain, out); break;
-    case CT__INIT_PADDED: draw_padded(&s, v, (int64_t)o->a, out); break;
-    default: fill(out, v->count, 0); break;
+        case CT_INIT_ONES:
+            fill(out, v->count, 1);
+            break;
+        case CT_INIT_CONSTANT:
+            fill(out, v->count, (float)o->a);
+            break;
+        case CT_INIT_UNIFORM:
+            draw_uniform(&s, v->count, o->a, o->b, out);
+            break;
+        case CT_INIT_NORMAL:
+            draw_normal(&s, v->count, o->a, o->b, out);
+            break;
+        case CT_INIT_TRUNC_NORMAL:
+            draw_truncated(&s, v->count, o->a, o->b, out);
+            break;
+        case CT_INIT_XAVIER_UNIFORM:
+            bound = gain * root(6, both);
+            draw_uniform(&s, v->count, -bound, bound, out);
+            break;
+        case CT_INIT_XAVIER_NORMAL:
+            draw_normal(&s, v->count, 0, gain * root(2, both), out);
+            break;
+        case CT_INIT_KAIMING_UNIFORM:
+            bound = he * root(3, fan);
+            draw_uniform(&s, v->count, -bound, bound, out);
+            break;
+        case CT_INIT_KAIMING_NORMAL:
+            draw_normal(&s, v->count, 0, he * root(1, fan), out);
+            break;
+        case CT_INIT_ORTHOGONAL:
+            draw_orthogonal(&s, v, gain, out);
+            break;
+        case CT__INIT_PADDED:
+            draw_padded(&s, v, (int64_t)o->a, out);
+            break;
+        default:
+            fill(out, v->count, 0);
+            break;
     }
 }

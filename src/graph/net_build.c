@@ -76,7 +76,9 @@ static ct_status lookup(builder *b, const frame *f, const ct__expr *x, value *ou
         if (n < 128) names[n++] = b->env->constants[i].name;
         if (strcmp(b->env->constants[i].name, x->text) != 0) continue;
         *out = integer(0);
-        if (!ct_parse_integer(b->env->constants[i].value, &out->i)) return FAIL(b, x, "constant %s is \"%s\"; wanted an integer", x->text, b->env->constants[i].value);
+        if (!ct_parse_integer(b->env->constants[i].value, &out->i))
+            return FAIL(b, x, "constant %s is \"%s\"; wanted an integer", x->text,
+                        b->env->constants[i].value);
         out->f = (double)out->i;
         return CT_OK;
     }
@@ -115,7 +117,8 @@ static ct_status interpolate(builder *b, const frame *f, const ct__expr *x, valu
 }
 
 static ct_status arithmetic(builder *b, const ct__expr *x, const value *p, const value *q, value *out) {
-    if (p->kind == TENSOR || q->kind == TENSOR) return FAIL(b, x, "'%c' works on numbers; use add(), sub(), mul() or div() for tensors", x->op);
+    if (p->kind == TENSOR || q->kind == TENSOR)
+        return FAIL(b, x, "'%c' works on numbers; use add(), sub(), mul() or div() for tensors", x->op);
     if (p->kind > NUMBER_FLOAT || q->kind > NUMBER_FLOAT) return FAIL(b, x, "'%c' works on numbers", x->op);
     if (p->kind == NUMBER_INT && q->kind == NUMBER_INT) {
         int64_t r = 0;
@@ -127,11 +130,16 @@ static ct_status arithmetic(builder *b, const ct__expr *x, const value *p, const
             bad = q->i == 0 || (p->i == INT64_MIN && q->i == -1);
             if (!bad) r = p->i / q->i;
         }
-        if (bad) return FAIL(b, x, "%lld %c %lld has no value in 64 bits", (long long)p->i, x->op, (long long)q->i);
+        if (bad)
+            return FAIL(b, x, "%lld %c %lld has no value in 64 bits", (long long)p->i, x->op,
+                        (long long)q->i);
         *out = integer(r);
         return CT_OK;
     }
-    double r = x->op == '+' ? p->f + q->f : x->op == '-' ? p->f - q->f : x->op == '*' ? p->f * q->f : p->f / q->f;
+    double r = x->op == '+'   ? p->f + q->f
+               : x->op == '-' ? p->f - q->f
+               : x->op == '*' ? p->f * q->f
+                              : p->f / q->f;
     *out = (value){.kind = NUMBER_FLOAT, .f = r};
     return CT_OK;
 }
@@ -158,7 +166,8 @@ static int32_t choice_index(const char *choices, const char *word) {
     }
 }
 
-static ct_status set_attr(builder *b, const ct__expr *x, const ct__op *op, call *c, int32_t i, const value *v) {
+static ct_status set_attr(builder *b, const ct__expr *x, const ct__op *op, call *c, int32_t i,
+                          const value *v) {
     const ct__attr *a = &op->attrs[i];
     if (a->type != CT__LIST && c->given[i]) return FAIL(b, x, "%s: %s is given twice", op->name, a->name);
     c->given[i] = 1;
@@ -167,7 +176,9 @@ static ct_status set_attr(builder *b, const ct__expr *x, const ct__op *op, call 
     if (a->type == CT__TEXT && v->kind == TEXT) return c->attr[i].s = v->text, CT_OK;
     if (a->type == CT__CHOICE && v->kind == TEXT) {
         int32_t k = choice_index(a->choices, v->text);
-        if (k < 0) return FAIL(b, x, "%s: %s is \"%.60s\"; wanted one of %s", op->name, a->name, v->text, a->choices);
+        if (k < 0)
+            return FAIL(b, x, "%s: %s is \"%.60s\"; wanted one of %s", op->name, a->name, v->text,
+                        a->choices);
         return c->attr[i].i = k, CT_OK;
     }
     if (a->type == CT__LIST && v->kind == NUMBER_INT && c->list.count < 16) {
@@ -175,11 +186,13 @@ static ct_status set_attr(builder *b, const ct__expr *x, const ct__op *op, call 
         c->attr[i].list = &c->list;
         return CT_OK;
     }
-    static const char *const wanted[] = {"", "an integer", "a number", "a string", "a string", "at most 16 integers"};
+    static const char *const wanted[] = {"",         "an integer", "a number",
+                                         "a string", "a string",   "at most 16 integers"};
     return FAIL(b, x, "%s: %s has the wrong type; wanted %s", op->name, a->name, wanted[a->type]);
 }
 
-static ct_status set_key(builder *b, const ct__expr *x, const ct__op *op, call *c, const char *key, const value *v) {
+static ct_status set_key(builder *b, const ct__expr *x, const ct__op *op, call *c, const char *key,
+                         const value *v) {
     const char *names[CT__MAX_ATTRS];
     int32_t n = ct__attrs_count(op);
     for (int32_t i = 0; i < n; i++) {
@@ -193,13 +206,15 @@ static ct_status set_key(builder *b, const ct__expr *x, const ct__op *op, call *
 
 static int32_t next_positional(const ct__op *op, const call *c) {
     for (int32_t i = 0; op->attrs && op->attrs[i].name; i++)
-        if (op->attrs[i].offset == CT__POSITIONAL && (op->attrs[i].type == CT__LIST || !c->given[i])) return i;
+        if (op->attrs[i].offset == CT__POSITIONAL && (op->attrs[i].type == CT__LIST || !c->given[i]))
+            return i;
     return -1;
 }
 
 static ct_status take_argument(builder *b, const ct__expr *x, const ct__op *op, call *c, const value *v) {
     if (v->kind == TENSOR || v->kind == NONE) {
-        if (c->n_in == CT__MAX_IN || c->n_in >= op->inputs_max) return FAIL(b, x, "%s: more than %d tensors", op->name, op->inputs_max);
+        if (c->n_in == CT__MAX_IN || c->n_in >= op->inputs_max)
+            return FAIL(b, x, "%s: more than %d tensors", op->name, op->inputs_max);
         c->in[c->n_in++] = v->kind == TENSOR ? v->tensor : ct__none();
         return CT_OK;
     }
@@ -214,11 +229,15 @@ static ct_status build_op(builder *b, frame *f, const ct__expr *x, const ct__op 
     for (int32_t i = 0; i < x->args; i++) {
         value v;
         ct_status s = eval(b, f, x->arg[i], &v);
-        if (!s) s = x->key[i] ? set_key(b, x->arg[i], op, &c, x->key[i], &v) : take_argument(b, x->arg[i], op, &c, &v);
+        if (!s)
+            s = x->key[i] ? set_key(b, x->arg[i], op, &c, x->key[i], &v)
+                          : take_argument(b, x->arg[i], op, &c, &v);
         if (s) return s;
     }
-    if (c.n_in < op->inputs_min) return FAIL(b, x, "%s: %d tensors; wanted %d", op->name, c.n_in, op->inputs_min);
-    if (op->layer && !c.name) return FAIL(b, x, "%s: no name; wanted a string after the tensors, such as \"fc1\"", op->name);
+    if (c.n_in < op->inputs_min)
+        return FAIL(b, x, "%s: %d tensors; wanted %d", op->name, c.n_in, op->inputs_min);
+    if (op->layer && !c.name)
+        return FAIL(b, x, "%s: no name; wanted a string after the tensors, such as \"fc1\"", op->name);
     ct_err inner = {0};
     if (ct__attrs_complete(op, c.name, c.attr, c.given, &inner)) return FAIL(b, x, "%s", inner.text);
     ct__call made = {.op = op, .name = op->layer ? c.name : NULL, .in = c.in, .n_in = c.n_in, .attr = c.attr};
@@ -229,11 +248,13 @@ static ct_status build_op(builder *b, frame *f, const ct__expr *x, const ct__op 
 }
 
 static ct_status build_input(builder *b, const ct__expr *x, value *out) {
-    if (x->args != 1 || x->key[0] || x->arg[0]->kind != CT__EXPR_NAME) return FAIL(b, x, "input: wanted the name of one input, as in input(image)");
+    if (x->args != 1 || x->key[0] || x->arg[0]->kind != CT__EXPR_NAME)
+        return FAIL(b, x, "input: wanted the name of one input, as in input(image)");
     const char *name = x->arg[0]->text, *names[32] = {0};
     ct_graph *g = b->graph;
     for (int32_t i = 0; i < g->nodes; i++)
-        if (g->node[i]->op == &ct__op_input && strcmp(g->node[i]->name, name) == 0) return *out = (value){.kind = TENSOR, .tensor = {g->node[i], 0, 0}}, CT_OK;
+        if (g->node[i]->op == &ct__op_input && strcmp(g->node[i]->name, name) == 0)
+            return *out = (value){.kind = TENSOR, .tensor = {g->node[i], 0, 0}}, CT_OK;
     size_t n = 0;
     for (int32_t i = 0; b->env && i < b->env->n_inputs; i++) {
         const ct_net_input *in = &b->env->inputs[i];
@@ -245,7 +266,8 @@ static ct_status build_input(builder *b, const ct__expr *x, value *out) {
     }
     const char *near = ct_nearest(name, names, n);
     if (!near && n) near = names[0];
-    return FAIL(b, x, "input: the task gives no input %s%s%s", name, near ? "; it gives " : "", near ? near : "");
+    return FAIL(b, x, "input: the task gives no input %s%s%s", name, near ? "; it gives " : "",
+                near ? near : "");
 }
 
 /* output(x, k): another output of x's op. */
@@ -255,7 +277,8 @@ static ct_status build_output(builder *b, frame *f, const ct__expr *x, value *ou
     ct_status s = eval(b, f, x->arg[0], &t);
     if (!s) s = eval(b, f, x->arg[1], &k);
     if (s) return s;
-    if (t.kind != TENSOR || k.kind != NUMBER_INT || k.i < 0 || k.i >= t.tensor.node->n_out) return FAIL(b, x, "output: wanted a tensor and the number of one of its outputs");
+    if (t.kind != TENSOR || k.kind != NUMBER_INT || k.i < 0 || k.i >= t.tensor.node->n_out)
+        return FAIL(b, x, "output: wanted a tensor and the number of one of its outputs");
     *out = (value){.kind = TENSOR, .tensor = ct__output(t.tensor, (int32_t)k.i)};
     return CT_OK;
 }
@@ -271,7 +294,9 @@ static ct_status call_def(builder *b, frame *f, const ct__expr *x, const ct__stm
         int32_t k = x->key[i] ? 0 : next++;
         value v;
         while (x->key[i] && k < d->params && strcmp(d->param[k], x->key[i]) != 0) k++;
-        if (k >= d->params) return FAIL(b, x->arg[i], "%s: %s", d->name, x->key[i] ? "no such parameter" : "one argument too many");
+        if (k >= d->params)
+            return FAIL(b, x->arg[i], "%s: %s", d->name,
+                        x->key[i] ? "no such parameter" : "one argument too many");
         if (given[k]) return FAIL(b, x->arg[i], "%s: %s is given twice", d->name, d->param[k]);
         given[k] = 1;
         if ((s = eval(b, f, x->arg[i], &v)) || (s = bind(b, &inner, d->param[k], &v))) return s;
@@ -302,13 +327,16 @@ static const ct__stmt *find_def(const builder *b, const frame *f, const char *na
 }
 
 static ct_status eval_call(builder *b, frame *f, const ct__expr *x, value *out) {
-    if (++b->calls > MAX_CALLS) return ct_fail(b->e, CT_ELIMIT, "%s:%d: more than %d calls; wanted a smaller net", b->file, x->line, MAX_CALLS);
+    if (++b->calls > MAX_CALLS)
+        return ct_fail(b->e, CT_ELIMIT, "%s:%d: more than %d calls; wanted a smaller net", b->file, x->line,
+                       MAX_CALLS);
     const ct__stmt *d = find_def(b, f, x->text);
     if (d) return call_def(b, f, x, d, out);
     if (strcmp(x->text, "input") == 0) return build_input(b, x, out);
     if (strcmp(x->text, "output") == 0) return build_output(b, f, x, out);
     const ct__op *op = ct__op_find(x->text);
-    if (op && !(op->flags & (CT__OP_INTERNAL | CT__OP_SOURCE | CT__OP_ASSIGN)) && !op->update) return build_op(b, f, x, op, out);
+    if (op && !(op->flags & (CT__OP_INTERNAL | CT__OP_SOURCE | CT__OP_ASSIGN)) && !op->update)
+        return build_op(b, f, x, op, out);
     const char *names[256];
     size_t n = 0;
     for (int32_t i = 0; ct__ops[i] && n < 256; i++)
@@ -322,20 +350,27 @@ static ct_status eval(builder *b, frame *f, const ct__expr *x, value *out) {
     value p, q;
     ct_status s;
     switch (x->kind) {
-    case CT__EXPR_INT: return *out = integer(x->i), CT_OK;
-    case CT__EXPR_FLOAT: return *out = (value){.kind = NUMBER_FLOAT, .f = x->f}, CT_OK;
-    case CT__EXPR_STRING: return interpolate(b, f, x, out);
-    case CT__EXPR_NAME: return lookup(b, f, x, out);
-    case CT__EXPR_CALL: return eval_call(b, f, x, out);
-    case CT__EXPR_NEGATE:
-        s = eval(b, f, x->arg[0], &p);
-        if (!s && p.kind > NUMBER_FLOAT) s = FAIL(b, x, "'-' works on numbers; use neg() for a tensor");
-        if (!s) *out = p.kind == NUMBER_INT ? integer(p.i == INT64_MIN ? p.i : -p.i) : (value){.kind = NUMBER_FLOAT, .f = -p.f};
-        return s;
-    default:
-        s = eval(b, f, x->arg[0], &p);
-        if (!s) s = eval(b, f, x->arg[1], &q);
-        return s ? s : arithmetic(b, x, &p, &q, out);
+        case CT__EXPR_INT:
+            return *out = integer(x->i), CT_OK;
+        case CT__EXPR_FLOAT:
+            return *out = (value){.kind = NUMBER_FLOAT, .f = x->f}, CT_OK;
+        case CT__EXPR_STRING:
+            return interpolate(b, f, x, out);
+        case CT__EXPR_NAME:
+            return lookup(b, f, x, out);
+        case CT__EXPR_CALL:
+            return eval_call(b, f, x, out);
+        case CT__EXPR_NEGATE:
+            s = eval(b, f, x->arg[0], &p);
+            if (!s && p.kind > NUMBER_FLOAT) s = FAIL(b, x, "'-' works on numbers; use neg() for a tensor");
+            if (!s)
+                *out = p.kind == NUMBER_INT ? integer(p.i == INT64_MIN ? p.i : -p.i)
+                                            : (value){.kind = NUMBER_FLOAT, .f = -p.f};
+            return s;
+        default:
+            s = eval(b, f, x->arg[0], &p);
+            if (!s) s = eval(b, f, x->arg[1], &q);
+            return s ? s : arithmetic(b, x, &p, &q, out);
     }
 }
 
@@ -350,10 +385,15 @@ static ct_status run_param(builder *b, frame *f, const ct__stmt *s) {
         b->used |= i < 64 ? 1ull << i : 0;
         double number;
         int64_t whole;
-        if (v.kind == TEXT) v.text = set->value;
-        else if (ct_parse_integer(set->value, &whole)) v = v.kind == NUMBER_FLOAT ? (value){.kind = NUMBER_FLOAT, .f = (double)whole} : integer(whole);
-        else if (v.kind == NUMBER_FLOAT && ct_parse_number(set->value, &number)) v.f = number;
-        else return ct_fail(b->e, CT_EUSAGE, "--set %s: found \"%.60s\"; wanted %s", s->name, set->value, v.kind == NUMBER_INT ? "an integer" : "a number");
+        if (v.kind == TEXT)
+            v.text = set->value;
+        else if (ct_parse_integer(set->value, &whole))
+            v = v.kind == NUMBER_FLOAT ? (value){.kind = NUMBER_FLOAT, .f = (double)whole} : integer(whole);
+        else if (v.kind == NUMBER_FLOAT && ct_parse_number(set->value, &number))
+            v.f = number;
+        else
+            return ct_fail(b->e, CT_EUSAGE, "--set %s: found \"%.60s\"; wanted %s", s->name, set->value,
+                           v.kind == NUMBER_INT ? "an integer" : "a number");
     }
     return status ? status : bind(b, f, s->name, &v);
 }
@@ -362,10 +402,13 @@ static ct_status run_for(builder *b, frame *f, const ct__stmt *s) {
     value from, to;
     ct_status status = eval(b, f, s->value, &from);
     if (!status) status = eval(b, f, s->to, &to);
-    if (!status && (from.kind != NUMBER_INT || to.kind != NUMBER_INT)) return FAIL(b, s, "for: wanted integers around '..'");
+    if (!status && (from.kind != NUMBER_INT || to.kind != NUMBER_INT))
+        return FAIL(b, s, "for: wanted integers around '..'");
     for (int64_t i = status ? 0 : from.i; !status && i < to.i; i++) {
         value v = integer(i);
-        if (++b->calls > MAX_CALLS) return ct_fail(b->e, CT_ELIMIT, "%s:%d: more than %d turns; wanted a smaller net", b->file, s->line, MAX_CALLS);
+        if (++b->calls > MAX_CALLS)
+            return ct_fail(b->e, CT_ELIMIT, "%s:%d: more than %d turns; wanted a smaller net", b->file,
+                           s->line, MAX_CALLS);
         status = bind(b, f, s->name, &v);
         if (!status) status = run_block(b, f, s->body);
         if (f->returned) break;
@@ -388,34 +431,45 @@ static ct_status run_stmt(builder *b, frame *f, const ct__stmt *s) {
     value v;
     ct_status status;
     switch (s->kind) {
-    case CT__STMT_PARAM: return run_param(b, f, s);
-    case CT__STMT_FOR: return run_for(b, f, s);
-    case CT__STMT_SCOPE: return run_scope(b, f, s);
-    case CT__STMT_DEF: return CT_OK;
-    case CT__STMT_RETURN:
-        if (f->defs_before == NULL) return FAIL(b, s, "return outside of a def");
-        f->returned = 1;
-        return eval(b, f, s->value, &f->last);
-    default:
-        status = eval(b, f, s->value, &v);
-        if (status) return status;
-        f->last = v;
-        f->has_last = 1;
-        return bind(b, f, s->name, &v);
+        case CT__STMT_PARAM:
+            return run_param(b, f, s);
+        case CT__STMT_FOR:
+            return run_for(b, f, s);
+        case CT__STMT_SCOPE:
+            return run_scope(b, f, s);
+        case CT__STMT_DEF:
+            return CT_OK;
+        case CT__STMT_RETURN:
+            if (f->defs_before == NULL) return FAIL(b, s, "return outside of a def");
+            f->returned = 1;
+            return eval(b, f, s->value, &f->last);
+        default:
+            status = eval(b, f, s->value, &v);
+            if (status) return status;
+            f->last = v;
+            f->has_last = 1;
+            return bind(b, f, s->name, &v);
     }
 }
 
 static ct_status run_block(builder *b, frame *f, const ct__stmt *s) {
     ct_status status = CT_OK;
-    if (b->depth >= CT__NET_DEPTH) return ct_fail(b->e, CT_ELIMIT, "%s:%d: nested deeper than %d levels", b->file, s ? s->line : 0, CT__NET_DEPTH);
+    if (b->depth >= CT__NET_DEPTH)
+        return ct_fail(b->e, CT_ELIMIT, "%s:%d: nested deeper than %d levels", b->file, s ? s->line : 0,
+                       CT__NET_DEPTH);
     b->depth++;
     for (; s && !status && !f->returned; s = s->next) status = run_stmt(b, f, s);
     b->depth--;
     return status;
 }
 
-ct_status ct_net_build(ct_graph *g, const char *text, const char *file, const ct_net_env *env, ct_t *y, ct_err *e) {
-    builder b = {.graph = g, .arena = {.allocator = &g->ctx->allocator}, .file = file ? file : "net", .env = env, .e = e};
+ct_status ct_net_build(ct_graph *g, const char *text, const char *file, const ct_net_env *env, ct_t *y,
+                       ct_err *e) {
+    builder b = {.graph = g,
+                 .arena = {.allocator = &g->ctx->allocator},
+                 .file = file ? file : "net",
+                 .env = env,
+                 .e = e};
     frame f = {0};
     ct__stmt *tree = NULL;
     ct_status s = ct_graph_status(g, e);
@@ -428,7 +482,8 @@ ct_status ct_net_build(ct_graph *g, const char *text, const char *file, const ct
             s = ct_net_print(text, file, &env->settings[i], 1, &none, e);
             ct_text_free(&none);
         }
-    if (!s && (!f.has_last || f.last.kind != TENSOR)) s = ct_fail(e, CT_EDATA, "%s: the last name assigned is no tensor; wanted the net's output", b.file);
+    if (!s && (!f.has_last || f.last.kind != TENSOR))
+        s = ct_fail(e, CT_EDATA, "%s: the last name assigned is no tensor; wanted the net's output", b.file);
     if (!s) *y = f.last.tensor;
     ct_arena_free(&b.arena);
     return s;

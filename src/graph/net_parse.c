@@ -35,8 +35,10 @@ static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static char *copy(parser *p, const char *from, size_t length) {
     char *t = ct_arena_new(p->arena, length + 1);
-    if (t) memcpy(t, from, length);
-    else ct_fail(p->e, CT_ELIMIT, "%.200s: out of memory", p->file);
+    if (t)
+        memcpy(t, from, length);
+    else
+        ct_fail(p->e, CT_ELIMIT, "%.200s: out of memory", p->file);
     return t;
 }
 
@@ -118,7 +120,8 @@ static ct_status advance(parser *p) {
     }
     if (!strchr("=(){},+-*/", *p->at)) {
         char shown[16], one[2] = {*p->at, '\0'};
-        return FAIL(p, "found '%s'; wanted a name, a number, a string or one of = ( ) { } , + - * /", ct_escape(one, shown, sizeof shown));
+        return FAIL(p, "found '%s'; wanted a name, a number, a string or one of = ( ) { } , + - * /",
+                    ct_escape(one, shown, sizeof shown));
     }
     p->token = MARK;
     p->mark = *p->at++;
@@ -131,8 +134,10 @@ static int is_word(const parser *p, const char *w) { return p->token == NAME && 
 static const char *found(const parser *p, char out[80]) {
     if (p->token == END) return "the end";
     if (p->token == RANGE) return "'..'";
-    if (p->token == MARK) snprintf(out, 80, "'%c'", p->mark);
-    else snprintf(out, 80, p->token == STRING ? "\"%.60s\"" : "%.60s", p->text);
+    if (p->token == MARK)
+        snprintf(out, 80, "'%c'", p->mark);
+    else
+        snprintf(out, 80, p->token == STRING ? "\"%.60s\"" : "%.60s", p->text);
     return out;
 }
 
@@ -201,7 +206,8 @@ static ct_status parse_atom(parser *p, ct__expr **out) {
     x->text = p->text;
     if (p->token == INTEGER) {
         x->kind = CT__EXPR_INT;
-        if (!ct_parse_integer(p->text, &x->i)) return FAIL(p, "%.60s is out of range; wanted an integer of 64 bits", p->text);
+        if (!ct_parse_integer(p->text, &x->i))
+            return FAIL(p, "%.60s is out of range; wanted an integer of 64 bits", p->text);
     } else if (p->token == REAL) {
         x->kind = CT__EXPR_FLOAT;
         if (!ct_parse_number(p->text, &x->f)) return FAIL(p, "%.60s is no number", p->text);
@@ -235,7 +241,8 @@ static ct_status parse_factor(parser *p, ct__expr **out) {
     return s;
 }
 
-static ct_status parse_binary(parser *p, ct__expr **out, const char *ops, ct_status (*operand)(parser *, ct__expr **)) {
+static ct_status parse_binary(parser *p, ct__expr **out, const char *ops,
+                              ct_status (*operand)(parser *, ct__expr **)) {
     ct_status s = operand(p, out);
     while (!s && p->token == MARK && strchr(ops, p->mark)) {
         ct__expr *x = expr_new(p, CT__EXPR_BINARY, 2);
@@ -305,7 +312,8 @@ static ct_status parse_for(parser *p, ct__stmt *d) {
 static ct_status parse_scope(parser *p, ct__stmt *d) {
     char text[80];
     ct_status s = advance(p);
-    if (!s && p->token != STRING) return FAIL(p, "found %s; wanted the scope's name as a string", found(p, text));
+    if (!s && p->token != STRING)
+        return FAIL(p, "found %s; wanted the scope's name as a string", found(p, text));
     if (!s) s = parse_atom(p, &d->value);
     return s ? s : parse_block(p, &d->body, 1);
 }
@@ -330,7 +338,8 @@ static ct_status parse_stmt(parser *p, ct__stmt *d) {
         if (s) return s;
         return is_param ? parse_assign(p, d) : parse_expr(p, &d->value);
     }
-    if (p->token != NAME) return FAIL(p, "found %s; wanted a statement: NAME = ..., def, for, scope or param", found(p, text));
+    if (p->token != NAME)
+        return FAIL(p, "found %s; wanted a statement: NAME = ..., def, for, scope or param", found(p, text));
     d->kind = CT__STMT_ASSIGN;
     return parse_assign(p, d);
 }

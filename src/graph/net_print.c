@@ -34,30 +34,48 @@ static void write_expr(ct_text *t, const ct__expr *x, int least) {
     int level = level_of(x);
     if (level < least) ct_text_add(t, "(");
     switch (x->kind) {
-    case CT__EXPR_STRING: write_string(t, x->text); break;
-    case CT__EXPR_CALL: write_call(t, x); break;
-    case CT__EXPR_NEGATE:
-        ct_text_add(t, "-");
-        write_expr(t, x->arg[0], 3);
-        break;
-    case CT__EXPR_BINARY:
-        write_expr(t, x->arg[0], level);
-        ct_text_format(t, " %c ", x->op);
-        write_expr(t, x->arg[1], level + 1);
-        break;
-    default: ct_text_add(t, x->text); break;
+        case CT__EXPR_STRING:
+            write_string(t, x->text);
+            break;
+        case CT__EXPR_CALL:
+            write_call(t, x);
+            break;
+        case CT__EXPR_NEGATE:
+            ct_text_add(t, "-");
+            write_expr(t, x->arg[0], 3);
+            break;
+        case CT__EXPR_BINARY:
+            write_expr(t, x->arg[0], level);
+            ct_text_format(t, " %c ", x->op);
+            write_expr(t, x->arg[1], level + 1);
+            break;
+        default:
+            ct_text_add(t, x->text);
+            break;
     }
     if (level < least) ct_text_add(t, ")");
 }
 
 static void write_head(ct_text *t, const ct__stmt *s) {
     switch (s->kind) {
-    case CT__STMT_PARAM: ct_text_format(t, "param %s = ", s->name); break;
-    case CT__STMT_ASSIGN: ct_text_format(t, "%s = ", s->name); break;
-    case CT__STMT_RETURN: ct_text_add(t, "return "); break;
-    case CT__STMT_SCOPE: ct_text_add(t, "scope "); break;
-    case CT__STMT_FOR: ct_text_format(t, "for %s in ", s->name); break;
-    default: ct_text_format(t, "def %s(", s->name); break;
+        case CT__STMT_PARAM:
+            ct_text_format(t, "param %s = ", s->name);
+            break;
+        case CT__STMT_ASSIGN:
+            ct_text_format(t, "%s = ", s->name);
+            break;
+        case CT__STMT_RETURN:
+            ct_text_add(t, "return ");
+            break;
+        case CT__STMT_SCOPE:
+            ct_text_add(t, "scope ");
+            break;
+        case CT__STMT_FOR:
+            ct_text_format(t, "for %s in ", s->name);
+            break;
+        default:
+            ct_text_format(t, "def %s(", s->name);
+            break;
     }
     for (int32_t i = 0; i < s->params; i++) {
         ct_text_format(t, "%s%s", i ? ", " : "", s->param[i]);
@@ -98,18 +116,23 @@ static ct_status apply(ct_arena *a, ct__stmt *s, const char *file, const ct_sett
             if (!line) return ct_fail(e, CT_ELIMIT, "%s: out of memory", file);
             ct_err inner = {0};
             if (ct__net_parse(a, line, set->name, &value, &inner) || value->next)
-                return ct_fail(e, CT_EUSAGE, "--set %s: found \"%.60s\"; wanted a number", set->name, set->value);
+                return ct_fail(e, CT_EUSAGE, "--set %s: found \"%.60s\"; wanted a number", set->name,
+                               set->value);
             s->value = value->value;
             return CT_OK;
         }
         if (n < 64) names[n++] = s->name;
     }
     const char *near = ct_nearest(set->name, names, n);
-    if (near) return ct_fail(e, CT_EUSAGE, "--set %s: the net has no such param; nearest is \"%s\"", set->name, near);
-    return ct_fail(e, CT_EUSAGE, "--set %s: the net has no such param; wanted one of its `param` lines", set->name);
+    if (near)
+        return ct_fail(e, CT_EUSAGE, "--set %s: the net has no such param; nearest is \"%s\"", set->name,
+                       near);
+    return ct_fail(e, CT_EUSAGE, "--set %s: the net has no such param; wanted one of its `param` lines",
+                   set->name);
 }
 
-ct_status ct_net_print(const char *text, const char *file, const ct_setting *settings, int32_t n_settings, ct_text *out, ct_err *e) {
+ct_status ct_net_print(const char *text, const char *file, const ct_setting *settings, int32_t n_settings,
+                       ct_text *out, ct_err *e) {
     ct_arena a = {.allocator = out->allocator};
     ct__stmt *tree;
     ct_status s = ct__net_parse(&a, text, file, &tree, e);

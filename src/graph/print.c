@@ -10,10 +10,14 @@ static void write_choice(ct_text *t, const char *choices, int64_t index) {
 }
 
 static void write_attr(ct_text *t, const ct__attr *a, ct__value v) {
-    if (a->type == CT__FLOAT) ct_text_number(t, v.f);
-    else if (a->type == CT__CHOICE) write_choice(t, a->choices, v.i);
-    else if (a->type == CT__TEXT) ct_text_format(t, "\"%s\"", v.s ? v.s : "");
-    else ct_text_format(t, "%lld", (long long)v.i);
+    if (a->type == CT__FLOAT)
+        ct_text_number(t, v.f);
+    else if (a->type == CT__CHOICE)
+        write_choice(t, a->choices, v.i);
+    else if (a->type == CT__TEXT)
+        ct_text_format(t, "\"%s\"", v.s ? v.s : "");
+    else
+        ct_text_format(t, "%lld", (long long)v.i);
 }
 
 static int is_default(const ct__attr *a, ct__value v) {
@@ -26,7 +30,8 @@ static void write_attrs(ct_text *t, const ct_node *n) {
     const ct__attr *a = n->op->attrs;
     for (int32_t i = 0; a && a[i].name; i++) {
         if (a[i].type == CT__LIST) {
-            for (int32_t k = 0; n->attr[i].list && k < n->attr[i].list->count; k++) ct_text_format(t, ", %lld", (long long)n->attr[i].list->v[k]);
+            for (int32_t k = 0; n->attr[i].list && k < n->attr[i].list->count; k++)
+                ct_text_format(t, ", %lld", (long long)n->attr[i].list->v[k]);
         } else if (a[i].offset == CT__POSITIONAL) {
             ct_text_add(t, ", ");
             write_attr(t, &a[i], n->attr[i]);
@@ -40,8 +45,10 @@ static void write_attrs(ct_text *t, const ct_node *n) {
 static const char *local_name(ct_t x, char out[64]) {
     if (!x.node) return "none";
     const char *prefix = x.node->op == &ct__op_input ? "in" : x.node->var ? "p" : "v";
-    if (x.out) snprintf(out, 64, "output(%s%d, %d)", prefix, x.node->id, x.out);
-    else snprintf(out, 64, "%s%d", prefix, x.node->id);
+    if (x.out)
+        snprintf(out, 64, "output(%s%d, %d)", prefix, x.node->id, x.out);
+    else
+        snprintf(out, 64, "%s%d", prefix, x.node->id);
     return out;
 }
 
@@ -53,7 +60,8 @@ static void write_node(ct_text *t, const ct_node *n) {
     for (int32_t i = 0; i < inputs; i++) ct_text_format(t, "%s%s", i ? ", " : "", local_name(n->in[i], name));
     if (n->op != &ct__op_input && n->name[0]) ct_text_format(t, "%s\"%s\"", inputs ? ", " : "", n->name);
     write_attrs(t, n);
-    ct_text_format(t, ")    # %s %s\n", ct_dtype_name((ct_dtype)n->out[0].dtype), ct_shape_format(&n->out[0].shape, shape));
+    ct_text_format(t, ")    # %s %s\n", ct_dtype_name((ct_dtype)n->out[0].dtype),
+                   ct_shape_format(&n->out[0].shape, shape));
 }
 
 typedef void (*visitor)(ct_text *t, const ct_node *n);
@@ -83,8 +91,8 @@ ct_status ct_graph_print(ct_t y, ct_text *out) { return walk(y, out, flat); }
 static void dot(ct_text *t, const ct_node *n) {
     char shape[CT_SHAPE_TEXT];
     const char *style = n->var ? "ellipse" : n->op == &ct__op_input ? "invhouse" : "box";
-    ct_text_format(t, "  n%d [shape=%s, label=\"%s%s%s\\n%s\"];\n", n->id, style, n->var ? "" : n->op->name, n->name[0] && !n->var ? " " : "", n->name,
-                   ct_shape_format(&n->out[0].shape, shape));
+    ct_text_format(t, "  n%d [shape=%s, label=\"%s%s%s\\n%s\"];\n", n->id, style, n->var ? "" : n->op->name,
+                   n->name[0] && !n->var ? " " : "", n->name, ct_shape_format(&n->out[0].shape, shape));
     for (int32_t i = 0; i < n->n_in; i++)
         if (n->in[i].node) ct_text_format(t, "  n%d -> n%d;\n", n->in[i].node->id, n->id);
 }

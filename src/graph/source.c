@@ -5,12 +5,19 @@
 #include "graph/graph.h"
 
 static ct_status no_infer(ct__infer *f) { return ct__infer_fail(f, "made by its own builder only"); }
-static const ct__attr scalar_attrs[] = {POS_INT(index, 0, 0, CT__MAX_SCALARS, "position among the context's scalars"), {0}};
+static const ct__attr scalar_attrs[] = {
+    POS_INT(index, 0, 0, CT__MAX_SCALARS, "position among the context's scalars"), {0}};
 
-const ct__op ct__op_input = {.name = "input", .flags = CT__OP_SOURCE, .infer = no_infer, .nondiff = "an input"};
+const ct__op ct__op_input = {
+    .name = "input", .flags = CT__OP_SOURCE, .infer = no_infer, .nondiff = "an input"};
 const ct__op ct__op_var = {.name = "var", .flags = CT__OP_SOURCE, .infer = no_infer, .nondiff = "a variable"};
-const ct__op ct__op_constant = {.name = "constant", .flags = CT__OP_SOURCE, .infer = no_infer, .nondiff = "a constant"};
-const ct__op ct__op_scalar = {.name = "scalar", .attrs = scalar_attrs, .flags = CT__OP_SOURCE, .infer = no_infer, .nondiff = "a setting"};
+const ct__op ct__op_constant = {
+    .name = "constant", .flags = CT__OP_SOURCE, .infer = no_infer, .nondiff = "a constant"};
+const ct__op ct__op_scalar = {.name = "scalar",
+                              .attrs = scalar_attrs,
+                              .flags = CT__OP_SOURCE,
+                              .infer = no_infer,
+                              .nondiff = "a setting"};
 
 typedef struct source { /* what makes one */
     const ct__op *op;
@@ -25,7 +32,14 @@ typedef struct source { /* what makes one */
 static ct_t place(ct_graph *g, const source *s) {
     ct__value attr = {.i = s->index};
     ct__type type = s->type;
-    ct_node n = {.op = s->op, .graph = g, .name = s->name, .attr = &attr, .out = &type, .var = s->var, .data = s->data, .n_out = 1};
+    ct_node n = {.op = s->op,
+                 .graph = g,
+                 .name = s->name,
+                 .attr = &attr,
+                 .out = &type,
+                 .var = s->var,
+                 .data = s->data,
+                 .n_out = 1};
     return ct__rebuild(g, &n, NULL);
 }
 
@@ -43,23 +57,29 @@ ct_t ct_graph_input(ct_graph *g, const char *name, ct_dtype dtype, ct_shape shap
         ct__graph_fail(g, "input \"%.60s\": the name is empty or taken; wanted a new name", name ? name : "");
         return ct__poison(g);
     }
-    if (shape.rank < 0 || shape.rank > CT_MAX_RANK || !ct_shape_count(&shape, 1, &count) || ct__batch_axis(&shape) == -2) {
-        ct__graph_fail(g, "input \"%.60s\": shape %s; wanted at most %d extents, N at most once", name, ct_shape_format(&shape, text), CT_MAX_RANK);
+    if (shape.rank < 0 || shape.rank > CT_MAX_RANK || !ct_shape_count(&shape, 1, &count) ||
+        ct__batch_axis(&shape) == -2) {
+        ct__graph_fail(g, "input \"%.60s\": shape %s; wanted at most %d extents, N at most once", name,
+                       ct_shape_format(&shape, text), CT_MAX_RANK);
         return ct__poison(g);
     }
     if (dtype != CT_F32 && dtype != CT_I64 && dtype != CT_I32 && dtype != CT_BOOL) {
-        ct__graph_fail(g, "input \"%.60s\": type %s; wanted f32, i64, i32 or bool", name, ct_dtype_name(dtype));
+        ct__graph_fail(g, "input \"%.60s\": type %s; wanted f32, i64, i32 or bool", name,
+                       ct_dtype_name(dtype));
         return ct__poison(g);
     }
     return place(g, &(source){.op = &ct__op_input, .name = name, .type = {(int32_t)dtype, 0, shape}});
 }
 
-ct_t ct_input(ct_ctx *c, const char *name, ct_dtype dtype, ct_shape shape) { return ct_graph_input(c->graph, name, dtype, shape); }
+ct_t ct_input(ct_ctx *c, const char *name, ct_dtype dtype, ct_shape shape) {
+    return ct_graph_input(c->graph, name, dtype, shape);
+}
 
 ct_t ct_constant(ct_graph *g, ct_dtype dtype, ct_shape shape, const void *data) {
     uint64_t count, bytes;
     if (g->error.status) return ct__poison(g);
-    if (ct__batch_axis(&shape) != -1 || !ct_shape_count(&shape, 0, &count) || !ct_mul_ok(count, ct_dtype_size(dtype), &bytes) || (!data && count)) {
+    if (ct__batch_axis(&shape) != -1 || !ct_shape_count(&shape, 0, &count) ||
+        !ct_mul_ok(count, ct_dtype_size(dtype), &bytes) || (!data && count)) {
         ct__graph_fail(g, "constant: its shape is not fixed, or its data is missing; wanted both");
         return ct__poison(g);
     }
@@ -74,9 +94,11 @@ ct_t ct_constant(ct_graph *g, ct_dtype dtype, ct_shape shape, const void *data) 
     ct_hash_hex(ct_hash_bytes(copy, bytes), hex);
     snprintf(key, sizeof key, "const.%s.%d", hex, (int)dtype);
     for (int32_t i = 0; i < g->nodes; i++)
-        if (g->node[i]->op == &ct__op_constant && strcmp(g->node[i]->name, key) == 0 && ct_shape_equal(&g->node[i]->out[0].shape, &shape))
+        if (g->node[i]->op == &ct__op_constant && strcmp(g->node[i]->name, key) == 0 &&
+            ct_shape_equal(&g->node[i]->out[0].shape, &shape))
             return (ct_t){g->node[i], 0, 0};
-    return place(g, &(source){.op = &ct__op_constant, .name = key, .type = {(int32_t)dtype, 0, shape}, .data = copy});
+    return place(
+        g, &(source){.op = &ct__op_constant, .name = key, .type = {(int32_t)dtype, 0, shape}, .data = copy});
 }
 
 ct_t ct_number(ct_graph *g, double value) {
@@ -99,19 +121,24 @@ ct_t ct_scalar(ct_graph *g, const char *name, double initial) {
         c->scalar_initial[i] = initial;
         c->scalars++;
     }
-    return place(g, &(source){.op = &ct__op_scalar, .name = name, .type = {CT_F32, 0, {{0}, 0, 0}}, .index = i});
+    return place(g,
+                 &(source){.op = &ct__op_scalar, .name = name, .type = {CT_F32, 0, {{0}, 0, 0}}, .index = i});
 }
 
 static ct_t var_node(ct_graph *g, ct__var *v) {
     return place(g, &(source){.op = &ct__op_var, .name = v->name, .type = {v->dtype, 0, v->shape}, .var = v});
 }
 
-ct_t ct_var_new(ct_graph *g, ct_var_kind kind, const char *name, ct_dtype dtype, ct_shape shape, ct_init init) {
+ct_t ct_var_new(ct_graph *g, ct_var_kind kind, const char *name, ct_dtype dtype, ct_shape shape,
+                ct_init init) {
     char full[1536];
     if (g->error.status) return ct__poison(g);
     snprintf(full, sizeof full, "%s%s", g->scope, name ? name : "");
     if (name_taken(g, &ct__op_var, full)) {
-        ct__graph_fail(g, "variable \"%.200s\": made twice in one graph; use another name, or ct_param (tie= in text) to share it", full);
+        ct__graph_fail(g,
+                       "variable \"%.200s\": made twice in one graph; use another name, or ct_param (tie= in "
+                       "text) to share it",
+                       full);
         return ct__poison(g);
     }
     ct__var *v = ct__var_bind(g->ctx, kind, full, (int32_t)dtype, &shape, &init, &g->error);
@@ -127,8 +154,8 @@ ct_t ct_graph_param(ct_graph *g, const char *full_name) {
     size_t n = 0;
     for (int32_t i = 0; i < c->vars && n < 256; i++) names[n++] = c->var[i]->name;
     const char *near = ct_nearest(full_name ? full_name : "", names, n);
-    ct__graph_fail(g, "variable \"%.200s\": there is none of that name%s%.200s%s", full_name ? full_name : "", near ? "; nearest is \"" : "", near ? near : "",
-                   near ? "\"" : "; make it first");
+    ct__graph_fail(g, "variable \"%.200s\": there is none of that name%s%.200s%s", full_name ? full_name : "",
+                   near ? "; nearest is \"" : "", near ? near : "", near ? "\"" : "; make it first");
     return ct__poison(g);
 }
 

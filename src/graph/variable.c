@@ -33,7 +33,8 @@ static int table_reserve(ct_ctx *c) {
     int32_t capacity = c->var_capacity ? 2 * c->var_capacity : 64, size = 4 * capacity;
     int32_t *table = ct_new_array(&c->allocator, (uint64_t)size, sizeof *table);
     if (!table) return 0;
-    ct__var **var = ct_resize(&c->allocator, c->var, (size_t)c->var_capacity * sizeof *var, (size_t)capacity * sizeof *var);
+    ct__var **var = ct_resize(&c->allocator, c->var, (size_t)c->var_capacity * sizeof *var,
+                              (size_t)capacity * sizeof *var);
     if (!var) {
         ct_delete(&c->allocator, table, (size_t)size * sizeof *table);
         return 0;
@@ -56,15 +57,16 @@ static void set_fans(ct__var *v) {
     v->fan_out = out * field;
 }
 
-static ct__var *var_create(ct_ctx *c, ct_var_kind kind, const char *name, int32_t dtype, const ct_shape *shape, uint64_t count,
-                           const ct_init *init, ct_err *e) {
+static ct__var *var_create(ct_ctx *c, ct_var_kind kind, const char *name, int32_t dtype,
+                           const ct_shape *shape, uint64_t count, const ct_init *init, ct_err *e) {
     ct__var *v = table_reserve(c) ? ct_arena_new(&c->arena, sizeof *v) : NULL;
     const char *copy = v ? ct_arena_text(&c->arena, name) : NULL;
     uint64_t bytes = 0;
     int fits = ct_mul_ok((count + 63) / 64 * 64, ct_dtype_size((ct_dtype)dtype), &bytes);
     void *data = copy && fits ? ct_new(&c->allocator, bytes ? bytes : 64) : NULL;
     if (!data) {
-        ct_fail(e, CT_ELIMIT, "variable \"%s\": out of memory for %llu elements", name, (unsigned long long)count);
+        ct_fail(e, CT_ELIMIT, "variable \"%s\": out of memory for %llu elements", name,
+                (unsigned long long)count);
         return NULL;
     }
     v->name = copy;
@@ -83,16 +85,17 @@ static ct__var *var_create(ct_ctx *c, ct_var_kind kind, const char *name, int32_
     return v;
 }
 
-ct__var *ct__var_bind(ct_ctx *c, ct_var_kind kind, const char *name, int32_t dtype, const ct_shape *shape, const ct_init *init,
-                      ct_err *e) {
+ct__var *ct__var_bind(ct_ctx *c, ct_var_kind kind, const char *name, int32_t dtype, const ct_shape *shape,
+                      const ct_init *init, ct_err *e) {
     char found[CT_SHAPE_TEXT], wanted[CT_SHAPE_TEXT];
     uint64_t count;
     ct__var *v = ct__var_lookup(c, name);
     if (v) {
         if (ct_shape_equal(&v->shape, shape) && v->dtype == dtype) return v;
-        ct_fail(e, CT_EUSAGE, "variable \"%s\": exists as %s %s; wanted %s %s; use another name or a new context", name,
-                ct_dtype_name((ct_dtype)v->dtype), ct_shape_format(&v->shape, found), ct_dtype_name((ct_dtype)dtype),
-                ct_shape_format(shape, wanted));
+        ct_fail(e, CT_EUSAGE,
+                "variable \"%s\": exists as %s %s; wanted %s %s; use another name or a new context", name,
+                ct_dtype_name((ct_dtype)v->dtype), ct_shape_format(&v->shape, found),
+                ct_dtype_name((ct_dtype)dtype), ct_shape_format(shape, wanted));
         return NULL;
     }
     if (!name[0]) {

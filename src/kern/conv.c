@@ -19,22 +19,30 @@ struct ct__conv {
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
-const char *ct__onednn_version(void) { return "oneDNN " TEXT(DNNL_VERSION_MAJOR) "." TEXT(DNNL_VERSION_MINOR) "." TEXT(DNNL_VERSION_PATCH); }
+const char *ct__onednn_version(void) {
+    return "oneDNN " TEXT(DNNL_VERSION_MAJOR) "." TEXT(DNNL_VERSION_MINOR) "." TEXT(DNNL_VERSION_PATCH);
+}
 
 ct_status ct__onednn_reserve(ct_err *e) {
     void *reserve = malloc(64u << 20);
-    if (!reserve) return ct_fail(e, CT_ELIMIT, "convolution: less than 64 MB of memory left; wanted that as a reserve");
+    if (!reserve)
+        return ct_fail(e, CT_ELIMIT, "convolution: less than 64 MB of memory left; wanted that as a reserve");
     free(reserve);
     return CT_OK;
 }
 
 ct_status ct__onednn_fail(ct_err *e, dnnl_status_t status, const char *what, const ct__conv_shape *s) {
     if (status == dnnl_out_of_memory) return ct_fail(e, CT_ELIMIT, "convolution: out of memory for %s", what);
-    return ct_fail(e, CT_EINTERNAL, "convolution: %s of [%lld,%lld,%lld,%lld] to %lld channels, kernel %lldx%lld, groups %lld: status %d", what, (long long)s->n, (long long)s->ic,
-                   (long long)s->ih, (long long)s->iw, (long long)s->oc, (long long)s->kh, (long long)s->kw, (long long)s->groups, (int)status);
+    return ct_fail(
+        e, CT_EINTERNAL,
+        "convolution: %s of [%lld,%lld,%lld,%lld] to %lld channels, kernel %lldx%lld, groups %lld: status %d",
+        what, (long long)s->n, (long long)s->ic, (long long)s->ih, (long long)s->iw, (long long)s->oc,
+        (long long)s->kh, (long long)s->kw, (long long)s->groups, (int)status);
 }
 
-int ct__onednn_is_ref(const char *impl) { return strncmp(impl, "ref", 3) == 0 || strstr(impl, ":ref") != NULL || strstr(impl, "ref:") != NULL; }
+int ct__onednn_is_ref(const char *impl) {
+    return strncmp(impl, "ref", 3) == 0 || strstr(impl, ":ref") != NULL || strstr(impl, "ref:") != NULL;
+}
 
 /* ---- layouts ---- */
 
@@ -43,26 +51,33 @@ int32_t ct__block_channels(void) {
     return (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core ? 16 : 8;
 }
 
-static void activation_desc(int64_t n, int64_t c, int64_t h, int64_t w, int blocked, dnnl_memory_desc_t *out) {
+static void activation_desc(int64_t n, int64_t c, int64_t h, int64_t w, int blocked,
+                            dnnl_memory_desc_t *out) {
     dnnl_dims_t dims = {n, c, h, w};
     dnnl_format_tag_t tag = !blocked ? dnnl_nchw : ct__block_channels() == 16 ? dnnl_nChw16c : dnnl_nChw8c;
     dnnl_memory_desc_init_by_tag(out, 4, dims, dnnl_f32, tag);
 }
 
 static void weight_dims(const ct__conv_shape *s, dnnl_memory_desc_t *out, int any) {
-    dnnl_dims_t plain = {s->oc, s->ic, s->kh, s->kw}, grouped = {s->groups, s->oc / s->groups, s->ic / s->groups, s->kh, s->kw};
-    if (s->groups == 1) dnnl_memory_desc_init_by_tag(out, 4, plain, dnnl_f32, any ? dnnl_format_tag_any : dnnl_oihw);
-    else dnnl_memory_desc_init_by_tag(out, 5, grouped, dnnl_f32, any ? dnnl_format_tag_any : dnnl_goihw);
+    dnnl_dims_t plain = {s->oc, s->ic, s->kh, s->kw},
+                grouped = {s->groups, s->oc / s->groups, s->ic / s->groups, s->kh, s->kw};
+    if (s->groups == 1)
+        dnnl_memory_desc_init_by_tag(out, 4, plain, dnnl_f32, any ? dnnl_format_tag_any : dnnl_oihw);
+    else
+        dnnl_memory_desc_init_by_tag(out, 5, grouped, dnnl_f32, any ? dnnl_format_tag_any : dnnl_goihw);
 }
 
 void ct__weight_desc(const ct__conv_shape *s, const ct__weight_layout *layout, dnnl_memory_desc_t *out) {
-    if (layout->bytes) memcpy(out, layout->opaque, sizeof *out);
-    else weight_dims(s, out, 0);
+    if (layout->bytes)
+        memcpy(out, layout->opaque, sizeof *out);
+    else
+        weight_dims(s, out, 0);
 }
 
 int ct__weight_layout_equal(const ct__weight_layout *a, const ct__weight_layout *b) {
     if (!a->bytes || !b->bytes) return a->bytes == b->bytes;
-    return dnnl_memory_desc_equal((const dnnl_memory_desc_t *)(const void *)a->opaque, (const dnnl_memory_desc_t *)(const void *)b->opaque);
+    return dnnl_memory_desc_equal((const dnnl_memory_desc_t *)(const void *)a->opaque,
+                                  (const dnnl_memory_desc_t *)(const void *)b->opaque);
 }
 
 static void describe_weight(const dnnl_memory_desc_t *desc, ct__weight_layout *out) {
@@ -79,16 +94,22 @@ static dnnl_status_t op_desc(const ct__conv_wish *w, ct__conv *c, int any, dnnl_
     dnnl_dims_t before = {s->pad_top, s->pad_left}, after = {s->pad_bottom, s->pad_right}, bias = {s->oc};
     activation_desc(s->n, s->ic, s->ih, s->iw, w->src_blocked, &c->src);
     activation_desc(s->n, s->oc, s->oh, s->ow, w->dst_blocked, &c->dst);
-    if (any) weight_dims(s, &c->weight, 1);
-    else ct__weight_desc(s, &w->weight, &c->weight);
+    if (any)
+        weight_dims(s, &c->weight, 1);
+    else
+        ct__weight_desc(s, &w->weight, &c->weight);
     memset(&c->bias, 0, sizeof c->bias);
     if (w->bias) dnnl_memory_desc_init_by_tag(&c->bias, 1, bias, dnnl_f32, dnnl_x);
     const dnnl_memory_desc_t *b = w->bias ? &c->bias : NULL;
-    if (w->kind == CT__CONV_DATA) return dnnl_dilated_convolution_backward_data_desc_init(out, dnnl_convolution_direct, &c->src, &c->weight, &c->dst, stride, dilate, before, after);
+    if (w->kind == CT__CONV_DATA)
+        return dnnl_dilated_convolution_backward_data_desc_init(
+            out, dnnl_convolution_direct, &c->src, &c->weight, &c->dst, stride, dilate, before, after);
     if (w->kind == CT__CONV_WEIGHT)
-        return dnnl_dilated_convolution_backward_weights_desc_init(out, dnnl_convolution_direct, &c->src, &c->weight, b, &c->dst, stride, dilate, before, after);
-    return dnnl_dilated_convolution_forward_desc_init(out, w->training ? dnnl_forward_training : dnnl_forward_inference, dnnl_convolution_direct, &c->src, &c->weight, b, &c->dst, stride,
-                                                      dilate, before, after);
+        return dnnl_dilated_convolution_backward_weights_desc_init(
+            out, dnnl_convolution_direct, &c->src, &c->weight, b, &c->dst, stride, dilate, before, after);
+    return dnnl_dilated_convolution_forward_desc_init(
+        out, w->training ? dnnl_forward_training : dnnl_forward_inference, dnnl_convolution_direct, &c->src,
+        &c->weight, b, &c->dst, stride, dilate, before, after);
 }
 
 static dnnl_status_t attributes(const ct__conv_wish *w, dnnl_primitive_attr_t *out) {
@@ -105,7 +126,8 @@ static dnnl_status_t attributes(const ct__conv_wish *w, dnnl_primitive_attr_t *o
 }
 
 /* The first implementation that is no reference. The backward directions take a forward one as a hint. */
-static dnnl_primitive_desc_t find(const dnnl_convolution_desc_t *desc, const_dnnl_primitive_attr_t attr, dnnl_engine_t engine, const_dnnl_primitive_desc_t hint) {
+static dnnl_primitive_desc_t find(const dnnl_convolution_desc_t *desc, const_dnnl_primitive_attr_t attr,
+                                  dnnl_engine_t engine, const_dnnl_primitive_desc_t hint) {
     dnnl_primitive_desc_iterator_t it;
     dnnl_primitive_desc_t found = NULL;
     if (dnnl_primitive_desc_iterator_create(&it, desc, attr, engine, hint) != dnnl_success) return NULL;
@@ -113,8 +135,11 @@ static dnnl_primitive_desc_t find(const dnnl_convolution_desc_t *desc, const_dnn
         const char *name = NULL;
         dnnl_primitive_desc_t pd = dnnl_primitive_desc_iterator_fetch(it);
         if (!pd) break;
-        if (dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name) == dnnl_success && !ct__onednn_is_ref(name)) found = pd;
-        else dnnl_primitive_desc_destroy(pd);
+        if (dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
+            !ct__onednn_is_ref(name))
+            found = pd;
+        else
+            dnnl_primitive_desc_destroy(pd);
     } while (!found && dnnl_primitive_desc_iterator_next(it) == dnnl_success);
     dnnl_primitive_desc_iterator_destroy(it);
     return found;
@@ -150,14 +175,21 @@ static int possible(const ct__conv_shape *s, int32_t src_blocked, int32_t dst_bl
     int found = 0;
     if (dnnl_engine_create(&c.engine, dnnl_cpu, 0) != dnnl_success) return 0;
     for (int32_t kind = CT__CONV_FORWARD; kind <= CT__CONV_WEIGHT; kind++) {
-        ct__conv_wish w = {.shape = *s, .kind = kind, .bias = kind != CT__CONV_DATA, .src_blocked = kind == CT__CONV_DATA ? dst_blocked : src_blocked, .dst_blocked = dst_blocked,
-                           .any_weight = 1, .training = 1};
+        ct__conv_wish w = {.shape = *s,
+                           .kind = kind,
+                           .bias = kind != CT__CONV_DATA,
+                           .src_blocked = kind == CT__CONV_DATA ? dst_blocked : src_blocked,
+                           .dst_blocked = dst_blocked,
+                           .any_weight = 1,
+                           .training = 1};
         if (attributes(&w, &attr) != dnnl_success) break;
         dnnl_primitive_desc_t pd = choose(&w, &c, attr);
         dnnl_primitive_attr_destroy(attr);
         if (pd) found++;
-        if (pd) dnnl_primitive_desc_destroy(pd);
-        else break;
+        if (pd)
+            dnnl_primitive_desc_destroy(pd);
+        else
+            break;
     }
     dnnl_engine_destroy(c.engine);
     return found == 3;
@@ -166,14 +198,19 @@ static int possible(const ct__conv_shape *s, int32_t src_blocked, int32_t dst_bl
 /* Blocked wherever it can be; kernels for first layers read plain pictures. Shapes that fill whole blocks
  * are known to have kernels, the others are tried. */
 static void choose_layouts(const ct__conv_shape *s, int32_t *src_blocked, int32_t *dst_blocked) {
-    int64_t b = ct__block_channels(), first = s->groups == 1 && s->ic <= 3, depthwise = s->groups == s->ic && s->groups == s->oc;
+    int64_t b = ct__block_channels(), first = s->groups == 1 && s->ic <= 3,
+            depthwise = s->groups == s->ic && s->groups == s->oc;
     *src_blocked = !first;
     *dst_blocked = 1;
-    if (s->groups > 1 && !depthwise && (s->ic / s->groups % b != 0 || s->oc / s->groups % b != 0)) *src_blocked = *dst_blocked = 0;
-    int known = b == 16 && (first || s->ic % b == 0) && s->oc % b == 0 && s->dilation_h == 1 && s->dilation_w == 1 && s->kh == s->kw && s->groups == 1;
+    if (s->groups > 1 && !depthwise && (s->ic / s->groups % b != 0 || s->oc / s->groups % b != 0))
+        *src_blocked = *dst_blocked = 0;
+    int known = b == 16 && (first || s->ic % b == 0) && s->oc % b == 0 && s->dilation_h == 1 &&
+                s->dilation_w == 1 && s->kh == s->kw && s->groups == 1;
     if (known || possible(s, *src_blocked, *dst_blocked)) return;
-    if (first && possible(s, 1, 1)) *src_blocked = 1;
-    else *src_blocked = *dst_blocked = 0;
+    if (first && possible(s, 1, 1))
+        *src_blocked = 1;
+    else
+        *src_blocked = *dst_blocked = 0;
 }
 
 void ct__conv_layouts(const ct__conv_shape *s, int32_t kind, int32_t *src_blocked, int32_t *dst_blocked) {
@@ -183,7 +220,8 @@ void ct__conv_layouts(const ct__conv_shape *s, int32_t kind, int32_t *src_blocke
 
 static void keep(ct__conv_wish *w, ct__conv *c, const_dnnl_primitive_desc_t pd) {
     dnnl_query_t what = w->kind == CT__CONV_WEIGHT ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
-    const dnnl_memory_desc_t *weight = dnnl_primitive_desc_query_md(pd, what, 0), *scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    const dnnl_memory_desc_t *weight = dnnl_primitive_desc_query_md(pd, what, 0),
+                             *scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     const char *name = "";
     dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
     c->weight = *weight;
@@ -213,7 +251,11 @@ ct_status ct__conv_new(const ct_allocator *a, ct__conv_wish *w, ct__conv **out, 
     if (attr) dnnl_primitive_attr_destroy(attr);
     if (s != dnnl_success) {
         ct__conv_free(c);
-        return ct__onednn_fail(e, s, w->kind == CT__CONV_FORWARD ? "forward" : w->kind == CT__CONV_DATA ? "backward by data" : "backward by weights", &w->shape);
+        return ct__onednn_fail(e, s,
+                               w->kind == CT__CONV_FORWARD ? "forward"
+                               : w->kind == CT__CONV_DATA  ? "backward by data"
+                                                           : "backward by weights",
+                               &w->shape);
     }
     *out = c;
     return CT_OK;
@@ -241,8 +283,10 @@ typedef struct arguments {
 
 static void add(arguments *l, const ct__conv *c, int kind, const dnnl_memory_desc_t *desc, const void *data) {
     dnnl_memory_t m;
-    if (dnnl_memory_create(&m, desc, c->engine, (void *)(uintptr_t)data) != dnnl_success) l->failed = 1;
-    else l->arg[l->count++] = (dnnl_exec_arg_t){kind, m};
+    if (dnnl_memory_create(&m, desc, c->engine, (void *)(uintptr_t)data) != dnnl_success)
+        l->failed = 1;
+    else
+        l->arg[l->count++] = (dnnl_exec_arg_t){kind, m};
 }
 
 ct_status ct__conv_run(const ct__conv *c, const void *p0, const void *p1, void *p2, void *p3, void *scratch) {
@@ -263,7 +307,8 @@ ct_status ct__conv_run(const ct__conv *c, const void *p0, const void *p1, void *
         add(&l, c, DNNL_ARG_DIFF_WEIGHTS, &c->weight, p3);
     }
     if (c->scratch_bytes) add(&l, c, DNNL_ARG_SCRATCHPAD, &c->scratch, scratch);
-    dnnl_status_t s = l.failed ? dnnl_out_of_memory : dnnl_primitive_execute(c->primitive, c->stream, l.count, l.arg);
+    dnnl_status_t s =
+        l.failed ? dnnl_out_of_memory : dnnl_primitive_execute(c->primitive, c->stream, l.count, l.arg);
     for (int32_t i = 0; i < l.count; i++) dnnl_memory_destroy(l.arg[i].memory);
     return s == dnnl_success ? CT_OK : s == dnnl_out_of_memory ? CT_ELIMIT : CT_EINTERNAL;
 }

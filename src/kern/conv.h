@@ -18,9 +18,9 @@ typedef struct ct__conv_shape { /* a 1-d convolution has ih = oh = kh = 1 */
 } ct__conv_shape;
 
 typedef enum ct__conv_kind {
-    CT__CONV_FORWARD = 1,  /* dst = act(conv(src, weight) + bias) */
-    CT__CONV_DATA = 2,     /* dsrc = gradient by data, from ddst and weight */
-    CT__CONV_WEIGHT = 3    /* dweight (and dbias), from src and ddst */
+    CT__CONV_FORWARD = 1, /* dst = act(conv(src, weight) + bias) */
+    CT__CONV_DATA = 2,    /* dsrc = gradient by data, from ddst and weight */
+    CT__CONV_WEIGHT = 3   /* dweight (and dbias), from src and ddst */
 } ct__conv_kind;
 
 #define CT__LAYOUT_BYTES 1024
@@ -31,11 +31,11 @@ typedef struct ct__weight_layout { /* zeroed: plain row-major [oc, ic/groups, kh
 
 typedef struct ct__conv_wish {
     ct__conv_shape shape;
-    int32_t kind;             /* a ct__conv_kind */
-    int32_t bias, relu;       /* forward: bias added, ReLU after; weight: dbias wanted */
+    int32_t kind;                     /* a ct__conv_kind */
+    int32_t bias, relu;               /* forward: bias added, ReLU after; weight: dbias wanted */
     int32_t src_blocked, dst_blocked; /* layouts of src/dsrc and dst/ddst that the planner has chosen */
-    int32_t any_weight;       /* 1: the primitive chooses, and tells in `weight`; 0: `weight` is given */
-    int32_t training;         /* forward: 1 forward_training, 0 inference */
+    int32_t any_weight; /* 1: the primitive chooses, and tells in `weight`; 0: `weight` is given */
+    int32_t training;   /* forward: 1 forward_training, 0 inference */
     int32_t reserved;
     ct__weight_layout weight; /* of weight or dweight */
 } ct__conv_wish;
@@ -57,8 +57,8 @@ ct_status ct__conv_run(const ct__conv *c, const void *p0, const void *p1, void *
 typedef struct ct__reorder ct__reorder;
 /* Weights between orders (`groups` 1: [oc,ic,kh,kw], else [groups, oc/groups, ic/groups, kh, kw]; plain is
  * the same memory in both). */
-ct_status ct__reorder_weight(const ct_allocator *a, const ct__conv_shape *s, const ct__weight_layout *from, const ct__weight_layout *to,
-                             ct__reorder **out, ct_err *e);
+ct_status ct__reorder_weight(const ct_allocator *a, const ct__conv_shape *s, const ct__weight_layout *from,
+                             const ct__weight_layout *to, ct__reorder **out, ct_err *e);
 void ct__reorder_free(ct__reorder *r);
 const char *ct__reorder_impl(const ct__reorder *r);
 uint64_t ct__reorder_scratch(const ct__reorder *r);

@@ -18,21 +18,22 @@
 typedef enum ct__act { CT__ACT_NONE = 0, CT__ACT_RELU = 1 } ct__act;
 
 typedef struct ct__gemm {
-    int64_t m, n, k;         /* any may be 0 */
-    int64_t a_row, a_col;    /* A(i,p) = a[i*a_row + p*a_col]; one of them is 1, or both are general */
-    int64_t b_row, b_col;    /* B(p,j) = b[p*b_row + j*b_col] when b_panel is 0 */
-    int64_t c_row;           /* C(i,j) = c[i*c_row + j] when c_panel is 0 */
-    int32_t b_panel;         /* 1: b is panel16 of B[K,N] */
-    int32_t c_panel;         /* 1: c is panel16 of C[M,N]; lanes beyond N are written as zeros */
-    int32_t accumulate;      /* 1: C += A B (no bias, no act) */
-    int32_t act;             /* a ct__act */
-    int64_t c_panel_stride;  /* c_panel: floats between panels of 16 columns; 0: m*16 */
-    int64_t b_panel_stride;  /* b_panel: floats between panels; 0: k*16 */
+    int64_t m, n, k;        /* any may be 0 */
+    int64_t a_row, a_col;   /* A(i,p) = a[i*a_row + p*a_col]; one of them is 1, or both are general */
+    int64_t b_row, b_col;   /* B(p,j) = b[p*b_row + j*b_col] when b_panel is 0 */
+    int64_t c_row;          /* C(i,j) = c[i*c_row + j] when c_panel is 0 */
+    int32_t b_panel;        /* 1: b is panel16 of B[K,N] */
+    int32_t c_panel;        /* 1: c is panel16 of C[M,N]; lanes beyond N are written as zeros */
+    int32_t accumulate;     /* 1: C += A B (no bias, no act) */
+    int32_t act;            /* a ct__act */
+    int64_t c_panel_stride; /* c_panel: floats between panels of 16 columns; 0: m*16 */
+    int64_t b_panel_stride; /* b_panel: floats between panels; 0: k*16 */
 } ct__gemm;
 
 typedef struct ct__gemm_table {
     /* bias may be NULL. scratch: ct__gemm_scratch bytes, 64-aligned. No pointer needs alignment beyond 4. */
-    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c, void *scratch);
+    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c,
+                void *scratch);
     /* X[R,S] with strides to panel16 and back (strided to strided is the copy kernels' business). */
     void (*pack)(int64_t r, int64_t s, const float *x, int64_t x_row, int64_t x_col, float *panel);
     void (*unpack)(int64_t r, int64_t s, const float *panel, float *x, int64_t x_row, int64_t x_col);
@@ -53,6 +54,8 @@ uint64_t ct__gemm_scratch(const ct__gemm *g); /* bytes */
 static inline int ct__gemm_copies(const ct__gemm *g) {
     return g->a_col == 1 && g->a_row % 256 == 0 && g->m > 8 && g->k > 256 && g->n >= 64;
 }
-static inline uint64_t ct__panel_floats(int64_t r, int64_t s) { return (uint64_t)((s + 15) / 16) * 16 * (uint64_t)r; }
+static inline uint64_t ct__panel_floats(int64_t r, int64_t s) {
+    return (uint64_t)((s + 15) / 16) * 16 * (uint64_t)r;
+}
 
 #endif

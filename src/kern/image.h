@@ -45,7 +45,8 @@ typedef struct ct__image_table {
     void (*maxpool)(const ct__pool *p, const float *x, float *y, int32_t *index);
     /* dx = dy at the winners, added up in order of outputs, 0 elsewhere; with `pooled` (y, or NULL) only the dy
      * whose y is above 0: the gradient of a ReLU before the pool. Only in/out extents of p are read. */
-    void (*maxpool_grad)(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, float *dx);
+    void (*maxpool_grad)(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled,
+                         float *dx);
     /* y = x at the winners */
     void (*maxpool_take)(const ct__pool *p, const float *x, const int32_t *index, float *y);
     void (*avgpool)(const ct__pool *p, const float *x, float *y);
@@ -58,17 +59,20 @@ typedef struct ct__image_table {
     void (*norm_stats)(const ct__image *m, const float *x, float *out);
     /* y = (x - mean) * a + b, a = weight / sqrt(var + eps), then max(y, 0) if relu; weight, bias: NULL for 1, 0.
      * scratch: 3 arrays. */
-    void (*norm_apply)(const ct__image *m, const float *x, const float *mean, const float *var, const float *weight, const float *bias,
-                       double eps, int32_t relu, float *scratch, float *y);
+    void (*norm_apply)(const ct__image *m, const float *x, const float *mean, const float *var,
+                       const float *weight, const float *bias, double eps, int32_t relu, float *scratch,
+                       float *y);
     /* db [c] = sum of dy, dw [c] = sum of dy * (x - mean) / sqrt(var + eps) */
-    void (*norm_sums)(const ct__image *m, const float *dy, const float *x, const float *mean, const float *var, double eps, float *db,
-                      float *dw);
+    void (*norm_sums)(const ct__image *m, const float *dy, const float *x, const float *mean,
+                      const float *var, double eps, float *db, float *dw);
     /* dx = a * (dy - db/count - (x - mean) * dw / sqrt(var + eps) / count); scratch: 4 arrays. */
-    void (*norm_grad)(const ct__image *m, const float *dy, const float *x, const float *mean, const float *var, const float *weight,
-                      const float *db, const float *dw, double eps, double count, float *scratch, float *dx);
+    void (*norm_grad)(const ct__image *m, const float *dy, const float *x, const float *mean,
+                      const float *var, const float *weight, const float *db, const float *dw, double eps,
+                      double count, float *scratch, float *dx);
 
     /* y[c] = sum of x[c - before .. c + after], channels outside are 0; scratch: padded c + before + after floats. */
-    void (*channel_sum)(const ct__image *m, int64_t before, int64_t after, const float *x, float *scratch, float *y);
+    void (*channel_sum)(const ct__image *m, int64_t before, int64_t after, const float *x, float *scratch,
+                        float *y);
 } ct__image_table;
 
 #endif

@@ -13,7 +13,9 @@ struct ct__reorder {
     char impl[64];
 };
 
-ct_status ct__reorder_weight(const ct_allocator *a, const ct__conv_shape *shape, const ct__weight_layout *from, const ct__weight_layout *to, ct__reorder **out, ct_err *e) {
+ct_status ct__reorder_weight(const ct_allocator *a, const ct__conv_shape *shape,
+                             const ct__weight_layout *from, const ct__weight_layout *to, ct__reorder **out,
+                             ct_err *e) {
     ct_status status = ct__onednn_reserve(e);
     if (status) return status;
     ct__reorder *r = ct_new(a, sizeof *r);
@@ -28,13 +30,15 @@ ct_status ct__reorder_weight(const ct_allocator *a, const ct__conv_shape *shape,
     if (s == dnnl_success) s = dnnl_stream_create(&r->stream, r->engine, dnnl_stream_default_flags);
     if (s == dnnl_success) s = dnnl_primitive_attr_create(&attr);
     if (s == dnnl_success) s = dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
-    if (s == dnnl_success) s = dnnl_reorder_primitive_desc_create(&pd, &r->from, r->engine, &r->to, r->engine, attr);
+    if (s == dnnl_success)
+        s = dnnl_reorder_primitive_desc_create(&pd, &r->from, r->engine, &r->to, r->engine, attr);
     if (s == dnnl_success) s = dnnl_primitive_create(&r->primitive, pd);
     if (s == dnnl_success) {
         r->scratch = *dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
         r->scratch_bytes = dnnl_memory_desc_get_size(&r->scratch);
         dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
-        strncpy(r->impl, ct__onednn_is_ref(name) ? "reorder:any" : name, sizeof r->impl - 1); /* a copy of few elements in plain loops is what is wanted */
+        strncpy(r->impl, ct__onednn_is_ref(name) ? "reorder:any" : name,
+                sizeof r->impl - 1); /* a copy of few elements in plain loops is what is wanted */
     }
     if (pd) dnnl_primitive_desc_destroy(pd);
     if (attr) dnnl_primitive_attr_destroy(attr);
@@ -64,7 +68,8 @@ ct_status ct__reorder_run(const ct__reorder *r, const void *from, void *to, void
     void *data[3] = {(void *)(uintptr_t)from, to, scratch};
     int count = r->scratch_bytes ? 3 : 2, made = 0;
     dnnl_status_t s = dnnl_success;
-    for (; made < count && s == dnnl_success; made++) s = dnnl_memory_create(&arg[made].memory, desc[made], r->engine, data[made]);
+    for (; made < count && s == dnnl_success; made++)
+        s = dnnl_memory_create(&arg[made].memory, desc[made], r->engine, data[made]);
     if (s == dnnl_success) s = dnnl_primitive_execute(r->primitive, r->stream, count, arg);
     for (int i = 0; i < made; i++)
         if (arg[i].memory) dnnl_memory_destroy(arg[i].memory);

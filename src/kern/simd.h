@@ -21,10 +21,10 @@ typedef struct ct__simd {
     const char *name; /* "baseline", "avx2", "avx512" */
     int32_t level;    /* 1, 2, 3 */
     int32_t reserved;
-    const struct ct__gemm_table *gemm;     /* gemm.h */
-    const struct ct__tile_table *tile;     /* tile.h: elementwise functions on L1 tiles */
-    const struct ct__row_table *row;       /* row.h: softmax, norms, losses, attention over rows */
-    const struct ct__image_table *image;   /* image.h: pooling, batch norm, local response on blocked images */
+    const struct ct__gemm_table *gemm;   /* gemm.h */
+    const struct ct__tile_table *tile;   /* tile.h: elementwise functions on L1 tiles */
+    const struct ct__row_table *row;     /* row.h: softmax, norms, losses, attention over rows */
+    const struct ct__image_table *image; /* image.h: pooling, batch norm, local response on blocked images */
     const struct ct__update_table *update; /* update.h: optimisers over flat segments */
     const struct ct__random_table *random; /* random.h: Philox, dropout */
 } ct__simd;

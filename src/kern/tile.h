@@ -12,7 +12,8 @@
 #define CT__TILE 1024
 
 /* dst[i] = f(a[i], b[i], c[i]; p); unused sources are NULL; dst may be one of them. p: up to four numbers. */
-typedef void (*ct__tile_fn)(float *dst, const float *a, const float *b, const float *c, int64_t n, const float *p);
+typedef void (*ct__tile_fn)(float *dst, const float *a, const float *b, const float *c, int64_t n,
+                            const float *p);
 
 /* X-macro of all functions: CT__TILE_LIST(F) calls F(name) for each. Semantics (x=a, y=b, z=c):
  * copy x; neg; abs; sign (0 at 0, NaN stays); floor; sqrt; rsqrt 1/sqrt(x); recip 1/x; square;
@@ -24,6 +25,7 @@ typedef void (*ct__tile_fn)(float *dst, const float *a, const float *b, const fl
  * Gradients, dx from dy=a and what forward kept: relu_grad(a=dy, b=y) dy where y>0; leaky_grad(dy,x); elu_grad(dy,x);
  * selu_grad; gelu_grad(dy,x); gelu_tanh_grad(dy,x); silu_grad(dy,x); sigmoid_grad(dy,y)=dy*y*(1-y); tanh_grad(dy,y)=dy*(1-y*y);
  * softplus_grad(dy,x); hardsigmoid_grad(dy,x); hardswish_grad(dy,x); clip_grad(dy,x); abs_grad = dy*sign(x). */
+/* clang-format off */
 #define CT__TILE_LIST(F)                                                                                                            \
     F(copy) F(neg) F(abs) F(sign) F(floor) F(sqrt) F(rsqrt) F(recip) F(square) F(exp) F(log) F(expm1) F(log1p) F(sin) F(cos)       \
     F(tanh) F(erf) F(sigmoid) F(softplus) F(relu) F(leaky) F(elu) F(selu) F(gelu) F(gelu_tanh) F(silu) F(hardsigmoid) F(hardswish) \
@@ -31,6 +33,7 @@ typedef void (*ct__tile_fn)(float *dst, const float *a, const float *b, const fl
     F(eq) F(ne) F(lt) F(le) F(gt) F(ge) F(where) F(and) F(or) F(not)                                                              \
     F(relu_grad) F(leaky_grad) F(elu_grad) F(selu_grad) F(gelu_grad) F(gelu_tanh_grad) F(silu_grad) F(sigmoid_grad) F(tanh_grad)   \
     F(softplus_grad) F(hardsigmoid_grad) F(hardswish_grad) F(clip_grad) F(abs_grad)
+/* clang-format on */
 
 #define CT__TILE_MEMBER(name) ct__tile_fn name##_;
 typedef struct ct__tile_table {

@@ -11,32 +11,33 @@
 #include "kern/simd.h"
 
 typedef struct ct__rule {
-    double beta1;          /* Adam, Lion: of the mean; SGD, RMSprop: momentum */
-    double beta2;          /* Adam, Lion: second; RMSprop: alpha; Adadelta: rho; average: decay; SGD: dampening */
+    double beta1; /* Adam, Lion: of the mean; SGD, RMSprop: momentum */
+    double beta2; /* Adam, Lion: second; RMSprop: alpha; Adadelta: rho; average: decay; SGD: dampening */
     double eps;
     double momentum_decay; /* NAdam: of its schedule; Adagrad: of the learning rate */
-    double weight_decay;   /* adds weight_decay * p to the gradient, or decoupled: p *= 1 - lr * weight_decay */
-    double l1;             /* adds l1 * sign(p) to the gradient */
-    double clip;           /* > 0: the gradient is first cut to [-clip, clip] */
+    double weight_decay; /* adds weight_decay * p to the gradient, or decoupled: p *= 1 - lr * weight_decay */
+    double l1;           /* adds l1 * sign(p) to the gradient */
+    double clip;         /* > 0: the gradient is first cut to [-clip, clip] */
     int32_t decoupled;
     int32_t nesterov;
 } ct__rule;
 
-typedef void (*ct__update_kernel)(const void *data, float *const *var, const float *g, int64_t n, const float *scalars, uint64_t step);
+typedef void (*ct__update_kernel)(const void *data, float *const *var, const float *g, int64_t n,
+                                  const float *scalars, uint64_t step);
 
 typedef struct ct__update_table {
-    ct__update_kernel sgd;               /* p */
-    ct__update_kernel sgd_momentum;      /* p, momentum */
-    ct__update_kernel adam;              /* p, mean, square */
-    ct__update_kernel nadam;             /* p, mean, square */
-    ct__update_kernel lion;              /* p, mean */
-    ct__update_kernel rmsprop;           /* p, square */
-    ct__update_kernel rmsprop_centered;  /* p, square, mean */
-    ct__update_kernel rmsprop_momentum;  /* p, square, momentum */
-    ct__update_kernel rmsprop_both;      /* p, square, mean, momentum */
-    ct__update_kernel adagrad;           /* p, sum */
-    ct__update_kernel adadelta;          /* p, square, delta */
-    ct__update_kernel average;           /* p (read), average; g and scalars are not used */
+    ct__update_kernel sgd;              /* p */
+    ct__update_kernel sgd_momentum;     /* p, momentum */
+    ct__update_kernel adam;             /* p, mean, square */
+    ct__update_kernel nadam;            /* p, mean, square */
+    ct__update_kernel lion;             /* p, mean */
+    ct__update_kernel rmsprop;          /* p, square */
+    ct__update_kernel rmsprop_centered; /* p, square, mean */
+    ct__update_kernel rmsprop_momentum; /* p, square, momentum */
+    ct__update_kernel rmsprop_both;     /* p, square, mean, momentum */
+    ct__update_kernel adagrad;          /* p, sum */
+    ct__update_kernel adadelta;         /* p, square, delta */
+    ct__update_kernel average;          /* p (read), average; g and scalars are not used */
 } ct__update_table;
 
 #endif

@@ -22,7 +22,9 @@ json_t *ct__document_parse(const char *text, const char *what, ct_err *e) {
     return NULL;
 }
 
-char *ct__document_dump(const json_t *doc) { return json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENSURE_ASCII); }
+char *ct__document_dump(const json_t *doc) {
+    return json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENSURE_ASCII);
+}
 
 static json_t *tensor_hashes(const ct_tensors *t) {
     json_t *map = json_object();
@@ -37,7 +39,8 @@ static json_t *tensor_hashes(const ct_tensors *t) {
 static ct_status set_document(ct_tensors *t, json_t *doc, const char *digits, ct_err *e) {
     json_object_set_new(doc, "header", json_string(digits));
     char *text = ct__document_dump(doc);
-    ct_status s = text ? ct_tensors_set(t, "cotan", text, e) : ct_fail(e, CT_ELIMIT, "model: out of memory for its document");
+    ct_status s = text ? ct_tensors_set(t, "cotan", text, e)
+                       : ct_fail(e, CT_ELIMIT, "model: out of memory for its document");
     free(text);
     return s;
 }
@@ -81,7 +84,10 @@ static ct_status check_header(const ct_tensors *t, const char *file, ct_err *e) 
     ct_hash_hex(ct_hash_bytes(copy, length), hex);
     ct_delete(t->allocator, copy, length + 1);
     if (strcmp(hex, found) == 0) return CT_OK;
-    return ct_fail_at(e, CT_EDATA, file, 8, "the header's hash is %.32s; wanted %s: the file was changed or damaged; take another copy", found, hex);
+    return ct_fail_at(
+        e, CT_EDATA, file, 8,
+        "the header's hash is %.32s; wanted %s: the file was changed or damaged; take another copy", found,
+        hex);
 }
 
 static ct_status check_tensors(const ct_tensors *t, const json_t *hashes, const char *file, ct_err *e) {
@@ -90,8 +96,10 @@ static ct_status check_tensors(const ct_tensors *t, const json_t *hashes, const 
         const char *want = json_string_value(json_object_get(hashes, t->tensor[i].name));
         ct_hash_hex(ct_hash_bytes(t->tensor[i].data, t->tensor[i].bytes), hex);
         if (want && strcmp(want, hex) == 0) continue;
-        return ct_fail_at(e, CT_EDATA, file, (const uint8_t *)t->tensor[i].data - (const uint8_t *)t->file, "tensor \"%.200s\": hash is %s; wanted %s: the file was changed or damaged; take another copy",
-                          t->tensor[i].name, hex, want ? want : "one in the document");
+        return ct_fail_at(
+            e, CT_EDATA, file, (const uint8_t *)t->tensor[i].data - (const uint8_t *)t->file,
+            "tensor \"%.200s\": hash is %s; wanted %s: the file was changed or damaged; take another copy",
+            t->tensor[i].name, hex, want ? want : "one in the document");
     }
     return CT_OK;
 }
@@ -99,7 +107,8 @@ static ct_status check_tensors(const ct_tensors *t, const json_t *hashes, const 
 ct_status ct__document_check(const ct_tensors *t, const json_t *doc, const char *file, ct_err *e) {
     const json_t *format = json_object_get(doc, "format");
     if (!json_is_integer(format) || json_integer_value(format) != CT__DOCUMENT_FORMAT)
-        return ct_fail(e, CT_EDATA, "%s: document format %lld; this version reads %d; use a newer cotan", file, json_is_integer(format) ? (long long)json_integer_value(format) : -1,
+        return ct_fail(e, CT_EDATA, "%s: document format %lld; this version reads %d; use a newer cotan",
+                       file, json_is_integer(format) ? (long long)json_integer_value(format) : -1,
                        CT__DOCUMENT_FORMAT);
     ct_status s = check_header(t, file, e);
     return s ? s : check_tensors(t, json_object_get(doc, "tensors"), file, e);

@@ -9,7 +9,7 @@
 #define CT__DOCUMENT_FORMAT 1
 
 json_t *ct__document_parse(const char *text, const char *what, ct_err *e); /* NULL with *e */
-char *ct__document_dump(const json_t *doc);                              /* free() it */
+char *ct__document_dump(const json_t *doc);                                /* free() it */
 /* Put the hashes into doc and doc into t. */
 ct_status ct__document_seal(ct_tensors *t, json_t *doc, ct_err *e);
 ct_status ct__document_check(const ct_tensors *t, const json_t *doc, const char *file, ct_err *e);

@@ -32,7 +32,8 @@ ct_status ct_model_save(ct_ctx *c, const char *path, const char *document, ct_er
     return s;
 }
 
-ct_status ct_model_read(const ct_files *f, const ct_allocator *a, const char *path, ct_tensors **out, const char **document, ct_err *e) {
+ct_status ct_model_read(const ct_files *f, const ct_allocator *a, const char *path, ct_tensors **out,
+                        const char **document, ct_err *e) {
     ct_tensors *t;
     ct_status s = ct_tensors_load(f, a, path, &t, e);
     if (s) return s;
@@ -64,13 +65,16 @@ typedef struct description {
 
 static ct_status read_input(const json_t *v, ct_net_input *in, const char *path, ct_err *e) {
     const json_t *shape = json_object_get(v, "shape");
-    const char *name = json_string_value(json_object_get(v, "name")), *type = json_string_value(json_object_get(v, "dtype"));
-    if (!name || !type || !json_is_array(shape) || json_array_size(shape) > CT_MAX_RANK) return ct_fail(e, CT_EDATA, "%s: document: an input without name, dtype or shape", path);
+    const char *name = json_string_value(json_object_get(v, "name")),
+               *type = json_string_value(json_object_get(v, "dtype"));
+    if (!name || !type || !json_is_array(shape) || json_array_size(shape) > CT_MAX_RANK)
+        return ct_fail(e, CT_EDATA, "%s: document: an input without name, dtype or shape", path);
     *in = (ct_net_input){.name = name};
     for (int32_t d = CT_F32; d <= CT_I8; d++)
         if (strcmp(ct_dtype_name((ct_dtype)d), type) == 0) in->dtype = d;
     in->shape.rank = (int32_t)json_array_size(shape);
-    for (int32_t i = 0; i < in->shape.rank; i++) in->shape.dim[i] = json_integer_value(json_array_get(shape, (size_t)i));
+    for (int32_t i = 0; i < in->shape.rank; i++)
+        in->shape.dim[i] = json_integer_value(json_array_get(shape, (size_t)i));
     return CT_OK;
 }
 
@@ -78,17 +82,22 @@ static ct_status describe(const json_t *doc, description *d, const char *path, c
     const json_t *inputs = json_object_get(doc, "inputs");
     json_t *constants = json_object_get(doc, "constants"), *v;
     const char *key;
-    if (json_array_size(inputs) > MAX_INPUTS || json_object_size(constants) > MAX_CONSTANTS) return ct_fail(e, CT_EDATA, "%s: document: too many inputs or constants", path);
+    if (json_array_size(inputs) > MAX_INPUTS || json_object_size(constants) > MAX_CONSTANTS)
+        return ct_fail(e, CT_EDATA, "%s: document: too many inputs or constants", path);
     for (size_t i = 0; i < json_array_size(inputs); i++) {
         ct_status s = read_input(json_array_get(inputs, i), &d->input[i], path, e);
         if (s) return s;
     }
     int32_t n = 0;
     json_object_foreach(constants, key, v) {
-        if (!json_is_string(v)) return ct_fail(e, CT_EDATA, "%s: document: constant \"%.60s\" is no string of digits", path, key);
+        if (!json_is_string(v))
+            return ct_fail(e, CT_EDATA, "%s: document: constant \"%.60s\" is no string of digits", path, key);
         d->constant[n++] = (ct_setting){key, json_string_value(v)};
     }
-    d->env = (ct_net_env){.inputs = d->input, .n_inputs = (int32_t)json_array_size(inputs), .constants = d->constant, .n_constants = n};
+    d->env = (ct_net_env){.inputs = d->input,
+                          .n_inputs = (int32_t)json_array_size(inputs),
+                          .constants = d->constant,
+                          .n_constants = n};
     return CT_OK;
 }
 
@@ -101,7 +110,9 @@ static ct_status build(ct_model *m, const ct_tensors *t, const char *path, ct_er
     if (!s) s = ct_weights_apply(m->ctx, t, path, CT_MODEL_KINDS, 1, e);
     if (!s) s = ct_plan_new(&m->output, 1, NULL, 0, (ct_compile){0}, &m->plan, e);
     ct_plan_info info;
-    return s ? s : ct_plan_describe(m->plan, 1, &info, e); /* the layouts of the weights are decided here, before threads come */
+    return s ? s
+             : ct_plan_describe(m->plan, 1, &info,
+                                e); /* the layouts of the weights are decided here, before threads come */
 }
 
 ct_status ct_model_open(const char *path, const ct_options *o, ct_model **out, ct_err *e) {
@@ -116,7 +127,11 @@ ct_status ct_model_open(const char *path, const ct_options *o, ct_model **out, c
     ct_status s = m->ctx ? CT_OK : ct_fail(e, CT_ELIMIT, "model: out of memory");
     if (!s && ct_error_status(m->ctx)) s = ct_fail(e, ct_error_status(m->ctx), "%s", ct_error(m->ctx));
     if (!s) s = ct_model_read(&o->files, &m->allocator, path, &t, &document, e);
-    if (!s && !document) s = ct_fail(e, CT_EDATA, "%s: weights without a net; wanted a model that cotan wrote; give these to --init, or to ct_weights_apply", path);
+    if (!s && !document)
+        s = ct_fail(e, CT_EDATA,
+                    "%s: weights without a net; wanted a model that cotan wrote; give these to --init, or to "
+                    "ct_weights_apply",
+                    path);
     if (!s) {
         m->doc = ct__document_parse(document, path, e);
         m->text = m->doc ? ct__document_dump(m->doc) : NULL;
@@ -124,8 +139,10 @@ ct_status ct_model_open(const char *path, const ct_options *o, ct_model **out, c
     }
     if (!s) s = build(m, t, path, e);
     ct_tensors_free(t);
-    if (s) ct_model_close(m);
-    else *out = m;
+    if (s)
+        ct_model_close(m);
+    else
+        *out = m;
     return s;
 }
 
@@ -145,9 +162,12 @@ ct_t ct_model_output(ct_model *m) { return m->output; }
 const char *ct_model_document(const ct_model *m) { return m->text; }
 const char *ct_model_task(const ct_model *m) { return ct_model_text(m, "task"); }
 
-int64_t ct_model_labels(const ct_model *m) { return (int64_t)json_array_size(json_object_get(m->doc, "labels")); }
+int64_t ct_model_labels(const ct_model *m) {
+    return (int64_t)json_array_size(json_object_get(m->doc, "labels"));
+}
 const char *ct_model_label(const ct_model *m, int64_t i) {
-    const char *s = i >= 0 ? json_string_value(json_array_get(json_object_get(m->doc, "labels"), (size_t)i)) : NULL;
+    const char *s =
+        i >= 0 ? json_string_value(json_array_get(json_object_get(m->doc, "labels"), (size_t)i)) : NULL;
     return s ? s : "";
 }
 

@@ -4,8 +4,11 @@
 
 #include <string.h>
 
-static const struct { const char *name; int32_t dtype; } types[] = {{"F32", CT_F32}, {"F64", CT_F64}, {"BF16", CT_BF16}, {"I64", CT_I64},
-                                                                   {"I32", CT_I32}, {"U8", CT_U8}, {"BOOL", CT_BOOL}, {"I8", CT_I8}};
+static const struct {
+    const char *name;
+    int32_t dtype;
+} types[] = {{"F32", CT_F32}, {"F64", CT_F64}, {"BF16", CT_BF16}, {"I64", CT_I64},
+             {"I32", CT_I32}, {"U8", CT_U8},   {"BOOL", CT_BOOL}, {"I8", CT_I8}};
 
 const char *ct__safetensors_type(int32_t dtype) {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -39,7 +42,9 @@ void ct_tensors_free(ct_tensors *t) {
     ct_delete(t->allocator, t, sizeof *t);
 }
 
-static uint64_t slot_of(const ct_tensors *t, const char *name) { return ct_hash64(name, strlen(name), 1) & (uint64_t)(t->table_size - 1); }
+static uint64_t slot_of(const ct_tensors *t, const char *name) {
+    return ct_hash64(name, strlen(name), 1) & (uint64_t)(t->table_size - 1);
+}
 
 int64_t ct_tensors_find(const ct_tensors *t, const char *name) {
     if (!t->table_size) return -1;
@@ -58,7 +63,8 @@ static void put(ct_tensors *t, int64_t index) {
 static int reserve(ct_tensors *t) {
     if (t->count < t->capacity) return 1;
     int64_t capacity = t->capacity ? 2 * t->capacity : 64;
-    ct__tensor *rows = ct_resize(t->allocator, t->tensor, (size_t)t->capacity * sizeof *rows, (size_t)capacity * sizeof *rows);
+    ct__tensor *rows = ct_resize(t->allocator, t->tensor, (size_t)t->capacity * sizeof *rows,
+                                 (size_t)capacity * sizeof *rows);
     if (!rows) return 0;
     t->tensor = rows;
     t->capacity = capacity;
@@ -74,7 +80,8 @@ static int reserve(ct_tensors *t) {
 ct__tensor *ct__tensors_row(ct_tensors *t, const char *name, ct_err *e) {
     char shown[200];
     if (ct_tensors_find(t, name) >= 0) {
-        ct_fail(e, CT_EDATA, "tensor \"%s\": given twice; wanted each name once", ct_escape(name, shown, sizeof shown));
+        ct_fail(e, CT_EDATA, "tensor \"%s\": given twice; wanted each name once",
+                ct_escape(name, shown, sizeof shown));
         return NULL;
     }
     char *copy = reserve(t) ? ct_arena_text(&t->arena, name) : NULL;
@@ -90,12 +97,15 @@ ct__tensor *ct__tensors_row(ct_tensors *t, const char *name, ct_err *e) {
 
 ct_status ct_tensors_add(ct_tensors *t, const char *name, const ct_array *from, ct_err *e) {
     uint64_t bytes = ct_array_count(from) * ct_dtype_size((ct_dtype)from->dtype);
-    if (!ct_array_contiguous(from)) return ct_fail(e, CT_EUSAGE, "tensor \"%.200s\": its array has gaps; wanted a contiguous one", name);
+    if (!ct_array_contiguous(from))
+        return ct_fail(e, CT_EUSAGE, "tensor \"%.200s\": its array has gaps; wanted a contiguous one", name);
     void *data = ct_new(t->allocator, bytes + 64);
     ct__tensor *row = data ? ct__tensors_row(t, name, e) : NULL;
     if (!row) {
         ct_delete(t->allocator, data, bytes + 64);
-        return data ? (e && e->status ? (ct_status)e->status : CT_EDATA) : ct_fail(e, CT_ELIMIT, "tensor \"%.200s\": out of memory for %llu bytes", name, (unsigned long long)bytes);
+        return data ? (e && e->status ? (ct_status)e->status : CT_EDATA)
+                    : ct_fail(e, CT_ELIMIT, "tensor \"%.200s\": out of memory for %llu bytes", name,
+                              (unsigned long long)bytes);
     }
     if (bytes) memcpy(data, from->data, bytes);
     row->data = data;
@@ -129,7 +139,9 @@ ct_status ct_tensors_set(ct_tensors *t, const char *key, const char *value, ct_e
 }
 
 int64_t ct_tensors_count(const ct_tensors *t) { return t->count; }
-const char *ct_tensors_name(const ct_tensors *t, int64_t i) { return i >= 0 && i < t->count ? t->tensor[i].name : ""; }
+const char *ct_tensors_name(const ct_tensors *t, int64_t i) {
+    return i >= 0 && i < t->count ? t->tensor[i].name : "";
+}
 
 ct_status ct_tensors_at(const ct_tensors *t, int64_t i, ct_array *view) {
     if (i < 0 || i >= t->count) return CT_EUSAGE;

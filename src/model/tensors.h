@@ -6,7 +6,7 @@
 
 typedef struct ct__tensor {
     char *name;
-    void *data;   /* into `file`, or own memory */
+    void *data; /* into `file`, or own memory */
     uint64_t bytes;
     ct_shape shape;
     int32_t dtype;
@@ -15,12 +15,12 @@ typedef struct ct__tensor {
 
 struct ct_tensors {
     const ct_allocator *allocator;
-    ct_arena arena;      /* names, metadata */
-    void *file;          /* the loaded bytes */
+    ct_arena arena; /* names, metadata */
+    void *file;     /* the loaded bytes */
     uint64_t file_bytes;
     ct__tensor *tensor;
     int64_t count, capacity;
-    int64_t *table;      /* hash of names: index + 1 */
+    int64_t *table; /* hash of names: index + 1 */
     int64_t table_size;
     const char **key, **value;
     int32_t keys, key_capacity;

@@ -4,7 +4,9 @@
 
 #include "cotan/model.h"
 
-static int wanted(const ct_var_info *v, int32_t kinds) { return (kinds >> v->kind & 1) && v->kind != CT_STATE; }
+static int wanted(const ct_var_info *v, int32_t kinds) {
+    return (kinds >> v->kind & 1) && v->kind != CT_STATE;
+}
 
 ct_status ct_weights_collect(ct_ctx *c, int32_t kinds, ct_tensors *to, ct_err *e) {
     ct_var_info v;
@@ -36,7 +38,8 @@ static void compare(ct_ctx *c, const ct_tensors *from, int32_t kinds, int32_t ex
     char have[CT_SHAPE_TEXT], want[CT_SHAPE_TEXT], line[600];
     int32_t missing = 0, shapes = 0, more = 0;
     for (int64_t i = 0; i < ct_var_count(c); i++)
-        if (!ct_var_at(c, i, &v) && wanted(&v, kinds) && ct_tensors_find(from, v.name) < 0) mention(t, &missing, "missing", v.name);
+        if (!ct_var_at(c, i, &v) && wanted(&v, kinds) && ct_tensors_find(from, v.name) < 0)
+            mention(t, &missing, "missing", v.name);
     for (int64_t i = 0; i < ct_tensors_count(from); i++) {
         const char *name = ct_tensors_name(from, i);
         int known = !ct_var_find(c, name, &v) && wanted(&v, kinds);
@@ -47,7 +50,8 @@ static void compare(ct_ctx *c, const ct_tensors *from, int32_t kinds, int32_t ex
         if (ct_tensors_at(from, i, &a) || ct_var_find(c, name, &v) || !wanted(&v, kinds)) continue;
         ct_shape s = ct_shape_make(a.rank, a.dim);
         if (ct_shape_equal(&s, &v.shape)) continue;
-        snprintf(line, sizeof line, "%.300s %s (wanted %s)", name, ct_shape_format(&s, have), ct_shape_format(&v.shape, want));
+        snprintf(line, sizeof line, "%.300s %s (wanted %s)", name, ct_shape_format(&s, have),
+                 ct_shape_format(&v.shape, want));
         mention(t, &shapes, "other shapes", line);
     }
 }
@@ -65,7 +69,8 @@ static ct_status set_one(ct_ctx *c, const ct_var_info *v, const ct_array *a, con
     return s;
 }
 
-ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char *file, int32_t kinds, int32_t extra, ct_err *e) {
+ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char *file, int32_t kinds, int32_t extra,
+                           ct_err *e) {
     ct_text t = {.allocator = ct_allocator_of(c)};
     compare(c, from, kinds, extra, &t);
     ct_status s = CT_OK;

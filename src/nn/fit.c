@@ -25,25 +25,33 @@ static ct_status find_fields(evaluation *v, const ct_source *data, ct_err *e) {
         v->field[i] = -1;
         for (int32_t k = 0; k < data->fields; k++)
             if (strcmp(data->field[k].name, ct_plan_input_name(v->plan, i)) == 0) v->field[i] = k;
-        if (v->field[i] < 0) return ct_fail(e, CT_EUSAGE, "evaluate: the data has no field \"%s\"", ct_plan_input_name(v->plan, i));
+        if (v->field[i] < 0)
+            return ct_fail(e, CT_EUSAGE, "evaluate: the data has no field \"%s\"",
+                           ct_plan_input_name(v->plan, i));
     }
-    return v->inputs <= CT_MAX_FIELDS ? CT_OK : ct_fail(e, CT_EUSAGE, "evaluate: %d inputs; wanted at most %d", v->inputs, CT_MAX_FIELDS);
+    return v->inputs <= CT_MAX_FIELDS
+               ? CT_OK
+               : ct_fail(e, CT_EUSAGE, "evaluate: %d inputs; wanted at most %d", v->inputs, CT_MAX_FIELDS);
 }
 
 /* Mean of the scalar over rows, and with logits [N,C] and integer labels in the last field their accuracy. */
-static ct_status evaluate(ct_t value, ct_t logits, const ct_source *data, int64_t batch, double *mean, double *accuracy, ct_err *e) {
+static ct_status evaluate(ct_t value, ct_t logits, const ct_source *data, int64_t batch, double *mean,
+                          double *accuracy, ct_err *e) {
     evaluation v = {0};
     ct_loader *l = NULL;
     ct_scores *scores = NULL;
     ct_t outs[2] = {value, logits};
     const ct_field *last = &data->field[data->fields - 1];
-    int classify = ct_ok(logits) && ct_shape_of(logits).rank == 2 && last->dtype == CT_I64 && last->shape.rank == 0;
+    int classify =
+        ct_ok(logits) && ct_shape_of(logits).rank == 2 && last->dtype == CT_I64 && last->shape.rank == 0;
     int64_t classes = classify ? ct_shape_of(logits).dim[1] : 1;
     ct_ctx *c = ct_context(value);
     ct_status s = ct_plan_new(outs, classify ? 2 : 1, NULL, 0, (ct_compile){0}, &v.plan, e);
     if (!s) s = ct_session_new(c, &v.session, e);
     if (!s) s = find_fields(&v, data, e);
-    if (!s) s = ct_loader_new(ct_allocator_of(c), data, (ct_loader_options){.batch = batch, .evaluate = 1}, &l, e);
+    if (!s)
+        s = ct_loader_new(ct_allocator_of(c), data, (ct_loader_options){.batch = batch, .evaluate = 1}, &l,
+                          e);
     if (!s && classify) s = ct_scores_new(ct_allocator_of(c), classes, &scores, e);
     uint64_t bytes = (uint64_t)(batch * classes) * sizeof(float) + 64;
     float *row = ct_new(ct_allocator_of(c), bytes), one;
@@ -73,7 +81,8 @@ static ct_status evaluate(ct_t value, ct_t logits, const ct_source *data, int64_
 
 ct_status ct_evaluate(ct_t value, const ct_source *data, int64_t batch, double *mean, ct_err *e) {
     ct_t none = {0, 0, 0};
-    if (!ct_ok(value) || ct_shape_of(value).rank != 0) return ct_fail(e, CT_EUSAGE, "evaluate: wanted a scalar tensor, such as a mean loss");
+    if (!ct_ok(value) || ct_shape_of(value).rank != 0)
+        return ct_fail(e, CT_EUSAGE, "evaluate: wanted a scalar tensor, such as a mean loss");
     return evaluate(value, none, data, batch > 0 ? batch : 64, mean, NULL, e);
 }
 
@@ -91,7 +100,8 @@ static ct_status keep_best(ct_ctx *c, best *b, ct_epoch *row, const ct_fit_optio
     row->best = score < b->loss;
     b->waited = row->best ? 0 : b->waited + 1;
     int32_t wait = o->schedule.patience > 0 ? o->schedule.patience : 3;
-    if (!row->best && o->schedule.kind == CT_PLATEAU && b->waited % wait == 0) b->plateau *= o->schedule.gamma > 0 ? o->schedule.gamma : 0.1;
+    if (!row->best && o->schedule.kind == CT_PLATEAU && b->waited % wait == 0)
+        b->plateau *= o->schedule.gamma > 0 ? o->schedule.gamma : 0.1;
     if (!row->best) return CT_OK;
     b->loss = score;
     if (o->keep_last) return CT_OK;
@@ -101,7 +111,8 @@ static ct_status keep_best(ct_ctx *c, best *b, ct_epoch *row, const ct_fit_optio
     return s ? s : ct_weights_collect(c, CT_MODEL_KINDS, b->weights, e);
 }
 
-static ct_status one_epoch(ct_trainer *t, ct_loader *l, const ct_schedule *schedule, double lr, const best *b, ct_epoch *row, ct_err *e) {
+static ct_status one_epoch(ct_trainer *t, ct_loader *l, const ct_schedule *schedule, double lr, const best *b,
+                           ct_epoch *row, ct_err *e) {
     double sum = 0;
     int64_t rows = 0;
     for (;;) {
@@ -122,7 +133,8 @@ static ct_status one_epoch(ct_trainer *t, ct_loader *l, const ct_schedule *sched
     }
 }
 
-ct_status ct_fit(ct_t loss, ct_t logits, const ct_source *data, const ct_fit_options *o, ct_epoch *last, ct_err *e) {
+ct_status ct_fit(ct_t loss, ct_t logits, const ct_source *data, const ct_fit_options *o, ct_epoch *last,
+                 ct_err *e) {
     ct_trainer *t = NULL;
     ct_loader *l = NULL;
     best b = {.loss = INFINITY, .plateau = 1};
@@ -134,7 +146,12 @@ ct_status ct_fit(ct_t loss, ct_t logits, const ct_source *data, const ct_fit_opt
     ct_status s = ct_trainer_new(loss, NULL, 0, &train, data, &t, e);
     if (s) return s;
     ct_ctx *c = ct_context(loss);
-    ct_loader_options lo = {.batch = batch, .seed = o->seed, .shuffle = 1, .threads = o->threads < 0 ? 0 : o->threads ? o->threads : 1};
+    ct_loader_options lo = {.batch = batch,
+                            .seed = o->seed,
+                            .shuffle = 1,
+                            .threads = o->threads < 0 ? 0
+                                       : o->threads   ? o->threads
+                                                      : 1};
     s = ct_loader_new(ct_allocator_of(c), data, lo, &l, e);
     ct_schedule schedule = o->schedule;
     if (!s && schedule.steps == 0) schedule.steps = epochs * ct_loader_batches(l);
@@ -142,7 +159,8 @@ ct_status ct_fit(ct_t loss, ct_t logits, const ct_source *data, const ct_fit_opt
         double begin = now();
         row.epoch = i + 1;
         s = one_epoch(t, l, &schedule, lr, &b, &row, e);
-        if (!s && o->validation) s = evaluate(loss, logits, o->validation, batch, &row.validation, &row.accuracy, e);
+        if (!s && o->validation)
+            s = evaluate(loss, logits, o->validation, batch, &row.validation, &row.accuracy, e);
         if (!s) s = keep_best(c, &b, &row, o, e);
         row.seconds = now() - begin;
         if (!s && o->callback && o->callback(o->user, &row)) break;

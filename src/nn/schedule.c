@@ -5,7 +5,8 @@
 
 #include "cotan/nn.h"
 
-static const char *const names[] = {"constant", "step", "cosine", "one_cycle", "inverse_sqrt", "plateau", "linear"};
+static const char *const names[] = {"constant",     "step",    "cosine", "one_cycle",
+                                    "inverse_sqrt", "plateau", "linear"};
 #define COUNT ((int32_t)(sizeof names / sizeof *names))
 
 const char *ct_schedule_name(int32_t kind) { return kind >= 0 && kind < COUNT ? names[kind] : NULL; }
@@ -15,11 +16,14 @@ int32_t ct_schedule_of(const char *name) {
     return -1;
 }
 
-static double cosine(double from, double to, double share) { return to + (from - to) * 0.5 * (1 + cos(M_PI * share)); }
+static double cosine(double from, double to, double share) {
+    return to + (from - to) * 0.5 * (1 + cos(M_PI * share));
+}
 
 /* PyTorch's OneCycleLR with anneal_strategy "cos", div_factor 25, final_div_factor 1e4. */
 static double one_cycle(const ct_schedule *s, double step) {
-    double steps = (double)(s->steps > 1 ? s->steps : 2), up = s->warmup > 0 ? (double)s->warmup : 0.3 * steps - 1;
+    double steps = (double)(s->steps > 1 ? s->steps : 2),
+           up = s->warmup > 0 ? (double)s->warmup : 0.3 * steps - 1;
     if (up < 1) up = 1;
     if (step <= up) return cosine(1.0 / 25, 1, step / up);
     double share = (step - up) / (steps - 1 - up > 1 ? steps - 1 - up : 1);
@@ -27,15 +31,19 @@ static double one_cycle(const ct_schedule *s, double step) {
 }
 
 double ct_schedule_at(const ct_schedule *s, int64_t step, double plateau) {
-    double t = (double)step, steps = (double)(s->steps > 0 ? s->steps : 1), gamma = s->gamma > 0 ? s->gamma : 0.1, factor = 1;
-    double warm = s->warmup > 0 && step < s->warmup && s->kind != CT_ONE_CYCLE ? (t + 1) / (double)s->warmup : 1;
+    double t = (double)step, steps = (double)(s->steps > 0 ? s->steps : 1),
+           gamma = s->gamma > 0 ? s->gamma : 0.1, factor = 1;
+    double warm =
+        s->warmup > 0 && step < s->warmup && s->kind != CT_ONE_CYCLE ? (t + 1) / (double)s->warmup : 1;
     double share = s->warmup < s->steps ? (t - (double)s->warmup) / (steps - (double)s->warmup) : 0;
     share = share < 0 ? 0 : share > 1 ? 1 : share;
     if (s->kind == CT_STEP && s->every > 0) factor = pow(gamma, floor(t / (double)s->every));
     if (s->kind == CT_COSINE) factor = cosine(1, 0, share);
     if (s->kind == CT_LINEAR) factor = 1 - share;
     if (s->kind == CT_ONE_CYCLE) factor = one_cycle(s, t);
-    if (s->kind == CT_INVERSE_SQRT) factor = sqrt((double)(s->warmup > 0 ? s->warmup : 1) / (t + 1 > (double)s->warmup ? t + 1 : (double)(s->warmup > 0 ? s->warmup : 1)));
+    if (s->kind == CT_INVERSE_SQRT)
+        factor = sqrt((double)(s->warmup > 0 ? s->warmup : 1) /
+                      (t + 1 > (double)s->warmup ? t + 1 : (double)(s->warmup > 0 ? s->warmup : 1)));
     factor *= warm * (plateau > 0 ? plateau : 1);
     return factor > s->floor ? factor : s->floor;
 }

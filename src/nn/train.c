@@ -8,7 +8,8 @@
 
 #include "cotan/nn.h"
 
-static const char *const names[] = {"adam", "adamw", "sgd", "nadam", "rmsprop", "adagrad", "adadelta", "lion"};
+static const char *const names[] = {"adam",    "adamw",   "sgd",      "nadam",
+                                    "rmsprop", "adagrad", "adadelta", "lion"};
 #define COUNT ((int32_t)(sizeof names / sizeof *names))
 
 const char *ct_optimiser_name(int32_t kind) { return kind >= 0 && kind < COUNT ? names[kind] : NULL; }
@@ -29,7 +30,8 @@ static double default_lr(int32_t kind) {
 static ct_t moment(ct_t param, const char *suffix) {
     char name[900];
     snprintf(name, sizeof name, "%s.%s", ct_name_of(param), suffix);
-    return ct_var_new(ct_graph_of(param), CT_MOMENT, name, CT_F32, ct_shape_of(param), (ct_init){.kind = CT_INIT_ZEROS});
+    return ct_var_new(ct_graph_of(param), CT_MOMENT, name, CT_F32, ct_shape_of(param),
+                      (ct_init){.kind = CT_INIT_ZEROS});
 }
 
 typedef struct update { /* what one parameter's update takes */
@@ -43,45 +45,61 @@ static ct_t adam(const update *u) {
     ct_adam o = {.weight_decay = u->decay, .l1 = t->l1, .decoupled = t->optimiser == CT_ADAMW};
     double beta1 = given(t->beta1, 0.9), beta2 = given(t->beta2, 0.999), eps = given(t->eps, 1e-8);
     ct_t m = moment(u->param, "exp_avg"), v = moment(u->param, "exp_avg_sq");
-    if (t->optimiser == CT_NADAM) return ct_nadam_update(u->param, u->grad, m, v, u->lr, u->scale, beta1, beta2, eps, o);
+    if (t->optimiser == CT_NADAM)
+        return ct_nadam_update(u->param, u->grad, m, v, u->lr, u->scale, beta1, beta2, eps, o);
     return ct_adam_update(u->param, u->grad, m, v, u->lr, u->scale, beta1, beta2, eps, o);
 }
 
 static ct_t sgd(const update *u) {
     const ct_train *t = u->t;
     ct_t none = {0, 0, 0}, buffer = t->momentum > 0 ? moment(u->param, "momentum_buffer") : none;
-    return ct_sgd_update(u->param, u->grad, buffer, u->lr, u->scale, (ct_sgd){.momentum = t->momentum, .nesterov = t->nesterov, .weight_decay = u->decay, .l1 = t->l1});
+    return ct_sgd_update(
+        u->param, u->grad, buffer, u->lr, u->scale,
+        (ct_sgd){.momentum = t->momentum, .nesterov = t->nesterov, .weight_decay = u->decay, .l1 = t->l1});
 }
 
 static ct_t rmsprop(const update *u) {
     const ct_train *t = u->t;
-    ct_t none = {0, 0, 0}, square = moment(u->param, "square_avg"), average = t->centered ? moment(u->param, "grad_avg") : none;
+    ct_t none = {0, 0, 0}, square = moment(u->param, "square_avg"),
+         average = t->centered ? moment(u->param, "grad_avg") : none;
     ct_t buffer = t->momentum > 0 ? moment(u->param, "momentum_buffer") : none;
-    return ct_rmsprop_update(u->param, u->grad, square, average, buffer, u->lr, u->scale, given(t->alpha, 0.99), given(t->eps, 1e-8),
+    return ct_rmsprop_update(u->param, u->grad, square, average, buffer, u->lr, u->scale,
+                             given(t->alpha, 0.99), given(t->eps, 1e-8),
                              (ct_rmsprop){.momentum = t->momentum, .weight_decay = u->decay, .l1 = t->l1});
 }
 
 static ct_t make_update(const update *u) {
     const ct_train *t = u->t;
     switch (t->optimiser) {
-    case CT_SGD: return sgd(u);
-    case CT_RMSPROP: return rmsprop(u);
-    case CT_ADAGRAD:
-        return ct_adagrad_update(u->param, u->grad, moment(u->param, "sum"), u->lr, u->scale, given(t->eps, 1e-10), (ct_adagrad){.weight_decay = u->decay, .l1 = t->l1});
-    case CT_ADADELTA:
-        return ct_adadelta_update(u->param, u->grad, moment(u->param, "square_avg"), moment(u->param, "acc_delta"), u->lr, u->scale, given(t->alpha, 0.9), given(t->eps, 1e-6),
-                                  (ct_adadelta){.weight_decay = u->decay, .l1 = t->l1});
-    case CT_LION:
-        return ct_lion_update(u->param, u->grad, moment(u->param, "exp_avg"), u->lr, u->scale, given(t->beta1, 0.9), given(t->beta2, 0.99), (ct_lion){.weight_decay = u->decay, .l1 = t->l1});
-    default: return adam(u);
+        case CT_SGD:
+            return sgd(u);
+        case CT_RMSPROP:
+            return rmsprop(u);
+        case CT_ADAGRAD:
+            return ct_adagrad_update(u->param, u->grad, moment(u->param, "sum"), u->lr, u->scale,
+                                     given(t->eps, 1e-10),
+                                     (ct_adagrad){.weight_decay = u->decay, .l1 = t->l1});
+        case CT_ADADELTA:
+            return ct_adadelta_update(u->param, u->grad, moment(u->param, "square_avg"),
+                                      moment(u->param, "acc_delta"), u->lr, u->scale, given(t->alpha, 0.9),
+                                      given(t->eps, 1e-6),
+                                      (ct_adadelta){.weight_decay = u->decay, .l1 = t->l1});
+        case CT_LION:
+            return ct_lion_update(u->param, u->grad, moment(u->param, "exp_avg"), u->lr, u->scale,
+                                  given(t->beta1, 0.9), given(t->beta2, 0.99),
+                                  (ct_lion){.weight_decay = u->decay, .l1 = t->l1});
+        default:
+            return adam(u);
     }
 }
 
 /* ---- groups ---- */
 
 static int matches(const ct_group *g, const char *name) {
-    size_t n = strlen(name), prefix = g->prefix ? strlen(g->prefix) : 0, suffix = g->suffix ? strlen(g->suffix) : 0;
-    if (prefix && (strncmp(name, g->prefix, prefix) != 0 || (name[prefix] != '\0' && name[prefix] != '.'))) return 0;
+    size_t n = strlen(name), prefix = g->prefix ? strlen(g->prefix) : 0,
+           suffix = g->suffix ? strlen(g->suffix) : 0;
+    if (prefix && (strncmp(name, g->prefix, prefix) != 0 || (name[prefix] != '\0' && name[prefix] != '.')))
+        return 0;
     return !suffix || (n >= suffix && strcmp(name + n - suffix, g->suffix) == 0);
 }
 
@@ -117,8 +135,10 @@ typedef struct built {
 static void build_updates(const ct_train *t, ct_t loss, built *b) {
     ct_graph *g = ct_graph_of(loss);
     ct_t lr = ct_scalar(g, "lr", t->lr > 0 ? t->lr : default_lr(t->optimiser)), none = {0, 0, 0}, norm;
-    for (int32_t i = 0; i < b->params && t->clip_value > 0; i++) b->grad[i] = ct_clip(b->grad[i], -t->clip_value, t->clip_value);
-    ct_t scale = ct_guard(loss, t->clip_norm > 0 ? global_norm(b->grad, b->params) : none, t->clip_norm, &norm);
+    for (int32_t i = 0; i < b->params && t->clip_value > 0; i++)
+        b->grad[i] = ct_clip(b->grad[i], -t->clip_value, t->clip_value);
+    ct_t scale =
+        ct_guard(loss, t->clip_norm > 0 ? global_norm(b->grad, b->params) : none, t->clip_norm, &norm);
     b->out[b->outs++] = loss;
     b->out[b->outs++] = norm;
     for (int32_t i = 0; i < b->params; i++) {
@@ -129,17 +149,24 @@ static void build_updates(const ct_train *t, ct_t loss, built *b) {
         if (t->average <= 0) continue;
         char name[900];
         snprintf(name, sizeof name, "ema.%s", ct_name_of(b->param[i]));
-        ct_t average = ct_var_new(g, CT_MOMENT, name, CT_F32, ct_shape_of(b->param[i]), (ct_init){.kind = CT_INIT_ZEROS});
+        ct_t average = ct_var_new(g, CT_MOMENT, name, CT_F32, ct_shape_of(b->param[i]),
+                                  (ct_init){.kind = CT_INIT_ZEROS});
         b->effect[b->effects] = ct_average_update(average, b->effect[b->effects - 1], t->average);
         b->effects++;
     }
 }
 
 static ct_status check(const ct_train *t, ct_t loss, ct_err *e) {
-    if (!ct_ok(loss)) return ct_fail(e, CT_EUSAGE, "train: no loss; wanted a tensor: %s", loss.node ? ct_error(ct_context(loss)) : "none given");
-    if (ct_shape_of(loss).rank != 0) return ct_fail(e, CT_EUSAGE, "train: the loss has %d axes; wanted a scalar, such as a mean", ct_shape_of(loss).rank);
-    if (t->optimiser < 0 || t->optimiser >= COUNT) return ct_fail(e, CT_EUSAGE, "train: optimiser %d; wanted 0 to %d", t->optimiser, COUNT - 1);
-    if (t->average < 0 || t->average >= 1) return ct_fail(e, CT_EUSAGE, "train: average %g; wanted 0 to under 1", t->average);
+    if (!ct_ok(loss))
+        return ct_fail(e, CT_EUSAGE, "train: no loss; wanted a tensor: %s",
+                       loss.node ? ct_error(ct_context(loss)) : "none given");
+    if (ct_shape_of(loss).rank != 0)
+        return ct_fail(e, CT_EUSAGE, "train: the loss has %d axes; wanted a scalar, such as a mean",
+                       ct_shape_of(loss).rank);
+    if (t->optimiser < 0 || t->optimiser >= COUNT)
+        return ct_fail(e, CT_EUSAGE, "train: optimiser %d; wanted 0 to %d", t->optimiser, COUNT - 1);
+    if (t->average < 0 || t->average >= 1)
+        return ct_fail(e, CT_EUSAGE, "train: average %g; wanted 0 to under 1", t->average);
     return CT_OK;
 }
 
@@ -159,7 +186,8 @@ static ct_status begin_averages(ct_ctx *c, const built *b, ct_err *e) {
     return s;
 }
 
-ct_status ct_compile_train(ct_t loss, const ct_t *more, int32_t n_more, const ct_train *t, ct_plan **out, ct_err *e) {
+ct_status ct_compile_train(ct_t loss, const ct_t *more, int32_t n_more, const ct_train *t, ct_plan **out,
+                           ct_err *e) {
     ct_status s = check(t, loss, e);
     if (s) return s;
     ct_arena arena = {.allocator = ct_allocator_of(ct_context(loss))};
@@ -170,7 +198,9 @@ ct_status ct_compile_train(ct_t loss, const ct_t *more, int32_t n_more, const ct
     b.effect = ct_arena_array(&arena, 2 * n, sizeof *b.effect);
     b.out = ct_arena_array(&arena, (uint64_t)n_more + 2, sizeof *b.out);
     if (!b.param || !b.grad || !b.effect || !b.out) s = ct_fail(e, CT_ELIMIT, "train: out of memory");
-    if (!s && b.params == 0) s = ct_fail(e, CT_EUSAGE, "train: the loss depends on no parameter that may change; wanted at least one");
+    if (!s && b.params == 0)
+        s = ct_fail(e, CT_EUSAGE,
+                    "train: the loss depends on no parameter that may change; wanted at least one");
     if (!s && ct_parameters(loss, b.param, b.params) != b.params) s = ct_graph_status(ct_graph_of(loss), e);
     if (!s) {
         ct_grad(loss, NULL, b.param, b.params, b.grad);

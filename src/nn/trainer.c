@@ -18,29 +18,37 @@ struct ct_trainer {
 /* Inputs by name; with as many fields as inputs and no name in common, by position. */
 static ct_status match(ct_trainer *t, const ct_source *like, ct_err *e) {
     t->inputs = ct_plan_inputs(t->plan);
-    if (t->inputs > CT_MAX_FIELDS) return ct_fail(e, CT_EUSAGE, "train: the loss has %d inputs; wanted at most %d", t->inputs, CT_MAX_FIELDS);
+    if (t->inputs > CT_MAX_FIELDS)
+        return ct_fail(e, CT_EUSAGE, "train: the loss has %d inputs; wanted at most %d", t->inputs,
+                       CT_MAX_FIELDS);
     for (int32_t i = 0; i < t->inputs; i++) {
         const char *name = ct_plan_input_name(t->plan, i);
         int32_t found = -1;
         for (int32_t k = 0; k < like->fields; k++)
             if (strcmp(like->field[k].name, name) == 0) found = k;
-        if (found < 0) return ct_fail(e, CT_EUSAGE, "train: the data has no field \"%s\"; wanted one for each input of the loss", name);
+        if (found < 0)
+            return ct_fail(e, CT_EUSAGE,
+                           "train: the data has no field \"%s\"; wanted one for each input of the loss",
+                           name);
         const ct_field *f = &like->field[found];
         ct_shape want = ct_plan_input_shape(t->plan, i);
         char a[CT_SHAPE_TEXT], b[CT_SHAPE_TEXT];
         int same = want.rank == f->shape.rank + 1 && f->dtype == (int32_t)ct_plan_input_dtype(t->plan, i);
         for (int32_t d = 0; same && d < f->shape.rank; d++) same = f->shape.dim[d] == want.dim[d + 1];
         if (!same)
-            return ct_fail(e, CT_EUSAGE, "train: field \"%s\" is %s of %s; the loss wants %s of %s", name, ct_dtype_name((ct_dtype)f->dtype), ct_shape_format(&f->shape, a),
+            return ct_fail(e, CT_EUSAGE, "train: field \"%s\" is %s of %s; the loss wants %s of %s", name,
+                           ct_dtype_name((ct_dtype)f->dtype), ct_shape_format(&f->shape, a),
                            ct_dtype_name(ct_plan_input_dtype(t->plan, i)), ct_shape_format(&want, b));
         t->field[i] = found;
     }
     return CT_OK;
 }
 
-ct_status ct_trainer_new(ct_t loss, const ct_t *more, int32_t n_more, const ct_train *train, const ct_source *like, ct_trainer **out, ct_err *e) {
+ct_status ct_trainer_new(ct_t loss, const ct_t *more, int32_t n_more, const ct_train *train,
+                         const ct_source *like, ct_trainer **out, ct_err *e) {
     if (!ct_ok(loss)) return ct_fail(e, CT_EUSAGE, "train: no loss; wanted a tensor");
-    if (n_more > MAX_MORE) return ct_fail(e, CT_EUSAGE, "train: %d more outputs; wanted at most %d", n_more, MAX_MORE);
+    if (n_more > MAX_MORE)
+        return ct_fail(e, CT_EUSAGE, "train: %d more outputs; wanted at most %d", n_more, MAX_MORE);
     const ct_allocator *a = ct_allocator_of(ct_context(loss));
     ct_trainer *t = ct_new(a, sizeof *t);
     if (!t) return ct_fail(e, CT_ELIMIT, "train: out of memory");
@@ -50,8 +58,10 @@ ct_status ct_trainer_new(ct_t loss, const ct_t *more, int32_t n_more, const ct_t
     ct_status s = ct_compile_train(loss, more, n_more, train, &t->plan, e);
     if (!s) s = ct_session_new(ct_context(loss), &t->session, e);
     if (!s) s = match(t, like, e);
-    if (s) ct_trainer_free(t);
-    else *out = t;
+    if (s)
+        ct_trainer_free(t);
+    else
+        *out = t;
     return s;
 }
 
@@ -66,7 +76,8 @@ ct_session *ct_trainer_session(ct_trainer *t) { return t->session; }
 ct_plan *ct_trainer_plan(ct_trainer *t) { return t->plan; }
 double ct_trainer_norm(const ct_trainer *t) { return t->norm; }
 
-ct_status ct_trainer_step(ct_trainer *t, const ct_batch *b, double lr, double *loss, void *const *more, ct_err *e) {
+ct_status ct_trainer_step(ct_trainer *t, const ct_batch *b, double lr, double *loss, void *const *more,
+                          ct_err *e) {
     const void *in[CT_MAX_FIELDS];
     float value = 0, norm = 0;
     void *out[MAX_MORE + 2] = {&value, &norm};

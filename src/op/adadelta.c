@@ -17,7 +17,11 @@ static const ct__attr attrs[] = {
 enum { RHO, EPS, WEIGHT_DECAY, L1, CLIP };
 
 static ct__rule rule_of(const ct__value *a) {
-    return (ct__rule){.beta2 = a[RHO].f, .eps = a[EPS].f, .weight_decay = a[WEIGHT_DECAY].f, .l1 = a[L1].f, .clip = a[CLIP].f};
+    return (ct__rule){.beta2 = a[RHO].f,
+                      .eps = a[EPS].f,
+                      .weight_decay = a[WEIGHT_DECAY].f,
+                      .l1 = a[L1].f,
+                      .clip = a[CLIP].f};
 }
 
 static const void *prepare(const ct__lower *l, ct__update_fn *fn) {
@@ -36,13 +40,22 @@ static void ref(ct__ref *r) { ct__update_refs(r, rule_of(r->attr), step_adadelta
 
 static const ct__update update = {.moments = 2, .scalars = 2, .prepare = prepare};
 const ct__op ct__op_adadelta_update = {
-    .name = "adadelta_update", .summary = "Adadelta", .attrs = attrs, .inputs_min = 6, .inputs_max = 6, .infer = ct__update_infer,
-    .nondiff = "an optimiser step", .update = &update, .ref = ref,
+    .name = "adadelta_update",
+    .summary = "Adadelta",
+    .attrs = attrs,
+    .inputs_min = 6,
+    .inputs_max = 6,
+    .infer = ct__update_infer,
+    .nondiff = "an optimiser step",
+    .update = &update,
+    .ref = ref,
 };
 
 /* A step of Adadelta, an effect for a plan. square, delta: moment variables of the parameter's shape, zeros
  * at first. */
-ct_t ct_adadelta_update(ct_t param, ct_t grad, ct_t square, ct_t delta, ct_t lr, ct_t scale, double rho, double eps, ct_adadelta o) {
+ct_t ct_adadelta_update(ct_t param, ct_t grad, ct_t square, ct_t delta, ct_t lr, ct_t scale, double rho,
+                        double eps, ct_adadelta o) {
     ct_t moment[2] = {square, delta};
-    return ct__update_node(&ct__op_adadelta_update, param, grad, moment, 2, lr, scale, (ct__value[]){{.f = rho}, {.f = eps}}, &o);
+    return ct__update_node(&ct__op_adadelta_update, param, grad, moment, 2, lr, scale,
+                           (ct__value[]){{.f = rho}, {.f = eps}}, &o);
 }

@@ -15,7 +15,11 @@ static const ct__attr attrs[] = {
 enum { EPS, LR_DECAY, WEIGHT_DECAY, L1, CLIP };
 
 static ct__rule rule_of(const ct__value *a) {
-    return (ct__rule){.eps = a[EPS].f, .momentum_decay = a[LR_DECAY].f, .weight_decay = a[WEIGHT_DECAY].f, .l1 = a[L1].f, .clip = a[CLIP].f};
+    return (ct__rule){.eps = a[EPS].f,
+                      .momentum_decay = a[LR_DECAY].f,
+                      .weight_decay = a[WEIGHT_DECAY].f,
+                      .l1 = a[L1].f,
+                      .clip = a[CLIP].f};
 }
 
 static const void *prepare(const ct__lower *l, ct__update_fn *fn) {
@@ -32,11 +36,19 @@ static void ref(ct__ref *r) { ct__update_refs(r, rule_of(r->attr), step_adagrad)
 
 static const ct__update update = {.moments = 1, .scalars = 2, .prepare = prepare};
 const ct__op ct__op_adagrad_update = {
-    .name = "adagrad_update", .summary = "Adagrad", .attrs = attrs, .inputs_min = 5, .inputs_max = 5, .infer = ct__update_infer,
-    .nondiff = "an optimiser step", .update = &update, .ref = ref,
+    .name = "adagrad_update",
+    .summary = "Adagrad",
+    .attrs = attrs,
+    .inputs_min = 5,
+    .inputs_max = 5,
+    .infer = ct__update_infer,
+    .nondiff = "an optimiser step",
+    .update = &update,
+    .ref = ref,
 };
 
 /* A step of Adagrad, an effect for a plan. sum: a moment variable of the parameter's shape. */
 ct_t ct_adagrad_update(ct_t param, ct_t grad, ct_t sum, ct_t lr, ct_t scale, double eps, ct_adagrad o) {
-    return ct__update_node(&ct__op_adagrad_update, param, grad, &sum, 1, lr, scale, (ct__value[]){{.f = eps}}, &o);
+    return ct__update_node(&ct__op_adagrad_update, param, grad, &sum, 1, lr, scale, (ct__value[]){{.f = eps}},
+                           &o);
 }

@@ -34,8 +34,13 @@ static const ct__attr nadam_attrs[] = {
 enum { BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED, L1, CLIP, MOMENTUM_DECAY };
 
 static ct__rule rule_of(const ct__value *a) {
-    return (ct__rule){.beta1 = a[BETA1].f, .beta2 = a[BETA2].f, .eps = a[EPS].f, .weight_decay = a[WEIGHT_DECAY].f,
-                      .decoupled = (int32_t)a[DECOUPLED].i, .l1 = a[L1].f, .clip = a[CLIP].f};
+    return (ct__rule){.beta1 = a[BETA1].f,
+                      .beta2 = a[BETA2].f,
+                      .eps = a[EPS].f,
+                      .weight_decay = a[WEIGHT_DECAY].f,
+                      .decoupled = (int32_t)a[DECOUPLED].i,
+                      .l1 = a[L1].f,
+                      .clip = a[CLIP].f};
 }
 static ct__rule nadam_rule(const ct__value *a) {
     ct__rule r = rule_of(a);
@@ -61,7 +66,9 @@ static void step_adam(const ct__rule *r, double *v, double g, double lr, double 
     double divisor = moments(r, v, g, step);
     if (divisor != 0) v[0] -= lr / (1 - pow(r->beta1, step + 1)) * v[1] / divisor;
 }
-static double mu(const ct__rule *r, double t) { return r->beta1 * (1 - 0.5 * pow(0.96, t * r->momentum_decay)); }
+static double mu(const ct__rule *r, double t) {
+    return r->beta1 * (1 - 0.5 * pow(0.96, t * r->momentum_decay));
+}
 static void step_nadam(const ct__rule *r, double *v, double g, double lr, double step) {
     double divisor = moments(r, v, g, step), t = step + 1, product = 1;
     for (double i = 1; i <= t && product > 0; i++) product *= mu(r, i);
@@ -76,22 +83,38 @@ static const ct__update adam_update = {.moments = 2, .scalars = 2, .prepare = ad
 static const ct__update nadam_update = {.moments = 2, .scalars = 2, .prepare = nadam};
 
 const ct__op ct__op_adam_update = {
-    .name = "adam_update", .summary = "Adam and AdamW", .attrs = attrs, .inputs_min = 6, .inputs_max = 6, .infer = ct__update_infer,
-    .nondiff = "an optimiser step", .update = &adam_update, .ref = ref_adam,
+    .name = "adam_update",
+    .summary = "Adam and AdamW",
+    .attrs = attrs,
+    .inputs_min = 6,
+    .inputs_max = 6,
+    .infer = ct__update_infer,
+    .nondiff = "an optimiser step",
+    .update = &adam_update,
+    .ref = ref_adam,
 };
 const ct__op ct__op_nadam_update = {
-    .name = "nadam_update", .summary = "Adam with Nesterov momentum", .attrs = nadam_attrs, .inputs_min = 6, .inputs_max = 6,
-    .infer = ct__update_infer, .nondiff = "an optimiser step", .update = &nadam_update, .ref = ref_nadam,
+    .name = "nadam_update",
+    .summary = "Adam with Nesterov momentum",
+    .attrs = nadam_attrs,
+    .inputs_min = 6,
+    .inputs_max = 6,
+    .infer = ct__update_infer,
+    .nondiff = "an optimiser step",
+    .update = &nadam_update,
+    .ref = ref_nadam,
 };
 
 /* A step of Adam, an effect for a plan. m, v: moment variables of the parameter's shape, zeros at first. */
-ct_t ct_adam_update(ct_t param, ct_t grad, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1, double beta2, double eps, ct_adam o) {
+ct_t ct_adam_update(ct_t param, ct_t grad, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1, double beta2,
+                    double eps, ct_adam o) {
     ct_t moment[2] = {m, v};
     ct__value positional[3] = {{.f = beta1}, {.f = beta2}, {.f = eps}};
     return ct__update_node(&ct__op_adam_update, param, grad, moment, 2, lr, scale, positional, &o);
 }
 /* A step of NAdam, an effect for a plan. m, v: moment variables of the parameter's shape, zeros at first. */
-ct_t ct_nadam_update(ct_t param, ct_t grad, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1, double beta2, double eps, ct_adam o) {
+ct_t ct_nadam_update(ct_t param, ct_t grad, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1, double beta2,
+                     double eps, ct_adam o) {
     ct_t moment[2] = {m, v};
     ct__value positional[3] = {{.f = beta1}, {.f = beta2}, {.f = eps}};
     return ct__update_node(&ct__op_nadam_update, param, grad, moment, 2, lr, scale, positional, &o);

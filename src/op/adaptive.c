@@ -8,8 +8,9 @@
  * alone. (adaptive_maxpool2d stands with max pooling.) */
 #include "op/pool.h"
 
-static const ct__attr attrs[] = {
-    POS_INT(out_h, CT__NODEF, 1, 65535, "rows of the result"), POS_INT(out_w, CT__NODEF, 1, 65535, "columns of the result"), {0}};
+static const ct__attr attrs[] = {POS_INT(out_h, CT__NODEF, 1, 65535, "rows of the result"),
+                                 POS_INT(out_w, CT__NODEF, 1, 65535, "columns of the result"),
+                                 {0}};
 
 static ct_status infer(ct__infer *f) {
     if (ct__pool_infer_image(f, 4, 4)) return CT_EUSAGE;
@@ -29,7 +30,8 @@ static ct_status grad_infer(ct__infer *f) {
     return CT_OK;
 }
 
-extern const ct__op ct__op_adaptive_avgpool2d, ct__op_adaptive_avgpool2d_grad, ct__op_global_avgpool, ct__op_global_avgpool_grad;
+extern const ct__op ct__op_adaptive_avgpool2d, ct__op_adaptive_avgpool2d_grad, ct__op_global_avgpool,
+    ct__op_global_avgpool_grad;
 
 static void grad(ct__grad *g) {
     if (g->need[0]) g->din[0] = ct__op2(&ct__op_adaptive_avgpool2d_grad, g->dout[0], g->in[0]);
@@ -96,19 +98,28 @@ static ct_status lower_windows(ct__lower *l, const ct_shape *in, const ct_shape 
     ct__pool_describe(l, 0, in, out, &d->pool);
     return ct__pool_spans_adaptive(l, &d->pool);
 }
-static ct_status lower(ct__lower *l) { return lower_windows(l, &l->in[0].shape, &l->out[0].shape, run_forward); }
-static ct_status grad_lower(ct__lower *l) { return lower_windows(l, &l->out[0].shape, &l->in[0].shape, run_grad); }
+static ct_status lower(ct__lower *l) {
+    return lower_windows(l, &l->in[0].shape, &l->out[0].shape, run_forward);
+}
+static ct_status grad_lower(ct__lower *l) {
+    return lower_windows(l, &l->out[0].shape, &l->in[0].shape, run_grad);
+}
 
 static ct_status lower_whole(ct__lower *l, const ct_shape *image, const ct__layout *layout, ct__kernel run) {
     adaptive_data *d = new_data(l, run, "whole");
     if (!d) return CT_ELIMIT;
-    d->whole = (ct__image){image->dim[0], image->dim[1], 1, layout->kind == CT__BLOCKED ? ct__block_channels() : 1, 0};
+    d->whole = (ct__image){image->dim[0], image->dim[1], 1,
+                           layout->kind == CT__BLOCKED ? ct__block_channels() : 1, 0};
     for (int32_t i = 2; i < image->rank; i++) d->whole.spatial *= image->dim[i];
     d->scale = (float)(1 / (double)d->whole.spatial);
     return CT_OK;
 }
-static ct_status global_lower(ct__lower *l) { return lower_whole(l, &l->in[0].shape, &l->in_layout[0], run_global); }
-static ct_status global_grad_lower(ct__lower *l) { return lower_whole(l, &l->out[0].shape, &l->out_layout[0], run_global_grad); }
+static ct_status global_lower(ct__lower *l) {
+    return lower_whole(l, &l->in[0].shape, &l->in_layout[0], run_global);
+}
+static ct_status global_grad_lower(ct__lower *l) {
+    return lower_whole(l, &l->out[0].shape, &l->out_layout[0], run_global_grad);
+}
 
 /* The image as it comes; its means plain. */
 static void global_layout(ct__layouts *q) {
@@ -127,11 +138,15 @@ static void windows_ref(ct__ref *r, const ct_shape *in, const ct_shape *out, int
         for (int pass = 0; pass < 2; pass++)
             for (int64_t i = 0; i < ih; i++)
                 for (int64_t j = 0; j < iw; j++) {
-                    int inside = (i + 1) * oh > a * ih && i * oh < (a + 1) * ih && (j + 1) * ow > b * iw && j * ow < (b + 1) * iw;
+                    int inside = (i + 1) * oh > a * ih && i * oh < (a + 1) * ih && (j + 1) * ow > b * iw &&
+                                 j * ow < (b + 1) * iw;
                     if (!inside) continue;
-                    if (pass == 0) count++;
-                    else if (backward) r->out[0].v[plane + i * iw + j] += r->in[0].v[o] / count;
-                    else sum += r->in[0].v[plane + i * iw + j] / count;
+                    if (pass == 0)
+                        count++;
+                    else if (backward)
+                        r->out[0].v[plane + i * iw + j] += r->in[0].v[o] / count;
+                    else
+                        sum += r->in[0].v[plane + i * iw + j] / count;
                 }
         if (!backward) r->out[0].v[o] = sum;
     }
@@ -178,22 +193,56 @@ static const ct__case global_cases[] = {
 };
 
 const ct__op ct__op_adaptive_avgpool2d = {
-    .name = "adaptive_avgpool2d", .summary = "average pooling to a given size", .attrs = attrs, .inputs_min = 1, .inputs_max = 1,
-    .flags = CT__OP_FOLLOW | CT__OP_LINEAR, .infer = infer, .grad = grad, .batch = ct__batch_rows, .lower = lower, .ref = ref, .cases = cases,
+    .name = "adaptive_avgpool2d",
+    .summary = "average pooling to a given size",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_FOLLOW | CT__OP_LINEAR,
+    .infer = infer,
+    .grad = grad,
+    .batch = ct__batch_rows,
+    .lower = lower,
+    .ref = ref,
+    .cases = cases,
 };
 const ct__op ct__op_adaptive_avgpool2d_grad = {
-    .name = "adaptive_avgpool2d_grad", .summary = "gradient of adaptive_avgpool2d", .inputs_min = 2, .inputs_max = 2,
-    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW, .infer = grad_infer, .grad = grad_grad, .batch = ct__batch_rows, .lower = grad_lower,
+    .name = "adaptive_avgpool2d_grad",
+    .summary = "gradient of adaptive_avgpool2d",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW,
+    .infer = grad_infer,
+    .grad = grad_grad,
+    .batch = ct__batch_rows,
+    .lower = grad_lower,
     .ref = grad_ref,
 };
 const ct__op ct__op_global_avgpool = {
-    .name = "global_avgpool", .summary = "the mean over all places of a channel", .inputs_min = 1, .inputs_max = 1,
-    .flags = CT__OP_LINEAR, .infer = global_infer, .grad = global_grad, .batch = ct__batch_rows, .layout = global_layout,
-    .lower = global_lower, .ref = global_ref, .cases = global_cases,
+    .name = "global_avgpool",
+    .summary = "the mean over all places of a channel",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_LINEAR,
+    .infer = global_infer,
+    .grad = global_grad,
+    .batch = ct__batch_rows,
+    .layout = global_layout,
+    .lower = global_lower,
+    .ref = global_ref,
+    .cases = global_cases,
 };
 const ct__op ct__op_global_avgpool_grad = {
-    .name = "global_avgpool_grad", .summary = "gradient of global_avgpool", .inputs_min = 2, .inputs_max = 2, .flags = CT__OP_INTERNAL,
-    .infer = grad_infer, .grad = global_grad_grad, .batch = ct__batch_rows, .layout = global_grad_layout, .lower = global_grad_lower,
+    .name = "global_avgpool_grad",
+    .summary = "gradient of global_avgpool",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL,
+    .infer = grad_infer,
+    .grad = global_grad_grad,
+    .batch = ct__batch_rows,
+    .layout = global_grad_layout,
+    .lower = global_grad_lower,
     .ref = global_grad_ref,
 };
 

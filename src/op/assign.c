@@ -9,7 +9,8 @@
 
 static ct_status infer(ct__infer *f) {
     int32_t dtype = f->in[0].dtype;
-    if (dtype != CT_F32 && dtype != CT_I64) return ct__infer_fail(f, "the variable is %s; wanted f32 or i64", ct_dtype_name((ct_dtype)dtype));
+    if (dtype != CT_F32 && dtype != CT_I64)
+        return ct__infer_fail(f, "the variable is %s; wanted f32 or i64", ct_dtype_name((ct_dtype)dtype));
     if (ct__infer_dtype(f, 1, dtype) || ct__infer_same_shape(f, 0, 1)) return CT_EUSAGE;
     f->out[0] = f->in[0];
     return CT_OK;
@@ -38,14 +39,23 @@ static ct_status lower(ct__lower *l) {
 static void ref(ct__ref *r) { memcpy(r->out[0].v, r->in[1].v, ct__ref_count(&r->in[1]) * sizeof(double)); }
 
 const ct__op ct__op_assign = {
-    .name = "assign", .summary = "a variable takes a value", .inputs_min = 2, .inputs_max = 2, .flags = CT__OP_ASSIGN, .infer = infer,
-    .nondiff = "it writes a variable", .layout = layout, .lower = lower, .ref = ref,
+    .name = "assign",
+    .summary = "a variable takes a value",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_ASSIGN,
+    .infer = infer,
+    .nondiff = "it writes a variable",
+    .layout = layout,
+    .lower = lower,
+    .ref = ref,
 };
 
 /* variable = value at the end of each run of a plan that has this among its effects. */
 ct_t ct_assign(ct_t variable, ct_t value) {
     if (ct_ok(variable) && !variable.node->var) {
-        ct__graph_fail(variable.node->graph, "assign: its first input is the result of %s; wanted a variable", variable.node->op->name);
+        ct__graph_fail(variable.node->graph, "assign: its first input is the result of %s; wanted a variable",
+                       variable.node->op->name);
         return ct__poison(variable.node->graph);
     }
     return ct__op2(&ct__op_assign, variable, value);

@@ -17,7 +17,8 @@ static const ct__attr attrs[] = {
     OPT_INT(ct_pool, kernel_w, 0, 0, 65535, "columns of the window; 0: as rows"),
     OPT_INT(ct_pool, stride_w, 0, 0, 65535, "step over columns; 0: as stride, else the window's columns"),
     OPT_INT(ct_pool, pad_w, 0, -1, 65535, "padding left and right; 0: as pad, -1: none"),
-    OPT_INT(ct_pool, count_without_pad, 0, 0, 1, "average pooling: 1 to divide by the elements inside the image"),
+    OPT_INT(ct_pool, count_without_pad, 0, 0, 1,
+            "average pooling: 1 to divide by the elements inside the image"),
     {0},
 };
 static const ct__attr attrs_1d[] = {
@@ -26,11 +27,14 @@ static const ct__attr attrs_1d[] = {
     OPT_INT(ct_pool, pad, 0, 0, 65535, "padding on each side; at most half a window"),
     OPT_INT(ct_pool, ceil, 0, 0, 1, "1: a last window that is partly outside counts"),
     OPT_INT(ct_pool, dilation, 1, 1, 65535, "distance between the elements of a window"),
-    OPT_INT(ct_pool, count_without_pad, 0, 0, 1, "average pooling: 1 to divide by the elements inside the image"),
+    OPT_INT(ct_pool, count_without_pad, 0, 0, 1,
+            "average pooling: 1 to divide by the elements inside the image"),
     {0},
 };
 
-static int64_t without_pad(const ct__value *attr, int32_t rank) { return attr[rank == 3 ? CT__POOL_1D : CT__POOL_2D].i; }
+static int64_t without_pad(const ct__value *attr, int32_t rank) {
+    return attr[rank == 3 ? CT__POOL_1D : CT__POOL_2D].i;
+}
 
 static ct_status infer(ct__infer *f) { return ct__pool_infer(f, 4); }
 static ct_status infer_1d(ct__infer *f) { return ct__pool_infer(f, 3); }
@@ -43,7 +47,9 @@ static ct_status grad_infer(ct__infer *f) {
 extern const ct__op ct__op_avgpool2d, ct__op_avgpool1d, ct__op_avgpool2d_grad, ct__op_avgpool1d_grad;
 
 static const ct__op *forward_of(int32_t rank) { return rank == 3 ? &ct__op_avgpool1d : &ct__op_avgpool2d; }
-static const ct__op *backward_of(int32_t rank) { return rank == 3 ? &ct__op_avgpool1d_grad : &ct__op_avgpool2d_grad; }
+static const ct__op *backward_of(int32_t rank) {
+    return rank == 3 ? &ct__op_avgpool1d_grad : &ct__op_avgpool2d_grad;
+}
 
 static void grad(ct__grad *g) {
     ct_t from[2] = {g->dout[0], g->in[0]};
@@ -90,24 +96,35 @@ static ct_status lower_windows(ct__lower *l, const ct_shape *in, const ct_shape 
     ct__pool_windows(l->attr, in->rank, w);
     return ct__pool_spans(l, w, !without_pad(l->attr, in->rank), &d->pool);
 }
-static ct_status lower(ct__lower *l) { return lower_windows(l, &l->in[0].shape, &l->out[0].shape, run_forward); }
-static ct_status grad_lower(ct__lower *l) { return lower_windows(l, &l->out[0].shape, &l->in[0].shape, run_grad); }
+static ct_status lower(ct__lower *l) {
+    return lower_windows(l, &l->in[0].shape, &l->out[0].shape, run_forward);
+}
+static ct_status grad_lower(ct__lower *l) {
+    return lower_windows(l, &l->out[0].shape, &l->in[0].shape, run_grad);
+}
 
 /* ---- references: y from x, or dx from dy ---- */
 static void windows_ref(ct__ref *r, const ct_shape *in, const ct_shape *out, int backward) {
-    int64_t ih = in->rank == 3 ? 1 : in->dim[2], iw = in->dim[in->rank - 1], oh = in->rank == 3 ? 1 : out->dim[2], ow = out->dim[in->rank - 1];
+    int64_t ih = in->rank == 3 ? 1 : in->dim[2], iw = in->dim[in->rank - 1],
+            oh = in->rank == 3 ? 1 : out->dim[2], ow = out->dim[in->rank - 1];
     ct__window w[2];
     ct__pool_windows(r->attr, in->rank, w);
     for (int64_t o = 0; o < in->dim[0] * in->dim[1] * oh * ow; o++) {
-        int64_t row = o / ow % oh * w[0].stride - w[0].pad, column = o % ow * w[1].stride - w[1].pad, plane = o / (oh * ow) * ih * iw;
+        int64_t row = o / ow % oh * w[0].stride - w[0].pad, column = o % ow * w[1].stride - w[1].pad,
+                plane = o / (oh * ow) * ih * iw;
         double count = 0, sum = 0;
         for (int pass = 0; pass < 2; pass++)
             for (int64_t k = 0; k < w[0].kernel * w[1].kernel; k++) {
-                int64_t a = row + k / w[1].kernel * w[0].dilation, b = column + k % w[1].kernel * w[1].dilation;
-                int inside = a >= 0 && a < ih && b >= 0 && b < iw, counted = a < ih + w[0].pad && b < iw + w[1].pad;
-                if (pass == 0) count += without_pad(r->attr, in->rank) ? inside : counted;
-                else if (inside && backward) r->out[0].v[plane + a * iw + b] += r->in[0].v[o] / count;
-                else if (inside) sum += r->in[0].v[plane + a * iw + b] / count;
+                int64_t a = row + k / w[1].kernel * w[0].dilation,
+                        b = column + k % w[1].kernel * w[1].dilation;
+                int inside = a >= 0 && a < ih && b >= 0 && b < iw,
+                    counted = a < ih + w[0].pad && b < iw + w[1].pad;
+                if (pass == 0)
+                    count += without_pad(r->attr, in->rank) ? inside : counted;
+                else if (inside && backward)
+                    r->out[0].v[plane + a * iw + b] += r->in[0].v[o] / count;
+                else if (inside)
+                    sum += r->in[0].v[plane + a * iw + b] / count;
             }
         if (!backward) r->out[0].v[o] = sum;
     }
@@ -150,22 +167,57 @@ static const ct__case cases_1d[] = {
 };
 
 const ct__op ct__op_avgpool2d = {
-    .name = "avgpool2d", .summary = "the mean of each window", .attrs = attrs, .inputs_min = 1, .inputs_max = 1,
-    .flags = CT__OP_FOLLOW | CT__OP_LINEAR, .infer = infer, .grad = grad, .batch = ct__batch_rows, .lower = lower, .ref = ref, .cases = cases,
+    .name = "avgpool2d",
+    .summary = "the mean of each window",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_FOLLOW | CT__OP_LINEAR,
+    .infer = infer,
+    .grad = grad,
+    .batch = ct__batch_rows,
+    .lower = lower,
+    .ref = ref,
+    .cases = cases,
 };
 const ct__op ct__op_avgpool1d = {
-    .name = "avgpool1d", .summary = "the mean of each window", .attrs = attrs_1d, .inputs_min = 1, .inputs_max = 1,
-    .flags = CT__OP_FOLLOW | CT__OP_LINEAR, .infer = infer_1d, .grad = grad, .batch = ct__batch_rows, .lower = lower, .ref = ref,
+    .name = "avgpool1d",
+    .summary = "the mean of each window",
+    .attrs = attrs_1d,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_FOLLOW | CT__OP_LINEAR,
+    .infer = infer_1d,
+    .grad = grad,
+    .batch = ct__batch_rows,
+    .lower = lower,
+    .ref = ref,
     .cases = cases_1d,
 };
 const ct__op ct__op_avgpool2d_grad = {
-    .name = "avgpool2d_grad", .summary = "gradient of avgpool2d", .attrs = attrs, .inputs_min = 2, .inputs_max = 2,
-    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW, .infer = grad_infer, .grad = grad_grad, .batch = ct__batch_rows, .lower = grad_lower,
+    .name = "avgpool2d_grad",
+    .summary = "gradient of avgpool2d",
+    .attrs = attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW,
+    .infer = grad_infer,
+    .grad = grad_grad,
+    .batch = ct__batch_rows,
+    .lower = grad_lower,
     .ref = grad_ref,
 };
 const ct__op ct__op_avgpool1d_grad = {
-    .name = "avgpool1d_grad", .summary = "gradient of avgpool1d", .attrs = attrs_1d, .inputs_min = 2, .inputs_max = 2,
-    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW, .infer = grad_infer, .grad = grad_grad, .batch = ct__batch_rows, .lower = grad_lower,
+    .name = "avgpool1d_grad",
+    .summary = "gradient of avgpool1d",
+    .attrs = attrs_1d,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW,
+    .infer = grad_infer,
+    .grad = grad_grad,
+    .batch = ct__batch_rows,
+    .lower = grad_lower,
     .ref = grad_ref,
 };
 

@@ -38,7 +38,9 @@ static ct_status infer(ct__infer *f) {
     char text[CT_SHAPE_TEXT];
     if (ct__infer_dtype(f, 0, CT_F32) || ct__infer_rank(f, 0, 2, 5)) return CT_EUSAGE;
     for (int32_t i = 1; i < s->rank; i++)
-        if (s->dim[i] < 1) return ct__infer_fail(f, "x is %s; wanted fixed extents of at least 1 after the first", ct_shape_format(s, text));
+        if (s->dim[i] < 1)
+            return ct__infer_fail(f, "x is %s; wanted fixed extents of at least 1 after the first",
+                                  ct_shape_format(s, text));
     f->out[0].shape = *s;
     return CT_OK;
 }
@@ -55,7 +57,8 @@ static int32_t slots(const ct__infer *f, ct__slot out[CT__MAX_SLOTS]) {
     out[1] = (ct__slot){"bias", channels, {CT_INIT_ZEROS, 0, 0, 0}, CT_PARAM, 0};
     out[2] = (ct__slot){"running_mean", channels, {CT_INIT_ZEROS, 0, 0, 0}, CT_BUFFER, 0};
     out[3] = (ct__slot){"running_var", channels, {CT_INIT_ONES, 0, 0, 0}, CT_BUFFER, 0};
-    out[4] = (ct__slot){"num_batches_tracked", ct_shape_make(0, NULL), {CT_INIT_ZEROS, 0, 0, 0}, CT_BUFFER, CT_I64};
+    out[4] = (ct__slot){
+        "num_batches_tracked", ct_shape_make(0, NULL), {CT_INIT_ZEROS, 0, 0, 0}, CT_BUFFER, CT_I64};
     if (f->attr[NO_AFFINE].i) out[0].shape.rank = out[1].shape.rank = -1;
     return 5;
 }
@@ -82,12 +85,14 @@ static ct_status sums_infer(ct__infer *f) {
     return CT_OK;
 }
 
-extern const ct__op ct__op_bn_stats, ct__op_bn_finish, ct__op_bn_normalize, ct__op_bn_apply, ct__op_bn_sums, ct__op_bn_data, ct__op_bn_count;
+extern const ct__op ct__op_bn_stats, ct__op_bn_finish, ct__op_bn_normalize, ct__op_bn_apply, ct__op_bn_sums,
+    ct__op_bn_data, ct__op_bn_count;
 
 /* An internal op that keeps the layer's name, for plans and errors. */
 static ct_t make(const ct__op *op, const char *name, const ct_t *in, int32_t n_in, const ct__value *attr) {
     static const ct__value none[1];
-    ct__call call = {.op = op, .name = name[0] ? name : NULL, .in = in, .n_in = n_in, .attr = attr ? attr : none};
+    ct__call call = {
+        .op = op, .name = name[0] ? name : NULL, .in = in, .n_in = n_in, .attr = attr ? attr : none};
     return ct__build(&call);
 }
 
@@ -103,7 +108,8 @@ static int expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_
         out[0] = make(&ct__op_bn_apply, node->name, from, 5, eps);
         return 1;
     }
-    ct_t stats = make(&ct__op_bn_stats, node->name, in, 1, NULL), mean = make(&ct__op_bn_finish, node->name, &stats, 1, NULL);
+    ct_t stats = make(&ct__op_bn_stats, node->name, in, 1, NULL),
+         mean = make(&ct__op_bn_finish, node->name, &stats, 1, NULL);
     ct_t from[5] = {in[0], mean, ct__output(mean, 1), in[WEIGHT], in[BIAS]};
     out[0] = make(&ct__op_bn_normalize, node->name, from, 5, eps);
     ct__effect(g, ct_assign(in[RUNNING_MEAN], mixed(in[RUNNING_MEAN], mean, momentum)));
@@ -131,7 +137,8 @@ static int partial(ct__batch *b) {
     if (axis > 0) return 0;
     for (int32_t i = 0; i < b->n_in; i++)
         if (b->in_place[i] != b->in_place[0] && b->in[i].shape.rank > 1) return 0;
-    for (int32_t i = 0; i < b->n_out; i++) b->out_place[i] = b->in_place[0] == CT__SHARD ? CT__PARTIAL : CT__REPLICATE;
+    for (int32_t i = 0; i < b->n_out; i++)
+        b->out_place[i] = b->in_place[0] == CT__SHARD ? CT__PARTIAL : CT__REPLICATE;
     return 1;
 }
 
@@ -183,7 +190,8 @@ static bn_data *new_data(ct__lower *l, ct__kernel run) {
     const ct_shape *s = &l->in[0].shape;
     bn_data *d = CT__DATA(l, bn_data);
     if (!d) return NULL;
-    d->image = (ct__image){s->dim[0], s->rank > 1 ? s->dim[1] : 1, 1, l->in_layout[0].kind == CT__BLOCKED ? ct__block_channels() : 1, 0};
+    d->image = (ct__image){s->dim[0], s->rank > 1 ? s->dim[1] : 1, 1,
+                           l->in_layout[0].kind == CT__BLOCKED ? ct__block_channels() : 1, 0};
     for (int32_t i = 2; i < s->rank; i++) d->image.spatial *= s->dim[i];
     d->table = l->simd->image;
     d->name = l->name;
@@ -208,7 +216,10 @@ static ct_status run_finish(const void *data, void *const *arg, const ct__exec *
     int64_t c = (d->image.n - 2) / 2;
     double count = (double)stats[1];
     if (!(count > 1))
-        return ct_fail(x->e, CT_EDATA, "batch_norm \"%s\": %.0f values a channel; wanted at least 2 in training; use a larger batch", d->name, count);
+        return ct_fail(
+            x->e, CT_EDATA,
+            "batch_norm \"%s\": %.0f values a channel; wanted at least 2 in training; use a larger batch",
+            d->name, count);
     for (int64_t k = 0; k < c; k++) {
         double m2 = (double)stats[2 + c + k];
         if (mean) mean[k] = stats[2 + k];
@@ -221,7 +232,8 @@ static ct_status finish_lower(ct__lower *l) { return new_data(l, run_finish) ? C
 
 static ct_status run_apply(const void *data, void *const *arg, const ct__exec *x) {
     const bn_data *d = data;
-    d->table->norm_apply(&d->image, arg[0], arg[1], arg[2], arg[3], arg[4], d->eps, d->relu, x->scratch, arg[5]);
+    d->table->norm_apply(&d->image, arg[0], arg[1], arg[2], arg[3], arg[4], d->eps, d->relu, x->scratch,
+                         arg[5]);
     return CT_OK;
 }
 static ct_status apply_lower(ct__lower *l) {
@@ -232,7 +244,9 @@ static ct_status apply_lower(ct__lower *l) {
     l->scratch = (uint64_t)(3 * ct__image_channels(d->image.c)) * sizeof(float);
     return CT_OK;
 }
-static int fuse(const ct__lower *l, const ct__fused *consumer) { return l->n_fused == 0 && strcmp(consumer->op->name, "relu") == 0; }
+static int fuse(const ct__lower *l, const ct__fused *consumer) {
+    return l->n_fused == 0 && strcmp(consumer->op->name, "relu") == 0;
+}
 
 static ct_status run_sums(const void *data, void *const *arg, const ct__exec *x) {
     const bn_data *d = data;
@@ -249,7 +263,8 @@ static ct_status sums_lower(ct__lower *l) {
 
 static ct_status run_data(const void *data, void *const *arg, const ct__exec *x) {
     const bn_data *d = data;
-    d->table->norm_grad(&d->image, arg[0], arg[1], arg[2], arg[3], arg[6], arg[4], arg[5], d->eps, d->count, x->scratch, arg[7]);
+    d->table->norm_grad(&d->image, arg[0], arg[1], arg[2], arg[3], arg[6], arg[4], arg[5], d->eps, d->count,
+                        x->scratch, arg[7]);
     return CT_OK;
 }
 static ct_status data_lower(ct__lower *l) {
@@ -287,7 +302,9 @@ static grid grid_of(const ct__ref_array *x) {
     return (grid){n, c, n ? ct__count(&x->shape) / (n * c) : 0};
 }
 static int64_t channel_of(const grid *g, int64_t i) { return i / g->places % g->c; }
-static double one_of(const ct__ref_array *a, int64_t k, double absent) { return a->present ? a->v[k] : absent; }
+static double one_of(const ct__ref_array *a, int64_t k, double absent) {
+    return a->present ? a->v[k] : absent;
+}
 
 static void moments(const ct__ref_array *x, int64_t c, double *mean, double *m2) {
     grid g = grid_of(x);
@@ -300,11 +317,13 @@ static void moments(const ct__ref_array *x, int64_t c, double *mean, double *m2)
     *m2 = square;
 }
 
-static void ref_normalized(ct__ref *r, int64_t c, double mean, double var, const ct__ref_array *weight, const ct__ref_array *bias) {
+static void ref_normalized(ct__ref *r, int64_t c, double mean, double var, const ct__ref_array *weight,
+                           const ct__ref_array *bias) {
     grid g = grid_of(&r->in[0]);
     for (int64_t i = 0; i < g.n * g.c * g.places; i++)
         if (channel_of(&g, i) == c)
-            r->out[0].v[i] = (r->in[0].v[i] - mean) / sqrt(var + r->attr[EPS].f) * one_of(weight, c, 1) + one_of(bias, c, 0);
+            r->out[0].v[i] = (r->in[0].v[i] - mean) / sqrt(var + r->attr[EPS].f) * one_of(weight, c, 1) +
+                             one_of(bias, c, 0);
 }
 
 static void ref(ct__ref *r) {
@@ -334,10 +353,13 @@ static void finish_ref(ct__ref *r) {
     }
 }
 static void apply_ref(ct__ref *r) {
-    for (int64_t c = 0; c < r->in[0].shape.dim[1]; c++) ref_normalized(r, c, r->in[1].v[c], r->in[2].v[c], &r->in[3], &r->in[4]);
+    for (int64_t c = 0; c < r->in[0].shape.dim[1]; c++)
+        ref_normalized(r, c, r->in[1].v[c], r->in[2].v[c], &r->in[3], &r->in[4]);
 }
 /* h of element i, from x, mean, var = in[1], in[2], in[3] */
-static double hat(const ct__ref *r, int64_t c, int64_t i) { return (r->in[1].v[i] - r->in[2].v[c]) / sqrt(r->in[3].v[c] + r->attr[0].f); }
+static double hat(const ct__ref *r, int64_t c, int64_t i) {
+    return (r->in[1].v[i] - r->in[2].v[c]) / sqrt(r->in[3].v[c] + r->attr[0].f);
+}
 
 static void sums_ref(ct__ref *r) {
     grid g = grid_of(&r->in[0]);
@@ -353,7 +375,8 @@ static void data_ref(ct__ref *r) {
     for (int64_t i = 0; i < g.n * g.c * g.places; i++) {
         int64_t c = channel_of(&g, i);
         double scale = one_of(&r->in[6], c, 1) / sqrt(r->in[3].v[c] + r->attr[0].f);
-        r->out[0].v[i] = scale * (r->in[0].v[i] - r->in[4].v[c] / count - hat(r, c, i) * r->in[5].v[c] / count);
+        r->out[0].v[i] =
+            scale * (r->in[0].v[i] - r->in[4].v[c] / count - hat(r, c, i) * r->in[5].v[c] / count);
     }
 }
 static void count_ref(ct__ref *r) { r->out[0].v[0] = r->in[0].v[0] + 1; }
@@ -379,7 +402,8 @@ static const ct__case cases[] = {
     {.text = "x=f32[N,3,5,5]; batch_norm(conv2d(x, \"c\", 17, 3), \"bn\")", .tolerance = 3e-5},
     {.text = "x=f32[N,3,5,5]; relu(batch_norm(conv2d(x, \"c\", 16, 3), \"bn\"))"},
     {.text = "x=f32[N,3,5,5]; y=f32[N,3,5,5]; mul(relu(batch_norm(x, \"bn\")), y)"},
-    {.text = "x=f32[1,3]; batch_norm(x, \"bn\")", .error = "1 values a channel; wanted at least 2 in training"},
+    {.text = "x=f32[1,3]; batch_norm(x, \"bn\")",
+     .error = "1 values a channel; wanted at least 2 in training"},
     {.text = "x=f32[N]; batch_norm(x, \"bn\")", .error = "input 1 is [N]; wanted 2 to 5 axes"},
     {.text = "x=f32[N,3,0]; batch_norm(x, \"bn\")", .error = "wanted fixed extents of at least 1"},
     {.text = "x=f32[3,N]; batch_norm(x, \"bn\")", .error = "the channels of x are not fixed"},
@@ -389,43 +413,116 @@ static const ct__case cases[] = {
 };
 
 const ct__op ct__op_batch_norm = {
-    .name = "batch_norm", .summary = "normalised over the batch, channel by channel", .attrs = attrs, .inputs_min = 1, .inputs_max = 1,
-    .layer = 1, .infer = infer, .slots = slots, .expand = expand, .batch = ct__batch_rows, .ref = ref, .cases = cases,
+    .name = "batch_norm",
+    .summary = "normalised over the batch, channel by channel",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .layer = 1,
+    .infer = infer,
+    .slots = slots,
+    .expand = expand,
+    .batch = ct__batch_rows,
+    .ref = ref,
+    .cases = cases,
 };
 const ct__op ct__op_bn_stats = {
-    .name = "bn_stats", .summary = "count, mean and squared deviations of each channel", .inputs_min = 1, .inputs_max = 1,
-    .flags = CT__OP_INTERNAL, .infer = stats_infer, .nondiff = "batch_norm's derivative accounts for it", .batch = partial, .layout = lay_in,
-    .lower = stats_lower, .merge = merge, .ref = stats_ref,
+    .name = "bn_stats",
+    .summary = "count, mean and squared deviations of each channel",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL,
+    .infer = stats_infer,
+    .nondiff = "batch_norm's derivative accounts for it",
+    .batch = partial,
+    .layout = lay_in,
+    .lower = stats_lower,
+    .merge = merge,
+    .ref = stats_ref,
 };
 const ct__op ct__op_bn_finish = {
-    .name = "bn_finish", .summary = "mean, variance, unbiased variance", .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_INTERNAL,
-    .infer = finish_infer, .nondiff = "batch_norm's derivative accounts for it", .lower = finish_lower, .ref = finish_ref,
+    .name = "bn_finish",
+    .summary = "mean, variance, unbiased variance",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL,
+    .infer = finish_infer,
+    .nondiff = "batch_norm's derivative accounts for it",
+    .lower = finish_lower,
+    .ref = finish_ref,
 };
 const ct__op ct__op_bn_normalize = {
-    .name = "bn_normalize", .summary = "batch_norm by the statistics of x itself", .attrs = eps_attrs, .inputs_min = 3, .inputs_max = 5,
-    .flags = CT__OP_INTERNAL, .infer = like_first, .grad = grad, .batch = ct__batch_rows, .layout = lay_in_out, .fuse = fuse,
-    .lower = apply_lower, .ref = apply_ref,
+    .name = "bn_normalize",
+    .summary = "batch_norm by the statistics of x itself",
+    .attrs = eps_attrs,
+    .inputs_min = 3,
+    .inputs_max = 5,
+    .flags = CT__OP_INTERNAL,
+    .infer = like_first,
+    .grad = grad,
+    .batch = ct__batch_rows,
+    .layout = lay_in_out,
+    .fuse = fuse,
+    .lower = apply_lower,
+    .ref = apply_ref,
 };
 const ct__op ct__op_bn_apply = {
-    .name = "bn_apply", .summary = "batch_norm by given statistics", .attrs = eps_attrs, .inputs_min = 3, .inputs_max = 5,
-    .flags = CT__OP_INTERNAL, .infer = like_first, .nondiff = "it appears in plans for evaluation only", .batch = ct__batch_rows,
-    .layout = lay_in_out, .fuse = fuse, .lower = apply_lower, .ref = apply_ref,
+    .name = "bn_apply",
+    .summary = "batch_norm by given statistics",
+    .attrs = eps_attrs,
+    .inputs_min = 3,
+    .inputs_max = 5,
+    .flags = CT__OP_INTERNAL,
+    .infer = like_first,
+    .nondiff = "it appears in plans for evaluation only",
+    .batch = ct__batch_rows,
+    .layout = lay_in_out,
+    .fuse = fuse,
+    .lower = apply_lower,
+    .ref = apply_ref,
 };
 const ct__op ct__op_bn_sums = {
-    .name = "bn_sums", .summary = "gradients of batch_norm by bias and weight", .attrs = eps_attrs, .inputs_min = 4, .inputs_max = 4,
-    .flags = CT__OP_INTERNAL, .infer = sums_infer, .nondiff = "second derivatives of batch norm are not offered", .batch = partial,
-    .layout = lay_two, .lower = sums_lower, .ref = sums_ref,
+    .name = "bn_sums",
+    .summary = "gradients of batch_norm by bias and weight",
+    .attrs = eps_attrs,
+    .inputs_min = 4,
+    .inputs_max = 4,
+    .flags = CT__OP_INTERNAL,
+    .infer = sums_infer,
+    .nondiff = "second derivatives of batch norm are not offered",
+    .batch = partial,
+    .layout = lay_two,
+    .lower = sums_lower,
+    .ref = sums_ref,
 };
 const ct__op ct__op_bn_data = {
-    .name = "bn_data", .summary = "gradient of batch_norm by x", .attrs = eps_attrs, .inputs_min = 6, .inputs_max = 7,
-    .flags = CT__OP_INTERNAL, .infer = like_first, .nondiff = "second derivatives of batch norm are not offered", .batch = ct__batch_rows,
-    .layout = lay_two_out, .lower = data_lower, .ref = data_ref,
+    .name = "bn_data",
+    .summary = "gradient of batch_norm by x",
+    .attrs = eps_attrs,
+    .inputs_min = 6,
+    .inputs_max = 7,
+    .flags = CT__OP_INTERNAL,
+    .infer = like_first,
+    .nondiff = "second derivatives of batch norm are not offered",
+    .batch = ct__batch_rows,
+    .layout = lay_two_out,
+    .lower = data_lower,
+    .ref = data_ref,
 };
 const ct__op ct__op_bn_count = {
-    .name = "bn_count", .summary = "one more batch", .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_INTERNAL, .infer = like_first,
-    .nondiff = "of integers", .lower = count_lower, .ref = count_ref,
+    .name = "bn_count",
+    .summary = "one more batch",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL,
+    .infer = like_first,
+    .nondiff = "of integers",
+    .lower = count_lower,
+    .ref = count_ref,
 };
 
 /* x [N,C,...]; parameters NAME.weight, NAME.bias [C]; buffers NAME.running_mean, NAME.running_var [C],
  * NAME.num_batches_tracked. */
-ct_t ct_batch_norm(ct_t x, const char *name, ct_batchnorm options) { return ct__op_named(&ct__op_batch_norm, name, &x, 1, NULL, &options); }
+ct_t ct_batch_norm(ct_t x, const char *name, ct_batchnorm options) {
+    return ct__op_named(&ct__op_batch_norm, name, &x, 1, NULL, &options);
+}

@@ -11,21 +11,77 @@
  * the reverse walk, never here. */
 #include "op/common.h"
 
-static ct__tile_any tile_add(const struct ct__simd *s, const ct__value *a, float p[4]) { (void)a; (void)p; return s->tile->add_; }
-static ct__tile_any tile_sub(const struct ct__simd *s, const ct__value *a, float p[4]) { (void)a; (void)p; return s->tile->sub_; }
-static ct__tile_any tile_mul(const struct ct__simd *s, const ct__value *a, float p[4]) { (void)a; (void)p; return s->tile->mul_; }
-static ct__tile_any tile_div(const struct ct__simd *s, const ct__value *a, float p[4]) { (void)a; (void)p; return s->tile->div_; }
-static ct__tile_any tile_min(const struct ct__simd *s, const ct__value *a, float p[4]) { (void)a; (void)p; return s->tile->min_; }
-static ct__tile_any tile_max(const struct ct__simd *s, const ct__value *a, float p[4]) { (void)a; (void)p; return s->tile->max_; }
-static ct__tile_any tile_pow(const struct ct__simd *s, const ct__value *a, float p[4]) { (void)a; (void)p; return s->tile->pow_; }
+static ct__tile_any tile_add(const struct ct__simd *s, const ct__value *a, float p[4]) {
+    (void)a;
+    (void)p;
+    return s->tile->add_;
+}
+static ct__tile_any tile_sub(const struct ct__simd *s, const ct__value *a, float p[4]) {
+    (void)a;
+    (void)p;
+    return s->tile->sub_;
+}
+static ct__tile_any tile_mul(const struct ct__simd *s, const ct__value *a, float p[4]) {
+    (void)a;
+    (void)p;
+    return s->tile->mul_;
+}
+static ct__tile_any tile_div(const struct ct__simd *s, const ct__value *a, float p[4]) {
+    (void)a;
+    (void)p;
+    return s->tile->div_;
+}
+static ct__tile_any tile_min(const struct ct__simd *s, const ct__value *a, float p[4]) {
+    (void)a;
+    (void)p;
+    return s->tile->min_;
+}
+static ct__tile_any tile_max(const struct ct__simd *s, const ct__value *a, float p[4]) {
+    (void)a;
+    (void)p;
+    return s->tile->max_;
+}
+static ct__tile_any tile_pow(const struct ct__simd *s, const ct__value *a, float p[4]) {
+    (void)a;
+    (void)p;
+    return s->tile->pow_;
+}
 
-static double add(double x, double y, double z, const ct__value *a) { (void)z; (void)a; return x + y; }
-static double sub(double x, double y, double z, const ct__value *a) { (void)z; (void)a; return x - y; }
-static double mul(double x, double y, double z, const ct__value *a) { (void)z; (void)a; return x * y; }
-static double divide(double x, double y, double z, const ct__value *a) { (void)z; (void)a; return x / y; }
-static double smaller(double x, double y, double z, const ct__value *a) { (void)z; (void)a; return isnan(x) || x < y ? x : y; }
-static double larger(double x, double y, double z, const ct__value *a) { (void)z; (void)a; return isnan(x) || x > y ? x : y; }
-static double power(double x, double y, double z, const ct__value *a) { (void)z; (void)a; return pow(x, y); }
+static double add(double x, double y, double z, const ct__value *a) {
+    (void)z;
+    (void)a;
+    return x + y;
+}
+static double sub(double x, double y, double z, const ct__value *a) {
+    (void)z;
+    (void)a;
+    return x - y;
+}
+static double mul(double x, double y, double z, const ct__value *a) {
+    (void)z;
+    (void)a;
+    return x * y;
+}
+static double divide(double x, double y, double z, const ct__value *a) {
+    (void)z;
+    (void)a;
+    return x / y;
+}
+static double smaller(double x, double y, double z, const ct__value *a) {
+    (void)z;
+    (void)a;
+    return isnan(x) || x < y ? x : y;
+}
+static double larger(double x, double y, double z, const ct__value *a) {
+    (void)z;
+    (void)a;
+    return isnan(x) || x > y ? x : y;
+}
+static double power(double x, double y, double z, const ct__value *a) {
+    (void)z;
+    (void)a;
+    return pow(x, y);
+}
 
 static void ref_add(ct__ref *r) { ct__ref_elementwise(r, add); }
 static void ref_sub(ct__ref *r) { ct__ref_elementwise(r, sub); }
@@ -84,45 +140,113 @@ static const ct__case cases[] = {
 static const ct__case sub_cases[] = {
     {.text = "x=f32[3,16]; y=f32[3,16]; sub(x, y)"}, {.text = "x=f32[N,1]; y=f32[1,9]; sub(x, y)"}, {0}};
 static const ct__case mul_cases[] = {
-    {.text = "x=f32[3,16]; y=f32[3,16]; mul(x, y)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N,1,3]; y=f32[2,1]; mul(x, y)"}, {0}};
+    {.text = "x=f32[3,16]; y=f32[3,16]; mul(x, y)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,1,3]; y=f32[2,1]; mul(x, y)"},
+    {0}};
 static const ct__case div_cases[] = {
     {.text = "x=f32[3,16]; y=f32[3,16]; div(x, y)", .flags = CT__CASE_POSITIVE | CT__CASE_SECOND},
-    {.text = "x=f32[N,8]; y=f32[8]; div(x, y)", .flags = CT__CASE_POSITIVE}, {0}};
-static const ct__case min_cases[] = {{.text = "x=f32[3,15]; y=f32[3,15]; minimum(x, y)"}, {.text = "x=f32[N,3]; y=f32[]; minimum(x, y)"}, {0}};
-static const ct__case max_cases[] = {{.text = "x=f32[3,15]; y=f32[3,15]; maximum(x, y)"}, {.text = "x=f32[N,3]; y=f32[]; maximum(x, y)"}, {0}};
+    {.text = "x=f32[N,8]; y=f32[8]; div(x, y)", .flags = CT__CASE_POSITIVE},
+    {0}};
+static const ct__case min_cases[] = {
+    {.text = "x=f32[3,15]; y=f32[3,15]; minimum(x, y)"}, {.text = "x=f32[N,3]; y=f32[]; minimum(x, y)"}, {0}};
+static const ct__case max_cases[] = {
+    {.text = "x=f32[3,15]; y=f32[3,15]; maximum(x, y)"}, {.text = "x=f32[N,3]; y=f32[]; maximum(x, y)"}, {0}};
 static const ct__case pow_cases[] = {
-    {.text = "x=f32[3,15]; y=f32[3,15]; pow(x, y)", .flags = CT__CASE_POSITIVE | CT__CASE_SECOND}, {.text = "x=f32[N,3]; y=f32[]; pow(x, y)", .flags = CT__CASE_POSITIVE}, {0}};
+    {.text = "x=f32[3,15]; y=f32[3,15]; pow(x, y)", .flags = CT__CASE_POSITIVE | CT__CASE_SECOND},
+    {.text = "x=f32[N,3]; y=f32[]; pow(x, y)", .flags = CT__CASE_POSITIVE},
+    {0}};
 
 #define BINARY_FLAGS (CT__OP_FOLLOW | CT__OP_INPLACE)
 const ct__op ct__op_add = {
-    .name = "add", .summary = "x + y", .inputs_min = 2, .inputs_max = 2,
-    .flags = BINARY_FLAGS | CT__OP_LINEAR | CT__OP_ZERO, .infer = ct__elementwise_infer,
-    .grad = grad_add, .batch = ct__batch_rows, .tile = tile_add, .ref = ref_add, .cases = cases,
+    .name = "add",
+    .summary = "x + y",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = BINARY_FLAGS | CT__OP_LINEAR | CT__OP_ZERO,
+    .infer = ct__elementwise_infer,
+    .grad = grad_add,
+    .batch = ct__batch_rows,
+    .tile = tile_add,
+    .ref = ref_add,
+    .cases = cases,
 };
 const ct__op ct__op_sub = {
-    .name = "sub", .summary = "x - y", .inputs_min = 2, .inputs_max = 2,
-    .flags = BINARY_FLAGS | CT__OP_LINEAR | CT__OP_ZERO, .infer = ct__elementwise_infer,
-    .grad = grad_sub, .batch = ct__batch_rows, .tile = tile_sub, .ref = ref_sub, .cases = sub_cases,
+    .name = "sub",
+    .summary = "x - y",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = BINARY_FLAGS | CT__OP_LINEAR | CT__OP_ZERO,
+    .infer = ct__elementwise_infer,
+    .grad = grad_sub,
+    .batch = ct__batch_rows,
+    .tile = tile_sub,
+    .ref = ref_sub,
+    .cases = sub_cases,
 };
 const ct__op ct__op_mul = {
-    .name = "mul", .summary = "x * y", .inputs_min = 2, .inputs_max = 2, .flags = BINARY_FLAGS | CT__OP_ZERO,
-    .infer = ct__elementwise_infer, .grad = grad_mul, .batch = ct__batch_rows, .tile = tile_mul, .ref = ref_mul, .cases = mul_cases,
+    .name = "mul",
+    .summary = "x * y",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = BINARY_FLAGS | CT__OP_ZERO,
+    .infer = ct__elementwise_infer,
+    .grad = grad_mul,
+    .batch = ct__batch_rows,
+    .tile = tile_mul,
+    .ref = ref_mul,
+    .cases = mul_cases,
 };
 const ct__op ct__op_div = {
-    .name = "div", .summary = "x / y", .inputs_min = 2, .inputs_max = 2, .flags = BINARY_FLAGS,
-    .infer = ct__elementwise_infer, .grad = grad_div, .batch = ct__batch_rows, .tile = tile_div, .ref = ref_div, .cases = div_cases,
+    .name = "div",
+    .summary = "x / y",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = BINARY_FLAGS,
+    .infer = ct__elementwise_infer,
+    .grad = grad_div,
+    .batch = ct__batch_rows,
+    .tile = tile_div,
+    .ref = ref_div,
+    .cases = div_cases,
 };
 const ct__op ct__op_minimum = {
-    .name = "minimum", .summary = "the smaller of x and y", .inputs_min = 2, .inputs_max = 2, .flags = BINARY_FLAGS | CT__OP_ZERO,
-    .infer = ct__elementwise_infer, .grad = grad_extreme, .batch = ct__batch_rows, .tile = tile_min, .ref = ref_min, .cases = min_cases,
+    .name = "minimum",
+    .summary = "the smaller of x and y",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = BINARY_FLAGS | CT__OP_ZERO,
+    .infer = ct__elementwise_infer,
+    .grad = grad_extreme,
+    .batch = ct__batch_rows,
+    .tile = tile_min,
+    .ref = ref_min,
+    .cases = min_cases,
 };
 const ct__op ct__op_maximum = {
-    .name = "maximum", .summary = "the larger of x and y", .inputs_min = 2, .inputs_max = 2, .flags = BINARY_FLAGS | CT__OP_ZERO,
-    .infer = ct__elementwise_infer, .grad = grad_extreme, .batch = ct__batch_rows, .tile = tile_max, .ref = ref_max, .cases = max_cases,
+    .name = "maximum",
+    .summary = "the larger of x and y",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = BINARY_FLAGS | CT__OP_ZERO,
+    .infer = ct__elementwise_infer,
+    .grad = grad_extreme,
+    .batch = ct__batch_rows,
+    .tile = tile_max,
+    .ref = ref_max,
+    .cases = max_cases,
 };
 const ct__op ct__op_pow = {
-    .name = "pow", .summary = "x to the power of y", .inputs_min = 2, .inputs_max = 2, .flags = BINARY_FLAGS,
-    .infer = ct__elementwise_infer, .grad = grad_pow, .batch = ct__batch_rows, .tile = tile_pow, .ref = ref_pow, .cases = pow_cases,
+    .name = "pow",
+    .summary = "x to the power of y",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = BINARY_FLAGS,
+    .infer = ct__elementwise_infer,
+    .grad = grad_pow,
+    .batch = ct__batch_rows,
+    .tile = tile_pow,
+    .ref = ref_pow,
+    .cases = pow_cases,
 };
 
 /* x + y, broadcasting. */

@@ -1,13 +1,20 @@
 /* common.c: what op files share. */
 #include "op/common.h"
 
-ct_t ct__op_with(const ct__op *op, const ct_t *in, int32_t n_in, const ct__value *positional, const void *options) {
+ct_t ct__op_with(const ct__op *op, const ct_t *in, int32_t n_in, const ct__value *positional,
+                 const void *options) {
     ct__call call = {.op = op, .in = in, .n_in = n_in, .positional = positional, .options = options};
     return ct__build(&call);
 }
 
-ct_t ct__op_named(const ct__op *op, const char *name, const ct_t *in, int32_t n_in, const ct__value *positional, const void *options) {
-    ct__call call = {.op = op, .name = name ? name : "", .in = in, .n_in = n_in, .positional = positional, .options = options};
+ct_t ct__op_named(const ct__op *op, const char *name, const ct_t *in, int32_t n_in,
+                  const ct__value *positional, const void *options) {
+    ct__call call = {.op = op,
+                     .name = name ? name : "",
+                     .in = in,
+                     .n_in = n_in,
+                     .positional = positional,
+                     .options = options};
     return ct__build(&call);
 }
 
@@ -16,8 +23,9 @@ static ct_status broadcast_all(ct__infer *f) {
     ct_shape s = f->in[0].shape;
     for (int32_t i = 1; i < f->n_in; i++)
         if (!ct__broadcast(&s, &f->in[i].shape, &s))
-            return ct__infer_fail(f, "shapes %s and %s do not broadcast; wanted equal extents or 1; reshape one of them",
-                                  ct_shape_format(&f->in[0].shape, a), ct_shape_format(&f->in[i].shape, b));
+            return ct__infer_fail(
+                f, "shapes %s and %s do not broadcast; wanted equal extents or 1; reshape one of them",
+                ct_shape_format(&f->in[0].shape, a), ct_shape_format(&f->in[i].shape, b));
     f->out[0].shape = s;
     return CT_OK;
 }
@@ -35,7 +43,8 @@ ct_status ct__compare_infer(ct__infer *f) {
     for (int32_t i = 0; i < f->n_in; i++) {
         int32_t d = f->in[i].dtype;
         if (d != CT_F32 && d != CT_BOOL && d != CT_I32 && d != CT_I64)
-            return ct__infer_fail(f, "input %d is %s; wanted f32, bool, i32 or i64; cast it first", i + 1, ct_dtype_name((ct_dtype)d));
+            return ct__infer_fail(f, "input %d is %s; wanted f32, bool, i32 or i64; cast it first", i + 1,
+                                  ct_dtype_name((ct_dtype)d));
     }
     f->out[0].dtype = CT_BOOL;
     return broadcast_all(f);

@@ -15,9 +15,11 @@ static inline ct_t ct__op2(const ct__op *op, ct_t x, ct_t y) {
     return ct__make(op, in, 2, NULL);
 }
 /* Positional values and options checked against the table. */
-ct_t ct__op_with(const ct__op *op, const ct_t *in, int32_t n_in, const ct__value *positional, const void *options);
+ct_t ct__op_with(const ct__op *op, const ct_t *in, int32_t n_in, const ct__value *positional,
+                 const void *options);
 /* A layer or random op: with a name. */
-ct_t ct__op_named(const ct__op *op, const char *name, const ct_t *in, int32_t n_in, const ct__value *positional, const void *options);
+ct_t ct__op_named(const ct__op *op, const char *name, const ct_t *in, int32_t n_in,
+                  const ct__value *positional, const void *options);
 
 /* ---- elementwise ops (a record with .tile and no .lower) ---- */
 /* Inputs f32 (bool where an op says so) broadcast together; output f32. */

@@ -22,7 +22,11 @@ void ct__conv_weight_wish(ct__layouts *q, int32_t home, ct__conv_wish *w, ct__la
     }
     *layout = w->weight;
     *shape = w->shape;
-    *out = (ct__layout){.kind = CT__CONV, .opaque_bytes = (int32_t)sizeof *layout, .bytes = layout->bytes, .opaque = layout, .shape = shape};
+    *out = (ct__layout){.kind = CT__CONV,
+                        .opaque_bytes = (int32_t)sizeof *layout,
+                        .bytes = layout->bytes,
+                        .opaque = layout,
+                        .shape = shape};
 }
 
 static void dispose(void *data) { ct__conv_free(data); }
@@ -37,14 +41,16 @@ ct_status ct__conv_lower(ct__lower *l, ct__conv_wish *w, const ct__layout *weigh
     if (s) return s;
     if (asked.bytes && !ct__weight_layout_equal(&asked, &w->weight)) {
         ct__conv_free(c);
-        return ct_fail(l->e, CT_EINTERNAL, "%s \"%s\": no implementation takes the weight in its order", l->op->name, l->name);
+        return ct_fail(l->e, CT_EINTERNAL, "%s \"%s\": no implementation takes the weight in its order",
+                       l->op->name, l->name);
     }
     l->data = c;
     l->dispose = dispose;
     l->impl = ct__conv_impl(c);
     l->scratch = ct__conv_scratch(c);
     const ct__conv_shape *g = &w->shape;
-    l->flops = 2.0 * (double)g->n * (double)g->oc * (double)g->oh * (double)g->ow * (double)(g->ic / g->groups) * (double)g->kh * (double)g->kw;
+    l->flops = 2.0 * (double)g->n * (double)g->oc * (double)g->oh * (double)g->ow *
+               (double)(g->ic / g->groups) * (double)g->kh * (double)g->kw;
     return CT_OK;
 }
 
@@ -65,7 +71,8 @@ static int32_t slots1(const ct__infer *f, ct__slot out[CT__MAX_SLOTS]) {
     const ct_shape *s = &f->in[0].shape;
     int64_t groups = f->attr[CT__CONV_GROUPS].i, channels = f->attr[CT__CONV_CHANNELS].i;
     if (s->rank != 3 || s->dim[1] < 1 || s->dim[1] % groups || channels % groups) {
-        ct__infer_fail(f, "x is %s, channels %lld, groups %lld; wanted [N,C,T] and channels in whole groups", ct_shape_format(s, x), (long long)channels, (long long)groups);
+        ct__infer_fail(f, "x is %s, channels %lld, groups %lld; wanted [N,C,T] and channels in whole groups",
+                       ct_shape_format(s, x), (long long)channels, (long long)groups);
         return -1;
     }
     int64_t w[3] = {channels, s->dim[1] / groups, f->attr[CT__CONV_KERNEL].i};
@@ -99,9 +106,14 @@ static ct_status infer1(ct__infer *f) {
     if (ct__infer_dtype(f, 0, CT_F32)) return CT_EUSAGE;
     ct_shape s = with_height(&f->in[0].shape), w = with_height(&f->in[1].shape);
     wide(f->attr, a);
-    if (f->in[0].shape.rank != 3 || s.dim[1] != w.dim[1] * a[CT__CONV_GROUPS].i) return ct__infer_fail(f, "x is %s; its channels do not fit the weight", ct_shape_format(&f->in[0].shape, x));
+    if (f->in[0].shape.rank != 3 || s.dim[1] != w.dim[1] * a[CT__CONV_GROUPS].i)
+        return ct__infer_fail(f, "x is %s; its channels do not fit the weight",
+                              ct_shape_format(&f->in[0].shape, x));
     ct__conv_shape g = ct__conv_geometry(a, &s, &w);
-    if (g.ow < 1) return ct__infer_fail(f, "a window of %lld does not fit into x %s with its padding", (long long)(g.dilation_w * (g.kw - 1) + 1), ct_shape_format(&f->in[0].shape, x));
+    if (g.ow < 1)
+        return ct__infer_fail(f, "a window of %lld does not fit into x %s with its padding",
+                              (long long)(g.dilation_w * (g.kw - 1) + 1),
+                              ct_shape_format(&f->in[0].shape, x));
     int64_t dim[3] = {s.dim[0], g.oc, g.ow};
     f->out[0].shape = ct_shape_make(3, dim);
     return CT_OK;
@@ -113,7 +125,8 @@ static int expand1(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct
     (void)g;
     (void)train;
     wide(node->attr, a);
-    ct_t tall[3] = {ct_reshape(in[0], with_height(&x)), ct_reshape(in[1], with_height(&w)), node->n_in > 2 ? in[2] : ct__none()};
+    ct_t tall[3] = {ct_reshape(in[0], with_height(&x)), ct_reshape(in[1], with_height(&w)),
+                    node->n_in > 2 ? in[2] : ct__none()};
     out[0] = ct_reshape(ct__make(&ct__op_conv2d, tall, 3, a), node->out[0].shape);
     return 1;
 }
@@ -130,12 +143,24 @@ static void ref1(ct__ref *r) {
 }
 
 static const ct__case cases1[] = {
-    {.text = "x=f32[N,3,9]; conv1d(x, \"c\", 4, 3, pad=1)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N,16,17]; conv1d(x, \"c\", 16, 5, stride=2)"},
-    {.text = "x=f32[N,8,15]; conv1d(x, \"c\", 8, 3, dilation=2, groups=2, no_bias=1)"}, {.text = "x=f32[2,1,7]; conv1d(x, \"c\", 3, 7)"},
-    {.text = "x=f32[N,3,2]; conv1d(x, \"c\", 4, 3)", .error = "a window of 3 does not fit into x [N,3,2]"}, {0}};
+    {.text = "x=f32[N,3,9]; conv1d(x, \"c\", 4, 3, pad=1)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,16,17]; conv1d(x, \"c\", 16, 5, stride=2)"},
+    {.text = "x=f32[N,8,15]; conv1d(x, \"c\", 8, 3, dilation=2, groups=2, no_bias=1)"},
+    {.text = "x=f32[2,1,7]; conv1d(x, \"c\", 3, 7)"},
+    {.text = "x=f32[N,3,2]; conv1d(x, \"c\", 4, 3)", .error = "a window of 3 does not fit into x [N,3,2]"},
+    {0}};
 
 const ct__op ct__op_conv1d = {
-    .name = "conv1d", .summary = "convolution of sequences", .attrs = attrs1, .inputs_min = 1, .inputs_max = 1, .layer = 1, .infer = infer1, .slots = slots1, .expand = expand1, .ref = ref1,
+    .name = "conv1d",
+    .summary = "convolution of sequences",
+    .attrs = attrs1,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .layer = 1,
+    .infer = infer1,
+    .slots = slots1,
+    .expand = expand1,
+    .ref = ref1,
     .cases = cases1,
 };
 
@@ -161,13 +186,17 @@ enum { OUTPUT_PAD = CT__CONV_NO_BIAS + 1 };
 static int32_t slots_t(const ct__infer *f, ct__slot out[CT__MAX_SLOTS]) {
     char x[CT_SHAPE_TEXT];
     const ct_shape *s = &f->in[0].shape;
-    int64_t groups = f->attr[CT__CONV_GROUPS].i, channels = f->attr[CT__CONV_CHANNELS].i, kernel = f->attr[CT__CONV_KERNEL].i;
+    int64_t groups = f->attr[CT__CONV_GROUPS].i, channels = f->attr[CT__CONV_CHANNELS].i,
+            kernel = f->attr[CT__CONV_KERNEL].i;
     if (s->rank != 4 || s->dim[1] < 1 || s->dim[1] % groups || channels % groups) {
-        ct__infer_fail(f, "x is %s, channels %lld, groups %lld; wanted [N,C,H,W] and channels in whole groups", ct_shape_format(s, x), (long long)channels, (long long)groups);
+        ct__infer_fail(f,
+                       "x is %s, channels %lld, groups %lld; wanted [N,C,H,W] and channels in whole groups",
+                       ct_shape_format(s, x), (long long)channels, (long long)groups);
         return -1;
     }
     int64_t w[4] = {s->dim[1], channels / groups, kernel, kernel}, b[1] = {channels};
-    double bound = 1 / sqrt((double)(w[1] * kernel * kernel)); /* PyTorch takes the fan of axis 1 here as well */
+    double bound =
+        1 / sqrt((double)(w[1] * kernel * kernel)); /* PyTorch takes the fan of axis 1 here as well */
     out[0] = (ct__slot){"weight", ct_shape_make(4, w), {CT_INIT_UNIFORM, 0, -bound, bound}, CT_PARAM, 0};
     out[1] = (ct__slot){"bias", ct_shape_make(1, b), {CT_INIT_UNIFORM, 0, -bound, bound}, CT_PARAM, 0};
     if (f->attr[CT__CONV_NO_BIAS].i) out[1].shape.rank = -1;
@@ -175,7 +204,8 @@ static int32_t slots_t(const ct__infer *f, ct__slot out[CT__MAX_SLOTS]) {
 }
 
 static int64_t grown(const ct__value *a, int64_t extent) {
-    return (extent - 1) * a[CT__CONV_STRIDE].i - 2 * a[CT__CONV_PAD].i + a[CT__CONV_DILATION].i * (a[CT__CONV_KERNEL].i - 1) + a[OUTPUT_PAD].i + 1;
+    return (extent - 1) * a[CT__CONV_STRIDE].i - 2 * a[CT__CONV_PAD].i +
+           a[CT__CONV_DILATION].i * (a[CT__CONV_KERNEL].i - 1) + a[OUTPUT_PAD].i + 1;
 }
 
 static ct_status infer_t(ct__infer *f) {
@@ -184,9 +214,13 @@ static ct_status infer_t(ct__infer *f) {
     const ct__value *a = f->attr;
     if (ct__infer_dtype(f, 0, CT_F32)) return CT_EUSAGE;
     int64_t dim[4] = {s->dim[0], a[CT__CONV_CHANNELS].i, grown(a, s->dim[2]), grown(a, s->dim[3])};
-    if (a[OUTPUT_PAD].i && a[OUTPUT_PAD].i >= a[CT__CONV_STRIDE].i && a[OUTPUT_PAD].i >= a[CT__CONV_DILATION].i)
-        return ct__infer_fail(f, "output_pad is %lld; wanted less than stride or dilation", (long long)a[OUTPUT_PAD].i);
-    if (dim[2] < 1 || dim[3] < 1) return ct__infer_fail(f, "nothing is left of x %s after its padding; wanted less pad", ct_shape_format(s, x));
+    if (a[OUTPUT_PAD].i && a[OUTPUT_PAD].i >= a[CT__CONV_STRIDE].i &&
+        a[OUTPUT_PAD].i >= a[CT__CONV_DILATION].i)
+        return ct__infer_fail(f, "output_pad is %lld; wanted less than stride or dilation",
+                              (long long)a[OUTPUT_PAD].i);
+    if (dim[2] < 1 || dim[3] < 1)
+        return ct__infer_fail(f, "nothing is left of x %s after its padding; wanted less pad",
+                              ct_shape_format(s, x));
     f->out[0].shape = ct_shape_make(4, dim);
     return CT_OK;
 }
@@ -219,20 +253,34 @@ static void ref_t(ct__ref *r) {
     ct__ref data = {.attr = a, .name = r->name, .n_in = 2, .n_out = 1, .in = r->in, .out = r->out};
     ct__op_conv2d_data.ref(&data);
     int64_t plane = r->out[0].shape.dim[2] * r->out[0].shape.dim[3], channels = r->out[0].shape.dim[1];
-    for (int64_t i = 0; r->n_in > 2 && r->in[2].present && i < ct__count(&r->out[0].shape); i++) r->out[0].v[i] += r->in[2].v[i / plane % channels];
+    for (int64_t i = 0; r->n_in > 2 && r->in[2].present && i < ct__count(&r->out[0].shape); i++)
+        r->out[0].v[i] += r->in[2].v[i / plane % channels];
 }
 
 static const ct__case cases_t[] = {
-    {.text = "x=f32[N,3,4,4]; conv_transpose2d(x, \"c\", 5, 3)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N,16,5,5]; conv_transpose2d(x, \"c\", 16, 3, stride=2, pad=1, output_pad=1)"},
-    {.text = "x=f32[2,8,3,3]; conv_transpose2d(x, \"c\", 4, 2, stride=2, no_bias=1)"}, {.text = "x=f32[N,4,4,4]; conv_transpose2d(x, \"c\", 6, 3, groups=2)"},
-    {.text = "x=f32[N,4,1,1]; conv_transpose2d(x, \"c\", 6, 2, pad=1)", .error = "nothing is left of x"}, {0}};
+    {.text = "x=f32[N,3,4,4]; conv_transpose2d(x, \"c\", 5, 3)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,16,5,5]; conv_transpose2d(x, \"c\", 16, 3, stride=2, pad=1, output_pad=1)"},
+    {.text = "x=f32[2,8,3,3]; conv_transpose2d(x, \"c\", 4, 2, stride=2, no_bias=1)"},
+    {.text = "x=f32[N,4,4,4]; conv_transpose2d(x, \"c\", 6, 3, groups=2)"},
+    {.text = "x=f32[N,4,1,1]; conv_transpose2d(x, \"c\", 6, 2, pad=1)", .error = "nothing is left of x"},
+    {0}};
 
 const ct__op ct__op_conv_transpose2d = {
-    .name = "conv_transpose2d", .summary = "transposed convolution of images", .attrs = attrs_t, .inputs_min = 1, .inputs_max = 1, .layer = 1, .infer = infer_t, .slots = slots_t,
-    .expand = expand_t, .ref = ref_t, .cases = cases_t,
+    .name = "conv_transpose2d",
+    .summary = "transposed convolution of images",
+    .attrs = attrs_t,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .layer = 1,
+    .infer = infer_t,
+    .slots = slots_t,
+    .expand = expand_t,
+    .ref = ref_t,
+    .cases = cases_t,
 };
 
 /* x [N,C,H,W] -> [N,channels,H',W'], larger; parameters NAME.weight [C,channels/groups,kernel,kernel] and NAME.bias. */
 ct_t ct_conv_transpose2d(ct_t x, const char *name, int64_t channels, int64_t kernel, ct_conv_t options) {
-    return ct__op_named(&ct__op_conv_transpose2d, name, &x, 1, (ct__value[]){{.i = channels}, {.i = kernel}}, &options);
+    return ct__op_named(&ct__op_conv_transpose2d, name, &x, 1, (ct__value[]){{.i = channels}, {.i = kernel}},
+                        &options);
 }

@@ -6,8 +6,25 @@
 #include "op/common.h"
 
 /* Order of the attributes in every convolution's table; the internal ops add the extents of x. */
-enum { CT__CONV_CHANNELS, CT__CONV_KERNEL, CT__CONV_PAD, CT__CONV_STRIDE, CT__CONV_DILATION, CT__CONV_GROUPS, CT__CONV_NO_BIAS, CT__CONV_KERNEL_W, CT__CONV_PAD_W,
-       CT__CONV_STRIDE_W, CT__CONV_DILATION_W, CT__CONV_INIT, CT__CONV_INIT_A, CT__CONV_INIT_B, CT__CONV_IN_H, CT__CONV_IN_W, CT__CONV_ATTRS };
+enum {
+    CT__CONV_CHANNELS,
+    CT__CONV_KERNEL,
+    CT__CONV_PAD,
+    CT__CONV_STRIDE,
+    CT__CONV_DILATION,
+    CT__CONV_GROUPS,
+    CT__CONV_NO_BIAS,
+    CT__CONV_KERNEL_W,
+    CT__CONV_PAD_W,
+    CT__CONV_STRIDE_W,
+    CT__CONV_DILATION_W,
+    CT__CONV_INIT,
+    CT__CONV_INIT_A,
+    CT__CONV_INIT_B,
+    CT__CONV_IN_H,
+    CT__CONV_IN_W,
+    CT__CONV_ATTRS
+};
 
 /* Geometry of x [N,I,H,W] and weight [O,I/g,kh,kw]; oh and ow follow (and may be < 1). */
 ct__conv_shape ct__conv_geometry(const ct__value *attr, const ct_shape *x, const ct_shape *weight);

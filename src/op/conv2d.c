@@ -22,7 +22,9 @@ static const ct__attr attrs[] = {
     OPT_INT(ct_conv, pad_w, 0, -1, 65535, "left and right; 0: as pad; -1: none"),
     OPT_INT(ct_conv, stride_w, 0, 0, 65535, "across; 0: as stride"),
     OPT_INT(ct_conv, dilation_w, 0, 0, 65535, "across; 0: as dilation"),
-    OPT_CHOICE(ct_conv, init, "default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal",
+    OPT_CHOICE(ct_conv, init,
+               "default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_"
+               "uniform|kaiming_normal|orthogonal",
                "initialiser of the weight; default: uniform within 1/sqrt(fan in)"),
     OPT_FLOAT(ct_conv, init_a, 0, -1e30, 1e30, "its first number"),
     OPT_FLOAT(ct_conv, init_b, 0, -1e30, 1e30, "its second number"),
@@ -31,7 +33,13 @@ static const ct__attr attrs[] = {
 
 ct__conv_shape ct__conv_geometry(const ct__value *a, const ct_shape *x, const ct_shape *w) {
     int64_t pad_w = a[CT__CONV_PAD_W].i ? a[CT__CONV_PAD_W].i : a[CT__CONV_PAD].i;
-    ct__conv_shape s = {.n = x->dim[0], .ic = x->dim[1], .ih = x->dim[2], .iw = x->dim[3], .oc = w->dim[0], .kh = w->dim[2], .kw = w->dim[3]};
+    ct__conv_shape s = {.n = x->dim[0],
+                        .ic = x->dim[1],
+                        .ih = x->dim[2],
+                        .iw = x->dim[3],
+                        .oc = w->dim[0],
+                        .kh = w->dim[2],
+                        .kw = w->dim[3]};
     s.stride_h = a[CT__CONV_STRIDE].i;
     s.stride_w = a[CT__CONV_STRIDE_W].i ? a[CT__CONV_STRIDE_W].i : s.stride_h;
     s.dilation_h = a[CT__CONV_DILATION].i;
@@ -39,7 +47,8 @@ ct__conv_shape ct__conv_geometry(const ct__value *a, const ct_shape *x, const ct
     s.pad_top = s.pad_bottom = a[CT__CONV_PAD].i;
     s.pad_left = s.pad_right = pad_w < 0 ? 0 : pad_w;
     s.groups = a[CT__CONV_GROUPS].i;
-    int64_t free_h = s.ih + 2 * s.pad_top - s.dilation_h * (s.kh - 1) - 1, free_w = s.iw + 2 * s.pad_left - s.dilation_w * (s.kw - 1) - 1;
+    int64_t free_h = s.ih + 2 * s.pad_top - s.dilation_h * (s.kh - 1) - 1,
+            free_w = s.iw + 2 * s.pad_left - s.dilation_w * (s.kw - 1) - 1;
     s.oh = free_h < 0 ? 0 : free_h / s.stride_h + 1;
     s.ow = free_w < 0 ? 0 : free_w / s.stride_w + 1;
     return s;
@@ -48,16 +57,19 @@ ct__conv_shape ct__conv_geometry(const ct__value *a, const ct_shape *x, const ct
 static int32_t slots(const ct__infer *f, ct__slot out[CT__MAX_SLOTS]) {
     char x[CT_SHAPE_TEXT];
     const ct_shape *s = &f->in[0].shape;
-    int64_t groups = f->attr[CT__CONV_GROUPS].i, channels = f->attr[CT__CONV_CHANNELS].i, kernel = f->attr[CT__CONV_KERNEL].i;
+    int64_t groups = f->attr[CT__CONV_GROUPS].i, channels = f->attr[CT__CONV_CHANNELS].i,
+            kernel = f->attr[CT__CONV_KERNEL].i;
     if (s->rank != 4 || s->dim[1] < 1 || s->dim[2] < 0 || s->dim[3] < 0) {
         ct__infer_fail(f, "x is %s; wanted [N,C,H,W]; reshape it first", ct_shape_format(s, x));
         return -1;
     }
     if (s->dim[1] % groups || channels % groups) {
-        ct__infer_fail(f, "%lld and %lld channels do not divide into %lld groups; wanted multiples", (long long)s->dim[1], (long long)channels, (long long)groups);
+        ct__infer_fail(f, "%lld and %lld channels do not divide into %lld groups; wanted multiples",
+                       (long long)s->dim[1], (long long)channels, (long long)groups);
         return -1;
     }
-    int64_t w[4] = {channels, s->dim[1] / groups, kernel, f->attr[CT__CONV_KERNEL_W].i ? f->attr[CT__CONV_KERNEL_W].i : kernel};
+    int64_t w[4] = {channels, s->dim[1] / groups, kernel,
+                    f->attr[CT__CONV_KERNEL_W].i ? f->attr[CT__CONV_KERNEL_W].i : kernel};
     double bound = 1 / sqrt((double)(w[1] * w[2] * w[3]));
     out[0] = (ct__slot){"weight", ct_shape_make(4, w), {CT_INIT_UNIFORM, 0, -bound, bound}, CT_PARAM, 0};
     out[1] = (ct__slot){"bias", ct_shape_make(1, w), {CT_INIT_UNIFORM, 0, -bound, bound}, CT_PARAM, 0};
@@ -69,15 +81,23 @@ static ct_status infer(ct__infer *f) {
     char x[CT_SHAPE_TEXT], w[CT_SHAPE_TEXT];
     if (ct__infer_dtype(f, 0, CT_F32) || ct__infer_dtype(f, 1, CT_F32)) return CT_EUSAGE;
     const ct_shape *s = &f->in[0].shape, *v = &f->in[1].shape;
-    if (s->rank != 4 || v->rank != 4) return ct__infer_fail(f, "x is %s, weight %s; wanted [N,C,H,W] and [O,I,kh,kw]", ct_shape_format(s, x), ct_shape_format(v, w));
+    if (s->rank != 4 || v->rank != 4)
+        return ct__infer_fail(f, "x is %s, weight %s; wanted [N,C,H,W] and [O,I,kh,kw]",
+                              ct_shape_format(s, x), ct_shape_format(v, w));
     int64_t groups = f->attr[CT__CONV_GROUPS].i;
     if (s->dim[1] != v->dim[1] * groups)
-        return ct__infer_fail(f, "x has %lld channels (x %s); weight %s wants %lld; pass an x with %lld channels or use another name", (long long)s->dim[1], ct_shape_format(s, x),
-                              ct_shape_format(v, w), (long long)(v->dim[1] * groups), (long long)(v->dim[1] * groups));
+        return ct__infer_fail(f,
+                              "x has %lld channels (x %s); weight %s wants %lld; pass an x with %lld "
+                              "channels or use another name",
+                              (long long)s->dim[1], ct_shape_format(s, x), ct_shape_format(v, w),
+                              (long long)(v->dim[1] * groups), (long long)(v->dim[1] * groups));
     ct__conv_shape g = ct__conv_geometry(f->attr, s, v);
     if (g.oh < 1 || g.ow < 1)
-        return ct__infer_fail(f, "a window of %lldx%lld does not fit into x %s with its padding; wanted a smaller kernel or more padding",
-                              (long long)(g.dilation_h * (g.kh - 1) + 1), (long long)(g.dilation_w * (g.kw - 1) + 1), ct_shape_format(s, x));
+        return ct__infer_fail(f,
+                              "a window of %lldx%lld does not fit into x %s with its padding; wanted a "
+                              "smaller kernel or more padding",
+                              (long long)(g.dilation_h * (g.kh - 1) + 1),
+                              (long long)(g.dilation_w * (g.kw - 1) + 1), ct_shape_format(s, x));
     int64_t dim[4] = {s->dim[0], g.oc, g.oh, g.ow};
     f->out[0].shape = ct_shape_make(4, dim);
     return CT_OK;
@@ -100,7 +120,9 @@ static void grad(ct__grad *g) {
 /* ---- layouts and kernel ---- */
 
 static ct__conv_wish wish_of(const ct__lower *l) {
-    ct__conv_wish w = {.shape = ct__conv_geometry(l->attr, &l->in[0].shape, &l->in[1].shape), .kind = CT__CONV_FORWARD, .training = l->train};
+    ct__conv_wish w = {.shape = ct__conv_geometry(l->attr, &l->in[0].shape, &l->in[1].shape),
+                       .kind = CT__CONV_FORWARD,
+                       .training = l->train};
     w.bias = l->n_in > 2 && l->in[2].dtype != 0;
     w.relu = l->n_fused > 0;
     ct__conv_layouts(&w.shape, w.kind, &w.src_blocked, &w.dst_blocked);
@@ -114,8 +136,12 @@ static void layout(ct__layouts *q) {
     ct__conv_weight_wish(q, 1, &w, &q->in[1]);
 }
 
-static ct_status run(const void *data, void *const *arg, const ct__exec *x) { return ct__conv_run(data, arg[0], arg[1], arg[2], arg[3], x->scratch); }
-static ct_status run_without_bias(const void *data, void *const *arg, const ct__exec *x) { return ct__conv_run(data, arg[0], arg[1], NULL, arg[2], x->scratch); }
+static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
+    return ct__conv_run(data, arg[0], arg[1], arg[2], arg[3], x->scratch);
+}
+static ct_status run_without_bias(const void *data, void *const *arg, const ct__exec *x) {
+    return ct__conv_run(data, arg[0], arg[1], NULL, arg[2], x->scratch);
+}
 
 static ct_status lower(ct__lower *l) {
     ct__conv_wish w = wish_of(l);
@@ -124,7 +150,9 @@ static ct_status lower(ct__lower *l) {
     return s;
 }
 
-static int fuse(const ct__lower *l, const ct__fused *consumer) { return l->n_fused == 0 && strcmp(consumer->op->name, "relu") == 0; }
+static int fuse(const ct__lower *l, const ct__fused *consumer) {
+    return l->n_fused == 0 && strcmp(consumer->op->name, "relu") == 0;
+}
 
 static void ref(ct__ref *r) {
     ct__conv_shape s = ct__conv_geometry(r->attr, &r->in[0].shape, &r->in[1].shape);
@@ -138,9 +166,14 @@ static void ref(ct__ref *r) {
                     for (int64_t c = 0; c < per; c++)
                         for (int64_t u = 0; u < s.kh; u++)
                             for (int64_t v = 0; v < s.kw; v++) {
-                                int64_t h = i * s.stride_h + u * s.dilation_h - s.pad_top, w = j * s.stride_w + v * s.dilation_w - s.pad_left;
+                                int64_t h = i * s.stride_h + u * s.dilation_h - s.pad_top,
+                                        w = j * s.stride_w + v * s.dilation_w - s.pad_left;
                                 if (h < 0 || w < 0 || h >= s.ih || w >= s.iw) continue;
-                                *y += r->in[1].v[((o * per + c) * s.kh + u) * s.kw + v] * r->in[0].v[((n * s.ic + o / (s.oc / s.groups) * per + c) * s.ih + h) * s.iw + w];
+                                *y +=
+                                    r->in[1].v[((o * per + c) * s.kh + u) * s.kw + v] *
+                                    r->in[0]
+                                        .v[((n * s.ic + o / (s.oc / s.groups) * per + c) * s.ih + h) * s.iw +
+                                           w];
                             }
                 }
 }
@@ -166,7 +199,8 @@ static const ct__case cases[] = {
     {.text = "x=f32[N,16,4,4]; relu(conv2d(x, \"c\", 16, 3, pad=1))"},
     {.text = "x=f32[N,5,7,7]; conv2d(x, \"c\", 7, 2, pad=1)"},
     {.text = "x=f32[N,24,6,6]; conv2d(x, \"c\", 40, 3, pad=1)"},
-    {.text = "x=f32[N,3,3,3]; conv2d(x, \"c\", 4, 5)", .error = "a window of 5x5 does not fit into x [N,3,3,3]"},
+    {.text = "x=f32[N,3,3,3]; conv2d(x, \"c\", 4, 5)",
+     .error = "a window of 5x5 does not fit into x [N,3,3,3]"},
     {.text = "x=f32[N,3,5,5]; conv2d(x, \"c\", 4, 0)", .error = "kernel is 0; wanted 1"},
     {.text = "x=f32[N,3,5,5]; conv2d(x, \"c\", 4, 3, stride=-1)", .error = "stride is -1; wanted 1"},
     {.text = "x=f32[N,3,5,5]; conv2d(x, \"c\", 4, 3, groups=2)", .error = "do not divide into 2 groups"},
@@ -176,8 +210,21 @@ static const ct__case cases[] = {
 };
 
 const ct__op ct__op_conv2d = {
-    .name = "conv2d", .summary = "convolution of images", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .layer = 1, .infer = infer, .slots = slots, .grad = grad,
-    .batch = ct__batch_rows, .layout = layout, .fuse = fuse, .lower = lower, .ref = ref, .cases = cases,
+    .name = "conv2d",
+    .summary = "convolution of images",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .layer = 1,
+    .infer = infer,
+    .slots = slots,
+    .grad = grad,
+    .batch = ct__batch_rows,
+    .layout = layout,
+    .fuse = fuse,
+    .lower = lower,
+    .ref = ref,
+    .cases = cases,
 };
 
 /* x [N,C,H,W] -> [N,channels,H',W']; parameters NAME.weight [channels,C/groups,kernel,kernel] and NAME.bias. */

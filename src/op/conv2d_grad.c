@@ -10,16 +10,29 @@
 #include "op/conv.h"
 
 static const ct__attr attrs[] = {
-    POS_INT(channels, 0, 0, 1 << 24, "O"), POS_INT(kernel, 0, 0, 4096, "kh"), POS_INT(pad, 0, 0, 65535, "as conv2d"), POS_INT(stride, 1, 1, 65535, "as conv2d"),
-    POS_INT(dilation, 1, 1, 65535, "as conv2d"), POS_INT(groups, 1, 1, 1 << 24, "as conv2d"), POS_INT(no_bias, 0, 0, 1, "as conv2d"), POS_INT(kernel_w, 0, 0, 4096, "as conv2d"),
-    POS_INT(pad_w, 0, -1, 65535, "as conv2d"), POS_INT(stride_w, 0, 0, 65535, "as conv2d"), POS_INT(dilation_w, 0, 0, 65535, "as conv2d"), POS_INT(init, 0, 0, 11, "unused"),
-    POS_FLOAT(init_a, 0, -1e30, 1e30, "unused"), POS_FLOAT(init_b, 0, -1e30, 1e30, "unused"), POS_INT(in_h, 0, 0, 1 << 30, "H of x"), POS_INT(in_w, 0, 0, 1 << 30, "W of x"),
+    POS_INT(channels, 0, 0, 1 << 24, "O"),
+    POS_INT(kernel, 0, 0, 4096, "kh"),
+    POS_INT(pad, 0, 0, 65535, "as conv2d"),
+    POS_INT(stride, 1, 1, 65535, "as conv2d"),
+    POS_INT(dilation, 1, 1, 65535, "as conv2d"),
+    POS_INT(groups, 1, 1, 1 << 24, "as conv2d"),
+    POS_INT(no_bias, 0, 0, 1, "as conv2d"),
+    POS_INT(kernel_w, 0, 0, 4096, "as conv2d"),
+    POS_INT(pad_w, 0, -1, 65535, "as conv2d"),
+    POS_INT(stride_w, 0, 0, 65535, "as conv2d"),
+    POS_INT(dilation_w, 0, 0, 65535, "as conv2d"),
+    POS_INT(init, 0, 0, 11, "unused"),
+    POS_FLOAT(init_a, 0, -1e30, 1e30, "unused"),
+    POS_FLOAT(init_b, 0, -1e30, 1e30, "unused"),
+    POS_INT(in_h, 0, 0, 1 << 30, "H of x"),
+    POS_INT(in_w, 0, 0, 1 << 30, "W of x"),
     {0},
 };
 
 /* The shape of x, from dy's rows and the attributes. */
 static ct_shape x_shape(const ct__value *a, const ct_shape *dy, const ct_shape *weight) {
-    int64_t dim[4] = {dy->dim[0], weight->dim[1] * a[CT__CONV_GROUPS].i, a[CT__CONV_IN_H].i, a[CT__CONV_IN_W].i};
+    int64_t dim[4] = {dy->dim[0], weight->dim[1] * a[CT__CONV_GROUPS].i, a[CT__CONV_IN_H].i,
+                      a[CT__CONV_IN_W].i};
     return ct_shape_make(4, dim);
 }
 
@@ -81,7 +94,9 @@ static ct__conv_wish data_wish(const ct__lower *l) {
 }
 
 static ct__conv_wish weight_wish(const ct__lower *l) {
-    ct__conv_wish w = {.shape = ct__conv_geometry(l->attr, &l->in[1].shape, &l->in[2].shape), .kind = CT__CONV_WEIGHT, .bias = 1};
+    ct__conv_wish w = {.shape = ct__conv_geometry(l->attr, &l->in[1].shape, &l->in[2].shape),
+                       .kind = CT__CONV_WEIGHT,
+                       .bias = 1};
     w.shape.oh = l->in[0].shape.dim[2];
     w.shape.ow = l->in[0].shape.dim[3];
     ct__conv_layouts(&w.shape, w.kind, &w.src_blocked, &w.dst_blocked);
@@ -104,8 +119,12 @@ static void weight_layout(ct__layouts *q) {
     ct__conv_weight_wish(q, 2, &w, &q->out[0]);
 }
 
-static ct_status run_data(const void *data, void *const *arg, const ct__exec *x) { return ct__conv_run(data, arg[0], arg[1], NULL, arg[2], x->scratch); }
-static ct_status run_weight(const void *data, void *const *arg, const ct__exec *x) { return ct__conv_run(data, arg[1], arg[0], arg[4], arg[3], x->scratch); }
+static ct_status run_data(const void *data, void *const *arg, const ct__exec *x) {
+    return ct__conv_run(data, arg[0], arg[1], NULL, arg[2], x->scratch);
+}
+static ct_status run_weight(const void *data, void *const *arg, const ct__exec *x) {
+    return ct__conv_run(data, arg[1], arg[0], arg[4], arg[3], x->scratch);
+}
 
 static ct_status data_lower(ct__lower *l) {
     ct__conv_wish w = data_wish(l);
@@ -123,16 +142,24 @@ typedef void (*visit)(double *const *v, int64_t yi, int64_t wi, int64_t xi);
 static void walk(const ct__conv_shape *s, double *const *v, visit f) {
     int64_t per = s->ic / s->groups;
     for (int64_t yi = 0; yi < s->n * s->oc * s->oh * s->ow; yi++) {
-        int64_t j = yi % s->ow, i = yi / s->ow % s->oh, o = yi / s->ow / s->oh % s->oc, n = yi / s->ow / s->oh / s->oc;
+        int64_t j = yi % s->ow, i = yi / s->ow % s->oh, o = yi / s->ow / s->oh % s->oc,
+                n = yi / s->ow / s->oh / s->oc;
         for (int64_t k = 0; k < per * s->kh * s->kw; k++) {
-            int64_t c = k / s->kw / s->kh, h = i * s->stride_h + k / s->kw % s->kh * s->dilation_h - s->pad_top, w = j * s->stride_w + k % s->kw * s->dilation_w - s->pad_left;
+            int64_t c = k / s->kw / s->kh,
+                    h = i * s->stride_h + k / s->kw % s->kh * s->dilation_h - s->pad_top,
+                    w = j * s->stride_w + k % s->kw * s->dilation_w - s->pad_left;
             if (h < 0 || w < 0 || h >= s->ih || w >= s->iw) continue;
-            f(v, yi, o * per * s->kh * s->kw + k, ((n * s->ic + o / (s->oc / s->groups) * per + c) * s->ih + h) * s->iw + w);
+            f(v, yi, o * per * s->kh * s->kw + k,
+              ((n * s->ic + o / (s->oc / s->groups) * per + c) * s->ih + h) * s->iw + w);
         }
     }
 }
-static void add_data(double *const *v, int64_t yi, int64_t wi, int64_t xi) { v[2][xi] += v[0][yi] * v[1][wi]; }
-static void add_weight(double *const *v, int64_t yi, int64_t wi, int64_t xi) { v[2][wi] += v[0][yi] * v[1][xi]; }
+static void add_data(double *const *v, int64_t yi, int64_t wi, int64_t xi) {
+    v[2][xi] += v[0][yi] * v[1][wi];
+}
+static void add_weight(double *const *v, int64_t yi, int64_t wi, int64_t xi) {
+    v[2][wi] += v[0][yi] * v[1][xi];
+}
 
 static void data_ref(ct__ref *r) {
     ct__conv_shape s = ct__conv_geometry(r->attr, &r->out[0].shape, &r->in[1].shape);
@@ -152,10 +179,30 @@ static void weight_ref(ct__ref *r) {
 }
 
 const ct__op ct__op_conv2d_data = {
-    .name = "conv2d_data", .summary = "gradient of conv2d by x", .attrs = attrs, .inputs_min = 2, .inputs_max = 2, .flags = CT__OP_INTERNAL, .infer = data_infer, .grad = data_grad,
-    .batch = ct__batch_rows, .layout = data_layout, .lower = data_lower, .ref = data_ref,
+    .name = "conv2d_data",
+    .summary = "gradient of conv2d by x",
+    .attrs = attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL,
+    .infer = data_infer,
+    .grad = data_grad,
+    .batch = ct__batch_rows,
+    .layout = data_layout,
+    .lower = data_lower,
+    .ref = data_ref,
 };
 const ct__op ct__op_conv2d_weight = {
-    .name = "conv2d_weight", .summary = "gradients of conv2d by weight and bias", .attrs = attrs, .inputs_min = 3, .inputs_max = 3, .flags = CT__OP_INTERNAL, .infer = weight_infer,
-    .grad = weight_grad, .batch = weight_batch, .layout = weight_layout, .lower = weight_lower, .ref = weight_ref,
+    .name = "conv2d_weight",
+    .summary = "gradients of conv2d by weight and bias",
+    .attrs = attrs,
+    .inputs_min = 3,
+    .inputs_max = 3,
+    .flags = CT__OP_INTERNAL,
+    .infer = weight_infer,
+    .grad = weight_grad,
+    .batch = weight_batch,
+    .layout = weight_layout,
+    .lower = weight_lower,
+    .ref = weight_ref,
 };

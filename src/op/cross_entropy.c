@@ -47,14 +47,18 @@ static ct_status infer_target(const ct__infer *f, const ct_shape *ids) {
     const ct_shape *have = &f->in[1].shape;
     int32_t dtype = f->in[1].dtype;
     if (dtype == CT_F32) {
-        if (f->attr[HAS_IGNORE].i) return ct__infer_fail(f, "the target holds probabilities and an id is ignored; wanted class ids; leave has_ignore out");
+        if (f->attr[HAS_IGNORE].i)
+            return ct__infer_fail(f, "the target holds probabilities and an id is ignored; wanted class ids; "
+                                     "leave has_ignore out");
         return ct__infer_same_shape(f, 0, 1);
     }
     if (dtype != CT_I64 && dtype != CT_I32)
-        return ct__infer_fail(f, "the target is %s; wanted i64 or i32 class ids, or f32 probabilities", ct_dtype_name((ct_dtype)dtype));
+        return ct__infer_fail(f, "the target is %s; wanted i64 or i32 class ids, or f32 probabilities",
+                              ct_dtype_name((ct_dtype)dtype));
     if (ct_shape_equal(have, ids)) return CT_OK;
-    return ct__infer_fail(f, "logits are %s, the target %s; wanted a target %s of class ids; reshape it first", ct_shape_format(&f->in[0].shape, x),
-                          ct_shape_format(have, t), ct_shape_format(ids, w));
+    return ct__infer_fail(
+        f, "logits are %s, the target %s; wanted a target %s of class ids; reshape it first",
+        ct_shape_format(&f->in[0].shape, x), ct_shape_format(have, t), ct_shape_format(ids, w));
 }
 
 static ct_status infer(ct__infer *f) {
@@ -62,13 +66,16 @@ static ct_status infer(ct__infer *f) {
     if (ct__infer_dtype(f, 0, CT_F32) || ct__infer_rank(f, 0, 2, CT_MAX_RANK)) return CT_EUSAGE;
     const ct_shape *s = &f->in[0].shape;
     ct_shape ids = without_classes(s);
-    if (s->dim[1] < 1) return ct__infer_fail(f, "logits are %s; wanted a fixed number of classes on axis 1", ct_shape_format(s, x));
+    if (s->dim[1] < 1)
+        return ct__infer_fail(f, "logits are %s; wanted a fixed number of classes on axis 1",
+                              ct_shape_format(s, x));
     if (infer_target(f, &ids)) return CT_EUSAGE;
     if (has(f, 2)) {
         if (ct__infer_dtype(f, 2, CT_F32)) return CT_EUSAGE;
         if (f->in[2].shape.rank != 1 || f->in[2].shape.dim[0] != s->dim[1])
-            return ct__infer_fail(f, "logits are %s, the class weight %s; wanted a weight [%lld]", ct_shape_format(s, x),
-                                  ct_shape_format(&f->in[2].shape, w), (long long)s->dim[1]);
+            return ct__infer_fail(f, "logits are %s, the class weight %s; wanted a weight [%lld]",
+                                  ct_shape_format(s, x), ct_shape_format(&f->in[2].shape, w),
+                                  (long long)s->dim[1]);
     }
     f->out[0] = (ct__type){CT_F32, 0, f->attr[REDUCTION].i == NONE ? ids : ct_shape_make(0, NULL)};
     return CT_OK;
@@ -94,7 +101,8 @@ static ct_t of_ids(const ct__value *a, ct_t x, ct_t target, ct_t weight) {
     for (int32_t i = 2; i < s.rank; i++) places *= s.dim[i];
     int64_t rows = s.dim[0] * places;
     ct__value row[] = {a[SMOOTHING], a[HAS_IGNORE], a[IGNORE], {.i = places > 0 ? places : 1}};
-    ct_t in[3] = {class_rows(x, rows), s.rank == 2 ? target : ct_reshape(target, ct_shape_make(1, &rows)), weight};
+    ct_t in[3] = {class_rows(x, rows), s.rank == 2 ? target : ct_reshape(target, ct_shape_make(1, &rows)),
+                  weight};
     ct_t loss = ct__make(&ct__op_softmax_ce, in, 3, row);
     if (a[REDUCTION].i == NONE) return s.rank == 2 ? loss : ct_reshape(loss, ids);
     if (a[REDUCTION].i == SUM) return ct_sum(loss, all, no_keep);
@@ -107,8 +115,10 @@ static ct_t of_probabilities(const ct__value *a, ct_t x, ct_t target, ct_t weigh
     int64_t axis[1] = {1}, column[CT_MAX_RANK] = {s.dim[1], 1, 1, 1, 1, 1, 1, 1};
     double smoothing = a[SMOOTHING].f;
     ct_t log_p = ct_log_softmax(x, 1);
-    if (weight.node) log_p = ct_mul(log_p, s.rank == 2 ? weight : ct_reshape(weight, ct_shape_make(s.rank - 1, column)));
-    if (smoothing > 0) target = ct_add_scalar(ct_mul_scalar(target, 1 - smoothing), smoothing / (double)s.dim[1]);
+    if (weight.node)
+        log_p = ct_mul(log_p, s.rank == 2 ? weight : ct_reshape(weight, ct_shape_make(s.rank - 1, column)));
+    if (smoothing > 0)
+        target = ct_add_scalar(ct_mul_scalar(target, 1 - smoothing), smoothing / (double)s.dim[1]);
     ct_t loss = ct_neg(ct_sum(ct_mul(target, log_p), ct_shape_make(1, axis), no_keep));
     if (a[REDUCTION].i == NONE) return loss;
     return a[REDUCTION].i == SUM ? ct_sum(loss, all, no_keep) : ct_mean(loss, all, no_keep);
@@ -118,7 +128,8 @@ static int expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_
     ct_t weight = node->n_in > 2 ? in[2] : ct__none();
     (void)g;
     (void)train;
-    out[0] = ct_dtype_of(in[1]) == CT_F32 ? of_probabilities(node->attr, in[0], in[1], weight) : of_ids(node->attr, in[0], in[1], weight);
+    out[0] = ct_dtype_of(in[1]) == CT_F32 ? of_probabilities(node->attr, in[0], in[1], weight)
+                                          : of_ids(node->attr, in[0], in[1], weight);
     return 1;
 }
 
@@ -150,7 +161,8 @@ static void ref(ct__ref *r) {
         int skip = ids && r->attr[HAS_IGNORE].i && y == r->attr[IGNORE].i;
         for (int64_t c = 0; c < classes && !skip; c++) {
             double t = ids ? (double)(c == y) : r->in[1].v[base + c * inner];
-            loss += (w ? w[c] : 1) * ((1 - smoothing) * t + smoothing / (double)classes) * (lse - p.x[c * inner]);
+            loss +=
+                (w ? w[c] : 1) * ((1 - smoothing) * t + smoothing / (double)classes) * (lse - p.x[c * inner]);
         }
         if (r->attr[REDUCTION].i == NONE) r->out[0].v[i] = loss;
         sum += loss;
@@ -169,35 +181,53 @@ static const ct__case cases[] = {
     {.text = "x=f32[N,16]; t=i64<16>[N]; cross_entropy(x, t)"},
     {.text = "x=f32[N,17]; t=i64<17>[N]; cross_entropy(x, t)"},
     {.text = "x=f32[N,33]; t=i64<33>[N]; cross_entropy(x, t, smoothing=1)"},
-    {.text = "x=f32[N,3]; t=i64<3>[N]; cross_entropy(x, t, has_ignore=1, ignore=1)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,3]; t=i64<3>[N]; cross_entropy(x, t, has_ignore=1, ignore=1)",
+     .flags = CT__CASE_SECOND},
     {.text = "x=f32[N,4]; t=i64<4>[N]; cross_entropy(x, t, has_ignore=1, smoothing=0.2, reduction=\"none\")"},
     {.text = "x=f32[N,5]; t=i64<5>[N]; cross_entropy(x, t, has_ignore=1, ignore=-100)"},
-    {.text = "x=f32[N,6]; t=i64<6>[N]; w=f32[6]; cross_entropy(x, t, w)", .flags = CT__CASE_POSITIVE | CT__CASE_SECOND},
-    {.text = "x=f32[N,20]; t=i64<20>[N]; w=f32[20]; cross_entropy(x, t, w, smoothing=0.3)", .flags = CT__CASE_POSITIVE | CT__CASE_SECOND},
-    {.text = "x=f32[N,6]; t=i64<6>[N]; w=f32[6]; cross_entropy(x, t, w, reduction=\"sum\", has_ignore=1, ignore=2)", .flags = CT__CASE_POSITIVE},
+    {.text = "x=f32[N,6]; t=i64<6>[N]; w=f32[6]; cross_entropy(x, t, w)",
+     .flags = CT__CASE_POSITIVE | CT__CASE_SECOND},
+    {.text = "x=f32[N,20]; t=i64<20>[N]; w=f32[20]; cross_entropy(x, t, w, smoothing=0.3)",
+     .flags = CT__CASE_POSITIVE | CT__CASE_SECOND},
+    {.text = "x=f32[N,6]; t=i64<6>[N]; w=f32[6]; cross_entropy(x, t, w, reduction=\"sum\", has_ignore=1, "
+             "ignore=2)",
+     .flags = CT__CASE_POSITIVE},
     {.text = "x=f32[N,5,3]; t=i64<5>[N,3]; cross_entropy(x, t)"},
     {.text = "x=f32[N,5,2,3]; t=i64<5>[N,2,3]; cross_entropy(x, t, reduction=\"none\")"},
-    {.text = "x=f32[4,5,2,3]; t=i32<5>[4,2,3]; w=f32[5]; cross_entropy(x, t, w, smoothing=0.1, has_ignore=1)", .flags = CT__CASE_POSITIVE},
+    {.text = "x=f32[4,5,2,3]; t=i32<5>[4,2,3]; w=f32[5]; cross_entropy(x, t, w, smoothing=0.1, has_ignore=1)",
+     .flags = CT__CASE_POSITIVE},
     {.text = "x=f32[3,17]; t=i64<17>[3]; cross_entropy(x, t)"},
     {.text = "x=f32[N,7]; t=f32[N,7]; cross_entropy(x, t)", .flags = CT__CASE_POSITIVE | CT__CASE_SECOND},
-    {.text = "x=f32[N,7]; t=f32[N,7]; w=f32[7]; cross_entropy(x, t, w, smoothing=0.2)", .flags = CT__CASE_POSITIVE},
-    {.text = "x=f32[N,4,3]; t=f32[N,4,3]; w=f32[4]; cross_entropy(x, t, w, reduction=\"none\")", .flags = CT__CASE_POSITIVE},
+    {.text = "x=f32[N,7]; t=f32[N,7]; w=f32[7]; cross_entropy(x, t, w, smoothing=0.2)",
+     .flags = CT__CASE_POSITIVE},
+    {.text = "x=f32[N,4,3]; t=f32[N,4,3]; w=f32[4]; cross_entropy(x, t, w, reduction=\"none\")",
+     .flags = CT__CASE_POSITIVE},
     {.text = "x=f32[N,9]; t=f32[N,9]; cross_entropy(x, t, reduction=\"sum\")", .flags = CT__CASE_POSITIVE},
     {.text = "x=f32[N,7]; t=i64<1000>[N]; cross_entropy(x, t)", .error = "wanted 0 to 6"},
     {.text = "x=f32[N,7,2]; t=i64<1000>[N,2]; cross_entropy(x, t)", .error = "cross_entropy: sample "},
-    {.text = "x=f32[N,7]; t=i64<7>[N,7]; cross_entropy(x, t)", .error = "the target [N,7]; wanted a target [N] of class ids"},
+    {.text = "x=f32[N,7]; t=i64<7>[N,7]; cross_entropy(x, t)",
+     .error = "the target [N,7]; wanted a target [N] of class ids"},
     {.text = "x=f32[N]; t=i64<7>[N]; cross_entropy(x, t)", .error = "input 1 is [N]; wanted 2 to"},
     {.text = "x=f32[N,7]; t=f32[N,6]; cross_entropy(x, t)", .error = "wanted equal shapes"},
     {.text = "x=f32[N,7]; t=bool[N]; cross_entropy(x, t)", .error = "the target is bool"},
-    {.text = "x=f32[N,7]; t=f32[N,7]; cross_entropy(x, t, has_ignore=1)", .error = "the target holds probabilities"},
+    {.text = "x=f32[N,7]; t=f32[N,7]; cross_entropy(x, t, has_ignore=1)",
+     .error = "the target holds probabilities"},
     {.text = "x=f32[N,7]; t=i64<7>[N]; w=f32[6]; cross_entropy(x, t, w)", .error = "wanted a weight [7]"},
-    {.text = "x=f32[N,7]; t=i64<7>[N]; cross_entropy(x, t, smoothing=2)", .error = "smoothing is 2; wanted 0 to 1"},
+    {.text = "x=f32[N,7]; t=i64<7>[N]; cross_entropy(x, t, smoothing=2)",
+     .error = "smoothing is 2; wanted 0 to 1"},
     {0},
 };
 
 const ct__op ct__op_cross_entropy = {
-    .name = "cross_entropy", .summary = "cross-entropy of logits with class ids or probabilities", .attrs = attrs, .inputs_min = 2,
-    .inputs_max = 3, .infer = infer, .expand = expand, .ref = ref, .cases = cases,
+    .name = "cross_entropy",
+    .summary = "cross-entropy of logits with class ids or probabilities",
+    .attrs = attrs,
+    .inputs_min = 2,
+    .inputs_max = 3,
+    .infer = infer,
+    .expand = expand,
+    .ref = ref,
+    .cases = cases,
 };
 
 /* ---- rows of ids: softmax_ce(x [R,C], ids [R], w [C] or none) -> loss, lse, w_y, all [R] ---- */
@@ -228,7 +258,8 @@ static ct_t sum_axis(ct_t x, int64_t axis) { return ct_sum(x, ct_shape_make(1, &
 static ct_t plus(ct_t a, ct_t b) { return a.node && b.node ? ct_add(a, b) : a.node ? a : b; }
 
 static void rows_grad(ct__grad *g) {
-    ct_t x = g->in[0], ids = g->in[1], lse = g->out[1], dloss = g->dout[0], dlse = g->dout[1], dw = g->dout[2];
+    ct_t x = g->in[0], ids = g->in[1], lse = g->out[1], dloss = g->dout[0], dlse = g->dout[1],
+         dw = g->dout[2];
     if (g->need[0]) {
         ct_t in[5] = {x, ids, lse, dloss, g->in[2]}, a = ct__none(), b = a;
         if (dloss.node) a = ct__make(&ct__op_softmax_ce_grad, in, 5, g->attr);
@@ -250,7 +281,8 @@ static void rows_grad(ct__grad *g) {
  * d dloss = sum_c u (a p - q), dx = u dloss a p, dlse = -sum_c of that, dw = sum_r dloss share (sum_c u p - u) */
 static void grad_grad(ct__grad *g) {
     ct_t x = g->in[0], ids = g->in[1], lse = g->in[2], dloss = g->in[3], u = g->dout[0];
-    ct_t one = ct_expand(ct_number(g->graph, 1), ct_shape_of(lse)), far = ct_expand(ct_number(g->graph, 1e30), ct_shape_of(lse));
+    ct_t one = ct_expand(ct_number(g->graph, 1), ct_shape_of(lse)),
+         far = ct_expand(ct_number(g->graph, 1e30), ct_shape_of(lse));
     ct_t whole[5] = {x, ids, lse, one, g->in[4]}, rest[5] = {x, ids, far, one, g->in[4]};
     ct_t unit = ct__make(&ct__op_softmax_ce_grad, whole, 5, g->attr);
     if (g->need[3]) g->din[3] = sum_axis(ct_mul(u, unit), 1);
@@ -261,7 +293,8 @@ static void grad_grad(ct__grad *g) {
         if (g->need[2]) g->din[2] = ct_neg(sum_axis(dx, 1));
     }
     if (g->need[4]) {
-        ct_t share = target_share(g->graph, g->attr, x, ids, g->attr[ROW_SMOOTHING].f), p = ct_exp(ct_sub(x, as_column(lse)));
+        ct_t share = target_share(g->graph, g->attr, x, ids, g->attr[ROW_SMOOTHING].f),
+             p = ct_exp(ct_sub(x, as_column(lse)));
         ct_t inner = ct_sub(as_column(sum_axis(ct_mul(u, p), 1)), u);
         g->din[4] = sum_axis(ct_mul(ct_mul(as_column(dloss), share), inner), 0);
     }
@@ -277,7 +310,8 @@ typedef struct entropy {
 
 #define CHUNK 256 /* rows whose ids are checked at a time */
 
-static ct_status take_ids(const entropy *d, const void *target, int64_t first, int64_t n, int32_t *label, const ct__exec *x) {
+static ct_status take_ids(const entropy *d, const void *target, int64_t first, int64_t n, int32_t *label,
+                          const ct__exec *x) {
     for (int64_t i = 0; i < n; i++) {
         int64_t v = d->wide ? ((const int64_t *)target)[first + i] : ((const int32_t *)target)[first + i];
         if (d->has_ignore && v == d->ignore) {
@@ -286,7 +320,8 @@ static ct_status take_ids(const entropy *d, const void *target, int64_t first, i
         }
         if (v < 0 || v >= d->classes)
             return ct_fail(x->e, CT_EDATA, "cross_entropy: sample %lld has label %lld; wanted 0 to %lld",
-                           (long long)(x->row0 * d->samples + (first + i) / d->places), (long long)v, (long long)(d->classes - 1));
+                           (long long)(x->row0 * d->samples + (first + i) / d->places), (long long)v,
+                           (long long)(d->classes - 1));
         label[i] = (int32_t)v;
     }
     return CT_OK;
@@ -301,8 +336,10 @@ static ct_status run_rows(const void *data, void *const *arg, const ct__exec *x)
         int64_t n = d->rows - r < CHUNK ? d->rows - r : CHUNK;
         ct_status s = take_ids(d, arg[1], r, n, label, x);
         if (s) return s;
-        d->row->softmax_ce(n, d->classes, (const float *)arg[0] + r * d->classes, label, weight, d->smoothing, loss + r, lse + r);
-        for (int64_t i = 0; own && i < n; i++) own[r + i] = label[i] < 0 ? 0.0f : weight ? weight[label[i]] : 1.0f;
+        d->row->softmax_ce(n, d->classes, (const float *)arg[0] + r * d->classes, label, weight, d->smoothing,
+                           loss + r, lse + r);
+        for (int64_t i = 0; own && i < n; i++)
+            own[r + i] = label[i] < 0 ? 0.0f : weight ? weight[label[i]] : 1.0f;
     }
     return CT_OK;
 }
@@ -315,8 +352,8 @@ static ct_status run_grad(const void *data, void *const *arg, const ct__exec *x)
         int64_t n = d->rows - r < CHUNK ? d->rows - r : CHUNK;
         ct_status s = take_ids(d, arg[1], r, n, label, x);
         if (s) return s;
-        d->row->softmax_ce_grad(n, d->classes, (const float *)arg[0] + r * d->classes, label, arg[4], d->smoothing, lse + r, dloss + r,
-                                (float *)arg[5] + r * d->classes);
+        d->row->softmax_ce_grad(n, d->classes, (const float *)arg[0] + r * d->classes, label, arg[4],
+                                d->smoothing, lse + r, dloss + r, (float *)arg[5] + r * d->classes);
     }
     return CT_OK;
 }
@@ -325,9 +362,14 @@ static ct_status lower_with(ct__lower *l, ct__kernel run) {
     entropy *d = CT__DATA(l, entropy);
     int64_t k = l->symbolic[0].shape.dim[0];
     if (!d) return CT_ELIMIT;
-    *d = (entropy){.row = l->simd->row, .rows = l->in[0].shape.dim[0], .classes = l->in[0].shape.dim[1], .ignore = l->attr[ROW_IGNORE].i,
-                   .places = l->attr[ROW_PLACES].i, .smoothing = (float)l->attr[ROW_SMOOTHING].f,
-                   .has_ignore = (int32_t)l->attr[ROW_HAS_IGNORE].i, .wide = l->in[1].dtype == CT_I64};
+    *d = (entropy){.row = l->simd->row,
+                   .rows = l->in[0].shape.dim[0],
+                   .classes = l->in[0].shape.dim[1],
+                   .ignore = l->attr[ROW_IGNORE].i,
+                   .places = l->attr[ROW_PLACES].i,
+                   .smoothing = (float)l->attr[ROW_SMOOTHING].f,
+                   .has_ignore = (int32_t)l->attr[ROW_HAS_IGNORE].i,
+                   .wide = l->in[1].dtype == CT_I64};
     d->samples = k < 0 ? -k / d->places : 0;
     l->run = run;
     l->data = d;
@@ -346,7 +388,8 @@ typedef struct ref_row {
 static ref_row row_of(const ct__ref *r, int64_t i, const ct__ref_array *weight) {
     int64_t classes = r->in[0].shape.dim[1], y = (int64_t)r->in[1].v[i];
     if (r->attr[ROW_HAS_IGNORE].i && y == r->attr[ROW_IGNORE].i) y = -1;
-    return (ref_row){r->in[0].v + i * classes, weight->present ? weight->v : NULL, r->attr[ROW_SMOOTHING].f, classes, y};
+    return (ref_row){r->in[0].v + i * classes, weight->present ? weight->v : NULL, r->attr[ROW_SMOOTHING].f,
+                     classes, y};
 }
 static double share_of(const ref_row *r, int64_t c) {
     if (r->y < 0) return 0;
@@ -369,17 +412,36 @@ static void grad_ref(ct__ref *r) {
         double a = 0;
         for (int64_t c = 0; c < row.classes; c++) a += share_of(&row, c);
         for (int64_t c = 0; c < row.classes; c++)
-            r->out[0].v[i * row.classes + c] = r->in[3].v[i] * (a * exp(row.x[c] - r->in[2].v[i]) - share_of(&row, c));
+            r->out[0].v[i * row.classes + c] =
+                r->in[3].v[i] * (a * exp(row.x[c] - r->in[2].v[i]) - share_of(&row, c));
     }
 }
 
 const ct__op ct__op_softmax_ce = {
-    .name = "softmax_ce", .summary = "cross-entropy of rows with ids", .attrs = row_attrs, .inputs_min = 2, .inputs_max = 3,
-    .flags = CT__OP_INTERNAL, .infer = rows_infer, .grad = rows_grad, .batch = ct__batch_rows, .lower = rows_lower, .ref = rows_ref,
+    .name = "softmax_ce",
+    .summary = "cross-entropy of rows with ids",
+    .attrs = row_attrs,
+    .inputs_min = 2,
+    .inputs_max = 3,
+    .flags = CT__OP_INTERNAL,
+    .infer = rows_infer,
+    .grad = rows_grad,
+    .batch = ct__batch_rows,
+    .lower = rows_lower,
+    .ref = rows_ref,
 };
 const ct__op ct__op_softmax_ce_grad = {
-    .name = "softmax_ce_grad", .summary = "gradient of softmax_ce", .attrs = row_attrs, .inputs_min = 4, .inputs_max = 5,
-    .flags = CT__OP_INTERNAL, .infer = grad_infer, .grad = grad_grad, .batch = ct__batch_rows, .lower = grad_lower, .ref = grad_ref,
+    .name = "softmax_ce_grad",
+    .summary = "gradient of softmax_ce",
+    .attrs = row_attrs,
+    .inputs_min = 4,
+    .inputs_max = 5,
+    .flags = CT__OP_INTERNAL,
+    .infer = grad_infer,
+    .grad = grad_grad,
+    .batch = ct__batch_rows,
+    .lower = grad_lower,
+    .ref = grad_ref,
 };
 
 /* Cross-entropy of logits [N,C] or [N,C,d...] with class ids or probabilities; class_weight [C], node NULL: none. */

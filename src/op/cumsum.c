@@ -5,7 +5,8 @@
  * Sums are kept in double. Another axis than the last is moved there and back. */
 #include "op/common.h"
 
-static const ct__attr attrs[] = {POS_INT(axis, CT__NODEF, -CT_MAX_RANK, CT_MAX_RANK - 1, "the axis, negative from the end"), {0}};
+static const ct__attr attrs[] = {
+    POS_INT(axis, CT__NODEF, -CT_MAX_RANK, CT_MAX_RANK - 1, "the axis, negative from the end"), {0}};
 static const ct__attr row_attrs[] = {POS_INT(reverse, CT__NODEF, 0, 1, "1: from the end"), {0}};
 
 static ct_status infer(ct__infer *f) {
@@ -13,7 +14,8 @@ static ct_status infer(ct__infer *f) {
     const ct_shape *s = &f->in[0].shape;
     if (ct__infer_dtype(f, 0, CT_F32)) return CT_EUSAGE;
     if (ct__axis(f->attr[0].i, s->rank) < 0)
-        return ct__infer_fail(f, "axis is %lld, x is %s; wanted -%d to %d", (long long)f->attr[0].i, ct_shape_format(s, text), s->rank, s->rank - 1);
+        return ct__infer_fail(f, "axis is %lld, x is %s; wanted -%d to %d", (long long)f->attr[0].i,
+                              ct_shape_format(s, text), s->rank, s->rank - 1);
     f->out[0].shape = *s;
     return CT_OK;
 }
@@ -23,13 +25,16 @@ static ct_status row_infer(ct__infer *f) {
 }
 
 extern const ct__op ct__op_row_cumsum;
-static ct_t rows(ct_t x, int64_t reverse) { return ct__make(&ct__op_row_cumsum, &x, 1, (ct__value[]){{.i = reverse}}); }
+static ct_t rows(ct_t x, int64_t reverse) {
+    return ct__make(&ct__op_row_cumsum, &x, 1, (ct__value[]){{.i = reverse}});
+}
 
 static int expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
     int32_t rank = ct_shape_of(in[0]).rank, axis = ct__axis(node->attr[0].i, rank);
     (void)g;
     (void)train;
-    out[0] = axis == rank - 1 ? rows(in[0], 0) : ct_transpose(rows(ct_transpose(in[0], axis, rank - 1), 0), axis, rank - 1);
+    out[0] = axis == rank - 1 ? rows(in[0], 0)
+                              : ct_transpose(rows(ct_transpose(in[0], axis, rank - 1), 0), axis, rank - 1);
     return 1;
 }
 static void row_grad(ct__grad *g) { g->din[0] = rows(g->dout[0], !g->attr[0].i); }
@@ -85,20 +90,48 @@ static void ref(ct__ref *r) { ref_lines(r, ct__axis(r->attr[0].i, r->in[0].shape
 static void row_ref(ct__ref *r) { ref_lines(r, r->in[0].shape.rank - 1, (int)r->attr[0].i); }
 
 static const ct__case cases[] = {
-    {.text = "x=f32[N,7]; cumsum(x, 1)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N,7]; cumsum(x, 0)"}, {.text = "x=f32[N,1]; cumsum(x, -1)"},
-    {.text = "x=f32[N,3,5]; cumsum(x, 1)"}, {.text = "x=f32[2,16]; cumsum(x, 1)"}, {.text = "x=f32[17]; cumsum(x, 0)"}, {.text = "x=f32[2,3,4,5]; cumsum(x, 2)"},
-    {.text = "x=f32[0,4]; cumsum(x, 1)"}, {.text = "x=f32[4,0]; cumsum(x, 1)"}, {.text = "x=f32[N,33]; cumsum(x, 1)"}, {.text = "x=f32[N,2,9]; cumsum(x, -1)"},
+    {.text = "x=f32[N,7]; cumsum(x, 1)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,7]; cumsum(x, 0)"},
+    {.text = "x=f32[N,1]; cumsum(x, -1)"},
+    {.text = "x=f32[N,3,5]; cumsum(x, 1)"},
+    {.text = "x=f32[2,16]; cumsum(x, 1)"},
+    {.text = "x=f32[17]; cumsum(x, 0)"},
+    {.text = "x=f32[2,3,4,5]; cumsum(x, 2)"},
+    {.text = "x=f32[0,4]; cumsum(x, 1)"},
+    {.text = "x=f32[4,0]; cumsum(x, 1)"},
+    {.text = "x=f32[N,33]; cumsum(x, 1)"},
+    {.text = "x=f32[N,2,9]; cumsum(x, -1)"},
     {.text = "x=f32[N]; cumsum(x, 0)"},
-    {.text = "x=f32[N,7]; cumsum(x, 2)", .error = "axis is 2"}, {.text = "x=i64<5>[N,7]; cumsum(x, 1)", .error = "input 1 is i64; wanted f32"}, {0},
+    {.text = "x=f32[N,7]; cumsum(x, 2)", .error = "axis is 2"},
+    {.text = "x=i64<5>[N,7]; cumsum(x, 1)", .error = "input 1 is i64; wanted f32"},
+    {0},
 };
 const ct__op ct__op_cumsum = {
-    .name = "cumsum", .summary = "running sum along an axis", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .infer = infer, .expand = expand,
-    .ref = ref, .cases = cases,
+    .name = "cumsum",
+    .summary = "running sum along an axis",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = infer,
+    .expand = expand,
+    .ref = ref,
+    .cases = cases,
 };
 const ct__op ct__op_row_cumsum = {
-    .name = "row_cumsum", .summary = "running sum of the last axis", .attrs = row_attrs, .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_INTERNAL,
-    .infer = row_infer, .grad = row_grad, .batch = batch, .lower = lower, .ref = row_ref,
+    .name = "row_cumsum",
+    .summary = "running sum of the last axis",
+    .attrs = row_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL,
+    .infer = row_infer,
+    .grad = row_grad,
+    .batch = batch,
+    .lower = lower,
+    .ref = row_ref,
 };
 
 /* Along `axis` (negative from the end). */
-ct_t ct_cumsum(ct_t x, int64_t axis) { return ct__op_with(&ct__op_cumsum, &x, 1, (ct__value[]){{.i = axis}}, NULL); }
+ct_t ct_cumsum(ct_t x, int64_t axis) {
+    return ct__op_with(&ct__op_cumsum, &x, 1, (ct__value[]){{.i = axis}}, NULL);
+}

@@ -22,10 +22,13 @@ static ct_status infer(ct__infer *f) {
         if (ct__infer_dtype(f, i, CT_F32)) return CT_EUSAGE;
         in[i] = f->in[i].shape;
     }
-    if (c->shape(c->user, in, f->n_in, &f->out[0].shape, &inner)) return ct__infer_fail(f, "%s: %s", c->name, inner.status ? inner.text : "its shape callback failed");
+    if (c->shape(c->user, in, f->n_in, &f->out[0].shape, &inner))
+        return ct__infer_fail(f, "%s: %s", c->name, inner.status ? inner.text : "its shape callback failed");
     uint64_t count;
     char text[CT_SHAPE_TEXT];
-    if (!ct_shape_count(&f->out[0].shape, 1, &count)) return ct__infer_fail(f, "%s: its shape callback gave %s", c->name, ct_shape_format(&f->out[0].shape, text));
+    if (!ct_shape_count(&f->out[0].shape, 1, &count))
+        return ct__infer_fail(f, "%s: its shape callback gave %s", c->name,
+                              ct_shape_format(&f->out[0].shape, text));
     f->out[0].dtype = CT_F32;
     return CT_OK;
 }
@@ -40,7 +43,8 @@ static void grad(ct__grad *g) {
     ct_t in[MAX_CUSTOM + 2];
     const ct_custom *c = self_of(g->attr);
     if (!c->backward) {
-        ct__graph_fail(g->graph, "custom \"%s\": has no backward callback; wanted one to take its gradient", c->name);
+        ct__graph_fail(g->graph, "custom \"%s\": has no backward callback; wanted one to take its gradient",
+                       c->name);
         return;
     }
     for (int32_t i = 0; i < g->n_in; i++) in[i] = g->in[i];
@@ -93,21 +97,42 @@ static ct_status prepare(ct__lower *l, int32_t n, const ct_shape *out, ct__kerne
     return CT_OK;
 }
 static ct_status lower(ct__lower *l) { return prepare(l, l->n_in, &l->out[0].shape, run); }
-static ct_status grad_lower(ct__lower *l) { return prepare(l, l->n_in - 2, &l->in[l->n_in - 2].shape, run_grad); }
+static ct_status grad_lower(ct__lower *l) {
+    return prepare(l, l->n_in - 2, &l->in[l->n_in - 2].shape, run_grad);
+}
 
 const ct__op ct__op_custom = {
-    .name = "custom", .summary = "an op of the user's program", .attrs = attrs, .inputs_min = 1, .inputs_max = MAX_CUSTOM, .flags = CT__OP_INTERNAL, .infer = infer, .grad = grad, .batch = batch,
+    .name = "custom",
+    .summary = "an op of the user's program",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = MAX_CUSTOM,
+    .flags = CT__OP_INTERNAL,
+    .infer = infer,
+    .grad = grad,
+    .batch = batch,
     .lower = lower,
 };
 const ct__op ct__op_custom_grad = {
-    .name = "custom_grad", .summary = "its gradient", .attrs = attrs, .inputs_min = 3, .inputs_max = MAX_CUSTOM + 2, .flags = CT__OP_INTERNAL, .infer = grad_infer,
-    .nondiff = "a user's op has a first derivative only", .batch = batch, .lower = grad_lower,
+    .name = "custom_grad",
+    .summary = "its gradient",
+    .attrs = attrs,
+    .inputs_min = 3,
+    .inputs_max = MAX_CUSTOM + 2,
+    .flags = CT__OP_INTERNAL,
+    .infer = grad_infer,
+    .nondiff = "a user's op has a first derivative only",
+    .batch = batch,
+    .lower = grad_lower,
 };
 
 ct_t ct_custom_op(const ct_custom *op, const ct_t *in, int32_t n_in) {
     ct__value attr = {.i = (int64_t)(uintptr_t)op};
     if (n_in < 1 || n_in > MAX_CUSTOM || !op || !op->name || !op->shape || !op->forward) {
-        if (n_in > 0 && in[0].node) ct__graph_fail(ct_graph_of(in[0]), "custom: wanted 1 to %d inputs, and a name, shape and forward callback", MAX_CUSTOM);
+        if (n_in > 0 && in[0].node)
+            ct__graph_fail(ct_graph_of(in[0]),
+                           "custom: wanted 1 to %d inputs, and a name, shape and forward callback",
+                           MAX_CUSTOM);
         return n_in > 0 && in[0].node ? ct__poison(ct_graph_of(in[0])) : ct__none();
     }
     return ct__make(&ct__op_custom, in, n_in, &attr);

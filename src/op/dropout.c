@@ -45,7 +45,7 @@ static int batch(ct__batch *b) { return ct__batch_axis(&b->in[0].shape) == 0 && 
 
 typedef struct dropout {
     void (*drop)(const ct__stream *s, int64_t n, uint32_t threshold, float scale, const float *x, float *y);
-    int64_t rows, row; /* row: elements of one */
+    int64_t rows, row;  /* row: elements of one */
     int64_t per_sample; /* rows that one sample of the batch has on axis 0 */
     uint64_t key;
     uint32_t threshold;
@@ -54,7 +54,8 @@ typedef struct dropout {
 
 static ct__stream stream_of(uint64_t key, uint64_t seed, uint64_t step) {
     uint64_t k = ct_hash64(&key, sizeof key, seed);
-    return (ct__stream){.key = {(uint32_t)k, (uint32_t)(k >> 32)}, .counter = {0, (uint32_t)step, (uint32_t)(step >> 32)}};
+    return (ct__stream){.key = {(uint32_t)k, (uint32_t)(k >> 32)},
+                        .counter = {0, (uint32_t)step, (uint32_t)(step >> 32)}};
 }
 
 /* p = 1 drops all: the scale is 0, as the threshold cannot be 2^32. */
@@ -100,7 +101,9 @@ static void ref_key(ct__ref *r, uint64_t key) {
     double p = r->attr[P].f;
     for (uint64_t i = 0; i < n; i++) {
         uint64_t e = i % (n / rows);
-        uint32_t counter[4] = {(uint32_t)(e / 64 * 16 + e % 16), (uint32_t)(i / (n / rows)), s.counter[1], s.counter[2]}, word[4];
+        uint32_t counter[4] = {(uint32_t)(e / 64 * 16 + e % 16), (uint32_t)(i / (n / rows)), s.counter[1],
+                               s.counter[2]},
+                 word[4];
         ct_philox(counter, s.key, word);
         int keep = p < 1 && word[e / 16 % 4] >= floor(p * 0x1p32 + 0.5);
         r->out[0].v[i] = !r->train ? r->in[0].v[i] : keep ? r->in[0].v[i] / (1 - p) : 0;
@@ -131,15 +134,37 @@ static const ct__case cases[] = {
 };
 
 const ct__op ct__op_dropout = {
-    .name = "dropout", .summary = "zeros with probability p, in training", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .layer = 1,
-    .flags = CT__OP_RANDOM | CT__OP_INPLACE, .infer = infer, .grad = grad, .expand = expand, .batch = batch, .lower = lower, .ref = ref,
+    .name = "dropout",
+    .summary = "zeros with probability p, in training",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .layer = 1,
+    .flags = CT__OP_RANDOM | CT__OP_INPLACE,
+    .infer = infer,
+    .grad = grad,
+    .expand = expand,
+    .batch = batch,
+    .lower = lower,
+    .ref = ref,
     .cases = cases,
 };
 const ct__op ct__op_dropout_grad = {
-    .name = "dropout_grad", .summary = "gradient of dropout", .attrs = grad_attrs, .inputs_min = 1, .inputs_max = 1,
-    .flags = CT__OP_INTERNAL | CT__OP_INPLACE, .infer = infer, .grad = grad_grad, .expand = expand, .batch = batch, .lower = grad_lower,
+    .name = "dropout_grad",
+    .summary = "gradient of dropout",
+    .attrs = grad_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL | CT__OP_INPLACE,
+    .infer = infer,
+    .grad = grad_grad,
+    .expand = expand,
+    .batch = batch,
+    .lower = grad_lower,
     .ref = grad_ref,
 };
 
 /* In training zeros with probability p and x / (1 - p); x itself in evaluation. The name keys its random numbers. */
-ct_t ct_dropout(ct_t x, const char *name, double p) { return ct__op_named(&ct__op_dropout, name, &x, 1, (ct__value[]){{.f = p}}, NULL); }
+ct_t ct_dropout(ct_t x, const char *name, double p) {
+    return ct__op_named(&ct__op_dropout, name, &x, 1, (ct__value[]){{.f = p}}, NULL);
+}

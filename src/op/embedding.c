@@ -15,7 +15,9 @@ static const ct__attr attrs[] = {
     POS_INT(dimension, CT__NODEF, 1, 1 << 30, "D, the length of a vector"),
     OPT_INT(ct_embed, has_padding, 0, 0, 1, "1: the row `padding` stays as it is, zeros at first"),
     OPT_INT(ct_embed, padding, 0, 0, 1 << 30, "its id"),
-    OPT_CHOICE(ct_embed, init, "default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal",
+    OPT_CHOICE(ct_embed, init,
+               "default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_"
+               "uniform|kaiming_normal|orthogonal",
                "initialiser of the weight; default: normal of mean 0 and deviation 1"),
     OPT_FLOAT(ct_embed, init_a, 0, -1e30, 1e30, "its first number (value, low, mean or gain)"),
     OPT_FLOAT(ct_embed, init_b, 0, -1e30, 1e30, "its second number (high, standard deviation)"),
@@ -41,9 +43,11 @@ static int32_t slots(const ct__infer *f, ct__slot out[CT__MAX_SLOTS]) {
 static ct_status rows_infer(ct__infer *f) {
     const ct_shape *ids = &f->in[0].shape, *w = &f->in[1].shape;
     char text[CT_SHAPE_TEXT];
-    if (ct__infer_index(f, 0) || ct__infer_rank(f, 0, 0, CT_MAX_RANK - 1) || ct__infer_dtype(f, 1, CT_F32)) return CT_EUSAGE;
+    if (ct__infer_index(f, 0) || ct__infer_rank(f, 0, 0, CT_MAX_RANK - 1) || ct__infer_dtype(f, 1, CT_F32))
+        return CT_EUSAGE;
     if (w->rank != 2 || w->dim[0] != f->attr[0].i)
-        return ct__infer_fail(f, "weight is %s; wanted [%lld,D]; use another name", ct_shape_format(w, text), (long long)f->attr[0].i);
+        return ct__infer_fail(f, "weight is %s; wanted [%lld,D]; use another name", ct_shape_format(w, text),
+                              (long long)f->attr[0].i);
     f->out[0].dtype = CT_F32;
     f->out[0].shape = *ids;
     f->out[0].shape.dim[f->out[0].shape.rank++] = w->dim[1];
@@ -54,10 +58,12 @@ static ct_status infer(ct__infer *f) {
     char text[CT_SHAPE_TEXT];
     int64_t padding = f->attr[PADDING].i, vocabulary = f->attr[VOCABULARY].i;
     if (padding >= vocabulary || (padding > 0 && !f->attr[HAS_PADDING].i))
-        return ct__infer_fail(f, "padding is %lld; wanted 0..%lld, together with has_padding=1", (long long)padding, (long long)vocabulary - 1);
+        return ct__infer_fail(f, "padding is %lld; wanted 0..%lld, together with has_padding=1",
+                              (long long)padding, (long long)vocabulary - 1);
     if (f->in[1].shape.rank == 2 && f->in[1].shape.dim[1] != f->attr[DIMENSION].i)
-        return ct__infer_fail(f, "weight is %s; wanted [%lld,%lld]; use another name", ct_shape_format(&f->in[1].shape, text),
-                              (long long)vocabulary, (long long)f->attr[DIMENSION].i);
+        return ct__infer_fail(f, "weight is %s; wanted [%lld,%lld]; use another name",
+                              ct_shape_format(&f->in[1].shape, text), (long long)vocabulary,
+                              (long long)f->attr[DIMENSION].i);
     return rows_infer(f);
 }
 
@@ -108,8 +114,10 @@ static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
     for (int64_t i = 0; i < d->ids.count; i++, y += d->dimension) {
         int64_t id = ct__id(&d->ids, arg[0], i);
         if (id < 0 || id >= d->vocabulary) return ct__id_fail(&d->ids, x, i, id, d->vocabulary);
-        if (id == d->padding) memset(y, 0, bytes);
-        else memcpy(y, w + id * d->dimension, bytes);
+        if (id == d->padding)
+            memset(y, 0, bytes);
+        else
+            memcpy(y, w + id * d->dimension, bytes);
     }
     return CT_OK;
 }
@@ -129,7 +137,8 @@ static ct_status run_weight(const void *data, void *const *arg, const ct__exec *
     return CT_OK;
 }
 
-static ct_status lower_with(ct__lower *l, int32_t ids, int64_t dimension, int64_t padding, ct__kernel kernel) {
+static ct_status lower_with(ct__lower *l, int32_t ids, int64_t dimension, int64_t padding,
+                            ct__kernel kernel) {
     table *d = CT__DATA(l, table);
     if (!d) return CT_ELIMIT;
     d->ids = ct__ids_of(l, ids);
@@ -143,8 +152,12 @@ static ct_status lower_with(ct__lower *l, int32_t ids, int64_t dimension, int64_
 }
 /* forward reads the padding row as it is */
 static ct_status lower(ct__lower *l) { return lower_with(l, 0, l->in[1].shape.dim[1], -1, run); }
-static ct_status rows_lower(ct__lower *l) { return lower_with(l, 0, l->in[1].shape.dim[1], l->attr[W_PADDING].i, run); }
-static ct_status weight_lower(ct__lower *l) { return lower_with(l, 1, l->out[0].shape.dim[1], l->attr[W_PADDING].i, run_weight); }
+static ct_status rows_lower(ct__lower *l) {
+    return lower_with(l, 0, l->in[1].shape.dim[1], l->attr[W_PADDING].i, run);
+}
+static ct_status weight_lower(ct__lower *l) {
+    return lower_with(l, 1, l->out[0].shape.dim[1], l->attr[W_PADDING].i, run_weight);
+}
 
 static void ref_rows(ct__ref *r, int64_t padding) {
     int64_t dimension = r->in[1].shape.dim[1];
@@ -161,7 +174,8 @@ static void weight_ref(ct__ref *r) {
     for (uint64_t i = 0, n = ct__ref_count(&r->in[1]); i < n; i++)
         for (int64_t k = 0; k < dimension; k++) {
             int64_t id = (int64_t)r->in[1].v[i];
-            if (id != r->attr[W_PADDING].i) r->out[0].v[id * dimension + k] += r->in[0].v[(int64_t)i * dimension + k];
+            if (id != r->attr[W_PADDING].i)
+                r->out[0].v[id * dimension + k] += r->in[0].v[(int64_t)i * dimension + k];
         }
 }
 
@@ -179,26 +193,58 @@ static const ct__case cases[] = {
     {.text = "t=i64<3>[N,4]; embedding(t, \"e\", 6, 4, has_padding=1, padding=5)"},
     {.text = "t=f32[N]; embedding(t, \"e\", 5, 3)", .error = "input 1 is f32; wanted i64 or i32"},
     {.text = "t=i64<5>[N]; embedding(t, \"e\", 0, 3)", .error = "vocabulary is 0; wanted 1 to"},
-    {.text = "t=i64<5>[N]; embedding(t, \"e\", 5, 3, has_padding=1, padding=5)", .error = "padding is 5; wanted 0..4"},
+    {.text = "t=i64<5>[N]; embedding(t, \"e\", 5, 3, has_padding=1, padding=5)",
+     .error = "padding is 5; wanted 0..4"},
     {.text = "t=i64<5>[N]; embedding(t, \"e\", 5, 3, padding=2)", .error = "together with has_padding=1"},
     {.text = "t=i64<5>[N]; embedding(t, \"e\", 5, 3, tie=\"f.weight\")", .error = "f.weight"},
     {0},
 };
 
 const ct__op ct__op_embedding = {
-    .name = "embedding", .summary = "rows of a table by id", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .layer = 1,
-    .infer = infer, .slots = slots, .grad = grad, .batch = batch, .layout = layout, .lower = lower, .ref = ref, .cases = cases,
+    .name = "embedding",
+    .summary = "rows of a table by id",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .layer = 1,
+    .infer = infer,
+    .slots = slots,
+    .grad = grad,
+    .batch = batch,
+    .layout = layout,
+    .lower = lower,
+    .ref = ref,
+    .cases = cases,
 };
 const ct__op ct__op_embedding_rows = {
-    .name = "embedding_rows", .summary = "rows of a table by id, zeros for the padding id", .attrs = weight_attrs, .inputs_min = 2,
-    .inputs_max = 2, .flags = CT__OP_INTERNAL, .infer = rows_infer, .grad = rows_grad, .batch = batch, .lower = rows_lower, .ref = rows_ref,
+    .name = "embedding_rows",
+    .summary = "rows of a table by id, zeros for the padding id",
+    .attrs = weight_attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL,
+    .infer = rows_infer,
+    .grad = rows_grad,
+    .batch = batch,
+    .lower = rows_lower,
+    .ref = rows_ref,
 };
 const ct__op ct__op_embedding_weight = {
-    .name = "embedding_weight", .summary = "gradient of embedding by the table", .attrs = weight_attrs, .inputs_min = 2, .inputs_max = 2,
-    .flags = CT__OP_INTERNAL, .infer = weight_infer, .grad = weight_grad, .batch = weight_batch, .lower = weight_lower, .ref = weight_ref,
+    .name = "embedding_weight",
+    .summary = "gradient of embedding by the table",
+    .attrs = weight_attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL,
+    .infer = weight_infer,
+    .grad = weight_grad,
+    .batch = weight_batch,
+    .lower = weight_lower,
+    .ref = weight_ref,
 };
 
 /* ids [...] of i64 or i32 -> [..., dimension]; parameter NAME.weight [vocabulary, dimension]. */
 ct_t ct_embedding(ct_t ids, const char *name, int64_t vocabulary, int64_t dimension, ct_embed options) {
-    return ct__op_named(&ct__op_embedding, name, &ids, 1, (ct__value[]){{.i = vocabulary}, {.i = dimension}}, &options);
+    return ct__op_named(&ct__op_embedding, name, &ids, 1, (ct__value[]){{.i = vocabulary}, {.i = dimension}},
+                        &options);
 }

@@ -15,18 +15,23 @@ static ct_status infer(ct__infer *f) {
     int32_t rank = list ? list->count : 0;
     char from[CT_SHAPE_TEXT], to[CT_SHAPE_TEXT];
     ct_shape s = {{0}, 0, 0}, both;
-    if (rank < 0 || rank > CT_MAX_RANK) return ct__infer_fail(f, "%d extents; wanted at most %d", rank, CT_MAX_RANK);
+    if (rank < 0 || rank > CT_MAX_RANK)
+        return ct__infer_fail(f, "%d extents; wanted at most %d", rank, CT_MAX_RANK);
     if (rank) s = ct_shape_make(rank, list->v);
     if (!ct__broadcast(&f->in[0].shape, &s, &both) || !ct_shape_equal(&both, &s))
-        return ct__infer_fail(f, "x is %s, the shape %s; wanted x's extents equal to the shape's or 1", ct_shape_format(&f->in[0].shape, from),
-                              ct_shape_format(&s, to));
+        return ct__infer_fail(f, "x is %s, the shape %s; wanted x's extents equal to the shape's or 1",
+                              ct_shape_format(&f->in[0].shape, from), ct_shape_format(&s, to));
     f->out[0].shape = s;
     return CT_OK;
 }
 
 static void grad(ct__grad *g) { g->din[0] = g->dout[0]; }
 
-static ct__tile_any tile(const struct ct__simd *s, const ct__value *a, float p[4]) { (void)a; (void)p; return s->tile->copy_; }
+static ct__tile_any tile(const struct ct__simd *s, const ct__value *a, float p[4]) {
+    (void)a;
+    (void)p;
+    return s->tile->copy_;
+}
 
 /* Tiles are floats: integers, which need not fit, go through a copy of their own. */
 extern const ct__op ct__op_expand_any;
@@ -57,7 +62,12 @@ static ct_status lower(ct__lower *l) {
     return CT_OK;
 }
 
-static double same(double x, double y, double z, const ct__value *a) { (void)y; (void)z; (void)a; return x; }
+static double same(double x, double y, double z, const ct__value *a) {
+    (void)y;
+    (void)z;
+    (void)a;
+    return x;
+}
 static void ref(ct__ref *r) { ct__ref_elementwise(r, same); }
 
 static const ct__case cases[] = {
@@ -74,19 +84,39 @@ static const ct__case cases[] = {
     {.text = "x=f32[N,1]; y=f32[N,6]; mul(expand(relu(x), -1, 6), y)"},
     {.text = "x=i64<5>[N,1]; expand(x, -1, 3)", .flags = CT__CASE_NO_GRAD},
     {.text = "x=i32<5>[3,1,2]; expand(x, 4, 3, 5, 2)", .flags = CT__CASE_NO_GRAD},
-    {.text = "x=f32[3]; expand(x, 4)", .error = "x is [3], the shape [4]; wanted x's extents equal to the shape's or 1"},
+    {.text = "x=f32[3]; expand(x, 4)",
+     .error = "x is [3], the shape [4]; wanted x's extents equal to the shape's or 1"},
     {.text = "x=f32[2,3]; expand(x, 3)", .error = "x is [2,3], the shape [3]"},
     {.text = "x=f32[3]; expand(x, -1)", .error = "x is [3], the shape [N]"},
     {0},
 };
 
 const ct__op ct__op_expand = {
-    .name = "expand", .summary = "repeated along axes of extent 1", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .infer = infer,
-    .grad = grad, .expand = expand_any, .batch = ct__batch_rows, .tile = tile, .ref = ref, .cases = cases,
+    .name = "expand",
+    .summary = "repeated along axes of extent 1",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = infer,
+    .grad = grad,
+    .expand = expand_any,
+    .batch = ct__batch_rows,
+    .tile = tile,
+    .ref = ref,
+    .cases = cases,
 };
 const ct__op ct__op_expand_any = {
-    .name = "expand_any", .summary = "expand of integers", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_INTERNAL,
-    .infer = infer, .nondiff = "of integers", .batch = ct__batch_rows, .lower = lower, .ref = ref,
+    .name = "expand_any",
+    .summary = "expand of integers",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL,
+    .infer = infer,
+    .nondiff = "of integers",
+    .batch = ct__batch_rows,
+    .lower = lower,
+    .ref = ref,
 };
 
 /* x repeated to `shape`: axes of extent 1 and missing leading axes. */

@@ -6,9 +6,13 @@
  * NaN wins everywhere. The axes are moved last and merged; the kernels walk rows. */
 #include "op/reduce.h"
 
-static const ct__attr attrs[] = {OPT_INT(ct_reduce, keep, 0, 0, 1, "1: reduced axes stay, with extent 1"), POS_LIST(axes, "axes, negative from the end; none: all"), {0}};
-static const ct__attr arg_attrs[] = {POS_INT(axis, -1, -CT_MAX_RANK, CT_MAX_RANK - 1, "the axis, negative from the end"),
-                                     OPT_INT(ct_argmax_options, keep, 0, 0, 1, "1: the axis stays, with extent 1"), {0}};
+static const ct__attr attrs[] = {OPT_INT(ct_reduce, keep, 0, 0, 1, "1: reduced axes stay, with extent 1"),
+                                 POS_LIST(axes, "axes, negative from the end; none: all"),
+                                 {0}};
+static const ct__attr arg_attrs[] = {
+    POS_INT(axis, -1, -CT_MAX_RANK, CT_MAX_RANK - 1, "the axis, negative from the end"),
+    OPT_INT(ct_argmax_options, keep, 0, 0, 1, "1: the axis stays, with extent 1"),
+    {0}};
 static const ct__attr row_attrs[] = {POS_INT(least, CT__NODEF, 0, 1, "1: the smallest"), {0}};
 
 static ct_status not_empty(const ct__infer *f, const ct_shape *out) {
@@ -16,7 +20,9 @@ static ct_status not_empty(const ct__infer *f, const ct_shape *out) {
     int zero = 0, zero_out = 0;
     for (int32_t i = 0; i < f->in[0].shape.rank; i++) zero |= f->in[0].shape.dim[i] == 0;
     for (int32_t i = 0; i < out->rank; i++) zero_out |= out->dim[i] == 0;
-    if (zero && !zero_out) return ct__infer_fail(f, "x is %s; wanted at least one number for each result", ct_shape_format(&f->in[0].shape, text));
+    if (zero && !zero_out)
+        return ct__infer_fail(f, "x is %s; wanted at least one number for each result",
+                              ct_shape_format(&f->in[0].shape, text));
     return CT_OK;
 }
 static ct_status infer(ct__infer *f) {
@@ -29,7 +35,8 @@ static ct_status arg_infer(ct__infer *f) {
     int32_t axis = ct__axis(f->attr[0].i, out.rank);
     if (ct__infer_dtype(f, 0, CT_F32)) return CT_EUSAGE;
     if (axis < 0)
-        return ct__infer_fail(f, "axis is %lld, x is %s; wanted -%d to %d", (long long)f->attr[0].i, ct_shape_format(&out, text), out.rank, out.rank - 1);
+        return ct__infer_fail(f, "axis is %lld, x is %s; wanted -%d to %d", (long long)f->attr[0].i,
+                              ct_shape_format(&out, text), out.rank, out.rank - 1);
     out.dim[axis] = 1;
     for (int32_t i = axis; !f->attr[1].i && i + 1 < out.rank; i++) out.dim[i] = out.dim[i + 1];
     if (!f->attr[1].i) out.dim[--out.rank] = 0;
@@ -81,7 +88,8 @@ static int arg_expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train,
 /* The cotangent goes to the places that hold the value, in equal shares. */
 static void row_grad(ct__grad *g) {
     ct_t y = ct_unsqueeze(g->out[0], -1), dy = ct_unsqueeze(g->dout[0], -1);
-    ct_t holds = ct_cast(ct_eq(g->in[0], y), CT_F32), shares = ct_sum(holds, CT_SHAPE(-1), (ct_reduce){.keep = 1});
+    ct_t holds = ct_cast(ct_eq(g->in[0], y), CT_F32),
+         shares = ct_sum(holds, CT_SHAPE(-1), (ct_reduce){.keep = 1});
     g->din[0] = ct_mul(holds, ct_div(dy, shares));
 }
 
@@ -109,13 +117,15 @@ static int64_t place_of_max(const float *x, int64_t n) {
 static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
     const rows *d = data;
     (void)x;
-    for (int64_t r = 0; r < d->rows; r++) ((float *)arg[1])[r] = extreme((const float *)arg[0] + r * d->columns, d->columns, d->least);
+    for (int64_t r = 0; r < d->rows; r++)
+        ((float *)arg[1])[r] = extreme((const float *)arg[0] + r * d->columns, d->columns, d->least);
     return CT_OK;
 }
 static ct_status run_arg(const void *data, void *const *arg, const ct__exec *x) {
     const rows *d = data;
     (void)x;
-    for (int64_t r = 0; r < d->rows; r++) ((int64_t *)arg[1])[r] = place_of_max((const float *)arg[0] + r * d->columns, d->columns);
+    for (int64_t r = 0; r < d->rows; r++)
+        ((int64_t *)arg[1])[r] = place_of_max((const float *)arg[0] + r * d->columns, d->columns);
     return CT_OK;
 }
 static ct_status lower_with(ct__lower *l, ct__kernel kernel, int least) {
@@ -132,7 +142,9 @@ static ct_status lower(ct__lower *l) { return lower_with(l, run, (int)l->attr[0]
 static ct_status arg_lower(ct__lower *l) { return lower_with(l, run_arg, 0); }
 
 /* ---- references ---- */
-static int beats(double x, double best, int least) { return isnan(x) || (!isnan(best) && (least ? x < best : x > best)); }
+static int beats(double x, double best, int least) {
+    return isnan(x) || (!isnan(best) && (least ? x < best : x > best));
+}
 static void ref_axes(ct__ref *r, int least) {
     uint8_t reduced[CT_MAX_RANK];
     int64_t index[CT_MAX_RANK] = {0};
@@ -172,51 +184,108 @@ static void ref_argmax(const ct__ref *r, int32_t axis, double *out) {
 static void arg_ref(ct__ref *r) { ref_argmax(r, ct__axis(r->attr[0].i, r->in[0].shape.rank), r->out[0].v); }
 static void row_arg_ref(ct__ref *r) { ref_argmax(r, r->in[0].shape.rank - 1, r->out[0].v); }
 
-#define CASES(name)                                                                                                              \
-    static const ct__case name##_cases[] = {                                                                                     \
-        {.text = "x=f32[N,5]; " #name "(x)"}, {.text = "x=f32[N,5]; " #name "(x, 0)"}, {.text = "x=f32[N,5]; " #name "(x, 1)"},  \
-        {.text = "x=f32[N,5]; " #name "(x, -1, keep=1)"}, {.text = "x=f32[N,3,17]; " #name "(x, 0, 2)"},                         \
-        {.text = "x=f32[N,3,4,5]; " #name "(x, 1, 3, keep=1)"}, {.text = "x=f32[7,16]; " #name "(x, 1)"},                        \
-        {.text = "x=f32[3,15]; " #name "(x)"}, {.text = "x=f32[1]; " #name "(x)"}, {.text = "x=f32[N,1]; " #name "(x, 1)"},      \
-        {.text = "x=f32[0,3]; " #name "(x, 1)"}, {.text = "x=f32[N,33]; " #name "(x, 1)", .flags = CT__CASE_SECOND},             \
-        {.text = "x=f32[3,0]; " #name "(x, 1)", .error = "at least one number"},                                                 \
-        {.text = "x=f32[3,5]; " #name "(x, 2)", .error = "an axis is out of range"},                                             \
-        {.text = "x=i64<5>[3]; " #name "(x)", .error = "input 1 is i64; wanted f32"}, {0}};
+#define CASES(name) \
+    static const ct__case name##_cases[] = { \
+        {.text = "x=f32[N,5]; " #name "(x)"}, \
+        {.text = "x=f32[N,5]; " #name "(x, 0)"}, \
+        {.text = "x=f32[N,5]; " #name "(x, 1)"}, \
+        {.text = "x=f32[N,5]; " #name "(x, -1, keep=1)"}, \
+        {.text = "x=f32[N,3,17]; " #name "(x, 0, 2)"}, \
+        {.text = "x=f32[N,3,4,5]; " #name "(x, 1, 3, keep=1)"}, \
+        {.text = "x=f32[7,16]; " #name "(x, 1)"}, \
+        {.text = "x=f32[3,15]; " #name "(x)"}, \
+        {.text = "x=f32[1]; " #name "(x)"}, \
+        {.text = "x=f32[N,1]; " #name "(x, 1)"}, \
+        {.text = "x=f32[0,3]; " #name "(x, 1)"}, \
+        {.text = "x=f32[N,33]; " #name "(x, 1)", .flags = CT__CASE_SECOND}, \
+        {.text = "x=f32[3,0]; " #name "(x, 1)", .error = "at least one number"}, \
+        {.text = "x=f32[3,5]; " #name "(x, 2)", .error = "an axis is out of range"}, \
+        {.text = "x=i64<5>[3]; " #name "(x)", .error = "input 1 is i64; wanted f32"}, \
+        {0}};
 CASES(max)
 CASES(min)
 static const ct__case arg_cases[] = {
-    {.text = "x=f32[N,5]; argmax(x, 1)", .flags = CT__CASE_NO_GRAD}, {.text = "x=f32[N,5]; argmax(x, 0)", .flags = CT__CASE_NO_GRAD},
-    {.text = "x=f32[N,5]; argmax(x, 1, keep=1)", .flags = CT__CASE_NO_GRAD}, {.text = "x=f32[N,3,17]; argmax(x, 1)", .flags = CT__CASE_NO_GRAD},
-    {.text = "x=f32[N,16]; argmax(x)", .flags = CT__CASE_NO_GRAD}, {.text = "x=f32[7]; argmax(x, 0)", .flags = CT__CASE_NO_GRAD},
-    {.text = "x=f32[N,1]; argmax(x)", .flags = CT__CASE_NO_GRAD}, {.text = "x=f32[2,3,4]; argmax(x, -2)", .flags = CT__CASE_NO_GRAD},
-    {.text = "x=f32[N,0]; argmax(x, 1)", .error = "at least one number"}, {.text = "x=f32[N,5]; argmax(x, 2)", .error = "axis is 2"}, {0},
+    {.text = "x=f32[N,5]; argmax(x, 1)", .flags = CT__CASE_NO_GRAD},
+    {.text = "x=f32[N,5]; argmax(x, 0)", .flags = CT__CASE_NO_GRAD},
+    {.text = "x=f32[N,5]; argmax(x, 1, keep=1)", .flags = CT__CASE_NO_GRAD},
+    {.text = "x=f32[N,3,17]; argmax(x, 1)", .flags = CT__CASE_NO_GRAD},
+    {.text = "x=f32[N,16]; argmax(x)", .flags = CT__CASE_NO_GRAD},
+    {.text = "x=f32[7]; argmax(x, 0)", .flags = CT__CASE_NO_GRAD},
+    {.text = "x=f32[N,1]; argmax(x)", .flags = CT__CASE_NO_GRAD},
+    {.text = "x=f32[2,3,4]; argmax(x, -2)", .flags = CT__CASE_NO_GRAD},
+    {.text = "x=f32[N,0]; argmax(x, 1)", .error = "at least one number"},
+    {.text = "x=f32[N,5]; argmax(x, 2)", .error = "axis is 2"},
+    {0},
 };
 
 const ct__op ct__op_max = {
-    .name = "max", .summary = "the largest over axes", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .infer = infer, .expand = max_expand,
-    .ref = max_ref, .cases = max_cases,
+    .name = "max",
+    .summary = "the largest over axes",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = infer,
+    .expand = max_expand,
+    .ref = max_ref,
+    .cases = max_cases,
 };
 const ct__op ct__op_min = {
-    .name = "min", .summary = "the smallest over axes", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .infer = infer, .expand = min_expand,
-    .ref = min_ref, .cases = min_cases,
+    .name = "min",
+    .summary = "the smallest over axes",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = infer,
+    .expand = min_expand,
+    .ref = min_ref,
+    .cases = min_cases,
 };
 const ct__op ct__op_argmax = {
-    .name = "argmax", .summary = "where the largest lies", .attrs = arg_attrs, .inputs_min = 1, .inputs_max = 1, .infer = arg_infer,
-    .nondiff = "its result is an index", .expand = arg_expand, .ref = arg_ref, .cases = arg_cases,
+    .name = "argmax",
+    .summary = "where the largest lies",
+    .attrs = arg_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = arg_infer,
+    .nondiff = "its result is an index",
+    .expand = arg_expand,
+    .ref = arg_ref,
+    .cases = arg_cases,
 };
 const ct__op ct__op_row_extreme = {
-    .name = "row_extreme", .summary = "the largest or smallest of the last axis", .attrs = row_attrs, .inputs_min = 1, .inputs_max = 1,
-    .flags = CT__OP_INTERNAL, .infer = row_infer, .grad = row_grad, .batch = batch, .lower = lower, .ref = row_ref,
+    .name = "row_extreme",
+    .summary = "the largest or smallest of the last axis",
+    .attrs = row_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL,
+    .infer = row_infer,
+    .grad = row_grad,
+    .batch = batch,
+    .lower = lower,
+    .ref = row_ref,
 };
 const ct__op ct__op_row_argmax = {
-    .name = "row_argmax", .summary = "argmax of the last axis", .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_INTERNAL, .infer = row_arg_infer,
-    .nondiff = "its result is an index", .batch = batch, .lower = arg_lower, .ref = row_arg_ref,
+    .name = "row_argmax",
+    .summary = "argmax of the last axis",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL,
+    .infer = row_arg_infer,
+    .nondiff = "its result is an index",
+    .batch = batch,
+    .lower = arg_lower,
+    .ref = row_arg_ref,
 };
 
 /* The largest over `axes` (rank 0: all). */
-ct_t ct_max(ct_t x, ct_shape axes, ct_reduce options) { return ct__reduce_with(&ct__op_max, x, axes, &options); }
+ct_t ct_max(ct_t x, ct_shape axes, ct_reduce options) {
+    return ct__reduce_with(&ct__op_max, x, axes, &options);
+}
 /* The smallest over `axes` (rank 0: all). */
-ct_t ct_min(ct_t x, ct_shape axes, ct_reduce options) { return ct__reduce_with(&ct__op_min, x, axes, &options); }
+ct_t ct_min(ct_t x, ct_shape axes, ct_reduce options) {
+    return ct__reduce_with(&ct__op_min, x, axes, &options);
+}
 /* The index of the largest along `axis`, i64; the first of equals. */
 ct_t ct_argmax(ct_t x, int64_t axis, ct_argmax_options options) {
     return ct__op_with(&ct__op_argmax, &x, 1, (ct__value[]){{.i = axis}}, &options);

@@ -11,8 +11,9 @@
 #include "op/index.h"
 #include "op/strided.h"
 
-static const ct__attr attrs[] = {
-    POS_INT(axis, CT__NODEF, -CT_MAX_RANK, CT_MAX_RANK - 1, "the axis that index runs along; negative from the end"), {0}};
+static const ct__attr attrs[] = {POS_INT(axis, CT__NODEF, -CT_MAX_RANK, CT_MAX_RANK - 1,
+                                         "the axis that index runs along; negative from the end"),
+                                 {0}};
 
 /* a may not be larger than b; N only beside an equal N */
 static int within(int64_t a, int64_t b) { return a == b || (a >= 0 && b >= 0 && a <= b); }
@@ -23,12 +24,14 @@ static ct_status index_infer(ct__infer *f, int32_t *axis) {
     *axis = ct__axis(f->attr[0].i, x->rank);
     if (ct__infer_index(f, 1)) return CT_EUSAGE;
     if (*axis < 0)
-        return ct__infer_fail(f, "axis is %lld, x is %s; wanted %d to %d", (long long)f->attr[0].i, ct_shape_format(x, a), -x->rank, x->rank - 1);
+        return ct__infer_fail(f, "axis is %lld, x is %s; wanted %d to %d", (long long)f->attr[0].i,
+                              ct_shape_format(x, a), -x->rank, x->rank - 1);
     int fits = x->rank == index->rank;
     for (int32_t i = 0; fits && i < x->rank; i++) fits = i == *axis || within(index->dim[i], x->dim[i]);
     if (!fits)
-        return ct__infer_fail(f, "x is %s, index %s; wanted as many axes, and extents of at most x's but on axis %d", ct_shape_format(x, a),
-                              ct_shape_format(index, b), *axis);
+        return ct__infer_fail(
+            f, "x is %s, index %s; wanted as many axes, and extents of at most x's but on axis %d",
+            ct_shape_format(x, a), ct_shape_format(index, b), *axis);
     return CT_OK;
 }
 
@@ -43,18 +46,22 @@ static ct_status scatter_infer(ct__infer *f) {
     const ct_shape *index = &f->in[1].shape, *source = &f->in[2].shape;
     char a[CT_SHAPE_TEXT], b[CT_SHAPE_TEXT];
     int32_t axis;
-    if (ct__infer_dtype(f, 0, CT_F32) || ct__infer_dtype(f, 2, CT_F32) || index_infer(f, &axis)) return CT_EUSAGE;
+    if (ct__infer_dtype(f, 0, CT_F32) || ct__infer_dtype(f, 2, CT_F32) || index_infer(f, &axis))
+        return CT_EUSAGE;
     int fits = source->rank == index->rank;
     for (int32_t i = 0; fits && i < index->rank; i++) fits = within(index->dim[i], source->dim[i]);
     if (!fits)
-        return ct__infer_fail(f, "index is %s, source %s; wanted as many axes, and extents of index of at most those of source",
-                              ct_shape_format(index, a), ct_shape_format(source, b));
+        return ct__infer_fail(
+            f, "index is %s, source %s; wanted as many axes, and extents of index of at most those of source",
+            ct_shape_format(index, a), ct_shape_format(source, b));
     f->out[0].shape = f->in[0].shape;
     return CT_OK;
 }
 
 static void gather_grad(ct__grad *g) {
-    if (g->need[0]) g->din[0] = ct_scatter_add(ct_expand(ct_number(g->graph, 0), ct_shape_of(g->in[0])), g->in[1], g->dout[0], g->attr[0].i);
+    if (g->need[0])
+        g->din[0] = ct_scatter_add(ct_expand(ct_number(g->graph, 0), ct_shape_of(g->in[0])), g->in[1],
+                                   g->dout[0], g->attr[0].i);
 }
 
 extern const ct__op ct__op_pad;
@@ -65,8 +72,10 @@ static void scatter_grad(ct__grad *g) {
     if (!g->need[2]) return;
     g->din[2] = ct_gather(g->dout[0], g->in[1], g->attr[0].i);
     pads.count = 2 * index.rank;
-    for (int32_t i = 0; i < index.rank; i++) pads.v[2 * (index.rank - 1 - i) + 1] = source.dim[i] - index.dim[i];
-    if (!ct_shape_equal(&index, &source)) g->din[2] = ct__make(&ct__op_pad, &g->din[2], 1, (ct__value[]){{.f = 0}, {.list = &pads}});
+    for (int32_t i = 0; i < index.rank; i++)
+        pads.v[2 * (index.rank - 1 - i) + 1] = source.dim[i] - index.dim[i];
+    if (!ct_shape_equal(&index, &source))
+        g->din[2] = ct__make(&ct__op_pad, &g->din[2], 1, (ct__value[]){{.f = 0}, {.list = &pads}});
 }
 
 /* Rows stay rows where N is on another axis than the index runs along, and on the same one of all operands. */
@@ -83,9 +92,10 @@ static int batch(ct__batch *b) {
 typedef struct walk {
     ct__ids ids;
     int32_t rank, axis, size, reserved;
-    int64_t dim[CT_MAX_RANK], x[CT_MAX_RANK], source[CT_MAX_RANK]; /* index extents; strides, x's 0 on `axis` */
-    int64_t extent, stride; /* of x on `axis` */
-    int64_t count;          /* of x */
+    int64_t dim[CT_MAX_RANK], x[CT_MAX_RANK],
+        source[CT_MAX_RANK]; /* index extents; strides, x's 0 on `axis` */
+    int64_t extent, stride;  /* of x on `axis` */
+    int64_t count;           /* of x */
 } walk;
 
 static ct_status lower(ct__lower *l, const ct_shape *x, const ct_shape *source, ct__kernel run) {
@@ -122,9 +132,12 @@ static int next_row(const walk *d, int64_t index[CT_MAX_RANK], int64_t *x, int64
 }
 
 static void move(const walk *d, void *y, int64_t to, const void *x, int64_t from) {
-    if (d->size == 4) ((uint32_t *)y)[to] = ((const uint32_t *)x)[from];
-    else if (d->size == 8) ((uint64_t *)y)[to] = ((const uint64_t *)x)[from];
-    else memcpy((char *)y + to * d->size, (const char *)x + from * d->size, (size_t)d->size);
+    if (d->size == 4)
+        ((uint32_t *)y)[to] = ((const uint32_t *)x)[from];
+    else if (d->size == 8)
+        ((uint64_t *)y)[to] = ((const uint64_t *)x)[from];
+    else
+        memcpy((char *)y + to * d->size, (const char *)x + from * d->size, (size_t)d->size);
 }
 
 static ct_status gather_run(const void *data, void *const *arg, const ct__exec *e) {
@@ -161,7 +174,9 @@ static ct_status scatter_run(const void *data, void *const *arg, const ct__exec 
 }
 
 static ct_status gather_lower(ct__lower *l) { return lower(l, &l->in[0].shape, &l->in[1].shape, gather_run); }
-static ct_status scatter_lower(ct__lower *l) { return lower(l, &l->in[0].shape, &l->in[2].shape, scatter_run); }
+static ct_status scatter_lower(ct__lower *l) {
+    return lower(l, &l->in[0].shape, &l->in[2].shape, scatter_run);
+}
 
 /* Place of element i of the index in an array of shape s, with `id` on `axis` (axis -1: nowhere replaced). */
 static int64_t place(const ct_shape *index, uint64_t i, const ct_shape *s, int32_t axis, int64_t id) {
@@ -201,7 +216,8 @@ static const ct__case gather_cases[] = {
     {.text = "x=f32[3,5]; i=i64<5>[3,0]; gather(x, i, 1)"},
     {.text = "x=i64<7>[N,5]; i=i64<5>[N,3]; gather(x, i, 1)", .flags = CT__CASE_NO_GRAD},
     {.text = "x=i32<7>[5]; i=i64<5>[3]; gather(x, i, 0)", .flags = CT__CASE_NO_GRAD},
-    {.text = "x=f32[3,5]; i=i64<5>[4,4]; gather(x, i, 1)", .error = "x is [3,5], index [4,4]; wanted as many axes"},
+    {.text = "x=f32[3,5]; i=i64<5>[4,4]; gather(x, i, 1)",
+     .error = "x is [3,5], index [4,4]; wanted as many axes"},
     {.text = "x=f32[3,5]; i=i64<5>[3]; gather(x, i, 1)", .error = "wanted as many axes"},
     {.text = "x=f32[N,5]; i=i64<5>[3,5]; gather(x, i, 1)", .error = "x is [N,5], index [3,5]"},
     {.text = "x=f32[3,5]; i=f32[3,5]; gather(x, i, 1)", .error = "input 2 is f32; wanted i64 or i32"},
@@ -217,19 +233,39 @@ static const ct__case scatter_cases[] = {
     {.text = "x=f32[N,4,8]; i=i64<4>[N,7,8]; s=f32[N,7,8]; scatter_add(x, i, s, 1)"},
     {.text = "x=f32[4]; i=i64<4>[N]; s=f32[N]; scatter_add(x, i, s, 0)"},
     {.text = "x=f32[3,5]; i=i64<5>[0,4]; s=f32[3,4]; scatter_add(x, i, s, 1)"},
-    {.text = "x=f32[3,5]; i=i64<5>[3,4]; s=f32[3,3]; scatter_add(x, i, s, 1)", .error = "index is [3,4], source [3,3]"},
-    {.text = "x=i64<5>[3]; i=i64<3>[3]; s=f32[3]; scatter_add(x, i, s, 0)", .error = "input 1 is i64; wanted f32"},
+    {.text = "x=f32[3,5]; i=i64<5>[3,4]; s=f32[3,3]; scatter_add(x, i, s, 1)",
+     .error = "index is [3,4], source [3,3]"},
+    {.text = "x=i64<5>[3]; i=i64<3>[3]; s=f32[3]; scatter_add(x, i, s, 0)",
+     .error = "input 1 is i64; wanted f32"},
     {0},
 };
 
 /* The planner's own op that puts shards together is called gather_shards; its record has the shorter symbol. */
 const ct__op ct__op_gather_along = {
-    .name = "gather", .summary = "elements picked by an index along one axis", .attrs = attrs, .inputs_min = 2, .inputs_max = 2,
-    .infer = gather_infer, .grad = gather_grad, .batch = batch, .lower = gather_lower, .ref = gather_ref, .cases = gather_cases,
+    .name = "gather",
+    .summary = "elements picked by an index along one axis",
+    .attrs = attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .infer = gather_infer,
+    .grad = gather_grad,
+    .batch = batch,
+    .lower = gather_lower,
+    .ref = gather_ref,
+    .cases = gather_cases,
 };
 const ct__op ct__op_scatter_add = {
-    .name = "scatter_add", .summary = "elements added by an index along one axis", .attrs = attrs, .inputs_min = 3, .inputs_max = 3,
-    .flags = CT__OP_INPLACE, .infer = scatter_infer, .grad = scatter_grad, .batch = batch, .lower = scatter_lower, .ref = scatter_ref,
+    .name = "scatter_add",
+    .summary = "elements added by an index along one axis",
+    .attrs = attrs,
+    .inputs_min = 3,
+    .inputs_max = 3,
+    .flags = CT__OP_INPLACE,
+    .infer = scatter_infer,
+    .grad = scatter_grad,
+    .batch = batch,
+    .lower = scatter_lower,
+    .ref = scatter_ref,
     .cases = scatter_cases,
 };
 

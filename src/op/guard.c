@@ -39,7 +39,8 @@ static ct_status norm_run(const void *data, void *const *arg, const ct__exec *x)
     double sum = 0;
     (void)x;
     for (int32_t i = 0; i < s->n; i++)
-        for (int64_t k = 0; k < s->count[i]; k += PIECE) sum += piece_sum((const float *)arg[i] + k, s->count[i] - k < PIECE ? s->count[i] - k : PIECE);
+        for (int64_t k = 0; k < s->count[i]; k += PIECE)
+            sum += piece_sum((const float *)arg[i] + k, s->count[i] - k < PIECE ? s->count[i] - k : PIECE);
     *(float *)arg[s->n] = (float)sum;
     if (sum > 3e38 && isfinite(sum)) *(float *)arg[s->n] = 3e38f; /* its root is still far beyond any clip */
     return CT_OK;
@@ -49,7 +50,8 @@ static ct_status norm_lower(ct__lower *l) {
     sizes *s = CT__DATA(l, sizes);
     if (!s) return CT_ELIMIT;
     s->n = l->n_in;
-    for (int32_t i = 0; i < l->n_in; i++) s->count[i] = (int64_t)(ct__layout_bytes(&l->in_layout[i], &l->in[i]) / sizeof(float));
+    for (int32_t i = 0; i < l->n_in; i++)
+        s->count[i] = (int64_t)(ct__layout_bytes(&l->in_layout[i], &l->in[i]) / sizeof(float));
     l->run = norm_run;
     l->data = s;
     l->impl = "pieces";
@@ -58,7 +60,8 @@ static ct_status norm_lower(ct__lower *l) {
 
 static void norm_ref(ct__ref *r) {
     for (int32_t i = 0; i < r->n_in; i++)
-        for (uint64_t k = 0; k < ct__ref_count(&r->in[i]); k++) r->out[0].v[0] += r->in[i].v[k] * r->in[i].v[k];
+        for (uint64_t k = 0; k < ct__ref_count(&r->in[i]); k++)
+            r->out[0].v[0] += r->in[i].v[k] * r->in[i].v[k];
 }
 
 static const ct__attr guard_attrs[] = {POS_FLOAT(clip, 0, 0, 1e300, "the largest norm; 0: any"), {0}};
@@ -70,9 +73,17 @@ static ct_status guard_infer(ct__infer *f) {
 }
 
 static ct_status guard_run(const void *data, void *const *arg, const ct__exec *x) {
-    double clip = *(const double *)data, loss = (double)*(const float *)arg[0], norm = arg[1] ? sqrt((double)*(const float *)arg[1]) : 0;
-    if (!isfinite(loss)) return ct_fail(x->e, CT_ENONFINITE, "loss: is %g at step %llu; wanted a finite number; nothing was updated; a lower learning rate may help", loss, (unsigned long long)x->step + 1);
-    if (!isfinite(norm)) return ct_fail(x->e, CT_ENONFINITE, "gradient: its norm is %g at step %llu; wanted a finite number; nothing was updated", norm, (unsigned long long)x->step + 1);
+    double clip = *(const double *)data, loss = (double)*(const float *)arg[0],
+           norm = arg[1] ? sqrt((double)*(const float *)arg[1]) : 0;
+    if (!isfinite(loss))
+        return ct_fail(x->e, CT_ENONFINITE,
+                       "loss: is %g at step %llu; wanted a finite number; nothing was updated; a lower "
+                       "learning rate may help",
+                       loss, (unsigned long long)x->step + 1);
+    if (!isfinite(norm))
+        return ct_fail(x->e, CT_ENONFINITE,
+                       "gradient: its norm is %g at step %llu; wanted a finite number; nothing was updated",
+                       norm, (unsigned long long)x->step + 1);
     if (arg[2]) *(float *)arg[2] = clip > 0 && norm + 1e-6 > clip ? (float)(clip / (norm + 1e-6)) : 1.0f;
     if (arg[3]) *(float *)arg[3] = arg[1] ? (float)norm : NAN;
     return CT_OK;
@@ -95,12 +106,28 @@ static void guard_ref(ct__ref *r) {
 }
 
 const ct__op ct__op_squared_norm = {
-    .name = "squared_norm", .summary = "the sum of all squares", .inputs_min = 1, .inputs_max = CT__MAX_IN, .flags = CT__OP_INTERNAL, .infer = norm_infer, .nondiff = "it scales an optimiser step",
-    .layout = norm_layout, .lower = norm_lower, .ref = norm_ref,
+    .name = "squared_norm",
+    .summary = "the sum of all squares",
+    .inputs_min = 1,
+    .inputs_max = CT__MAX_IN,
+    .flags = CT__OP_INTERNAL,
+    .infer = norm_infer,
+    .nondiff = "it scales an optimiser step",
+    .layout = norm_layout,
+    .lower = norm_lower,
+    .ref = norm_ref,
 };
 const ct__op ct__op_guard = {
-    .name = "guard", .summary = "refuses steps that are not finite", .attrs = guard_attrs, .inputs_min = 1, .inputs_max = 2, .flags = CT__OP_INTERNAL | CT__OP_RANDOM, .infer = guard_infer,
-    .nondiff = "it scales an optimiser step", .lower = guard_lower, .ref = guard_ref,
+    .name = "guard",
+    .summary = "refuses steps that are not finite",
+    .attrs = guard_attrs,
+    .inputs_min = 1,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL | CT__OP_RANDOM,
+    .infer = guard_infer,
+    .nondiff = "it scales an optimiser step",
+    .lower = guard_lower,
+    .ref = guard_ref,
 };
 
 /* The sum of the squares of all elements of n tensors (at most 64), a scalar. */

@@ -14,7 +14,9 @@
 static const ct__attr attrs[] = {
     POS_INT(features, CT__NODEF, 1, 1 << 30, "O, the number of outputs"),
     OPT_INT(ct_lin, no_bias, 0, 0, 1, "1: without bias"),
-    OPT_CHOICE(ct_lin, init, "default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal",
+    OPT_CHOICE(ct_lin, init,
+               "default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_"
+               "uniform|kaiming_normal|orthogonal",
                "initialiser of the weight; default: uniform within 1/sqrt(I)"),
     OPT_FLOAT(ct_lin, init_a, 0, -1e30, 1e30, "its first number (value, low, mean or gain)"),
     OPT_FLOAT(ct_lin, init_b, 0, -1e30, 1e30, "its second number (high, standard deviation)"),
@@ -42,9 +44,11 @@ static ct_status infer(ct__infer *f) {
     char x[CT_SHAPE_TEXT], w[CT_SHAPE_TEXT];
     if (ct__infer_dtype(f, 0, CT_F32) || ct__infer_dtype(f, 1, CT_F32)) return CT_EUSAGE;
     const ct_shape *s = &f->in[0].shape, *v = &f->in[1].shape;
-    if (s->rank < 1 || v->rank != 2 || s->dim[s->rank - 1] != v->dim[1] || (f->attr && v->dim[0] != f->attr[FEATURES].i))
-        return ct__infer_fail(f, "x is %s, weight %s; wanted x [...,%lld]; reshape x or use another name", ct_shape_format(s, x),
-                              ct_shape_format(v, w), (long long)(v->rank == 2 ? v->dim[1] : 0));
+    if (s->rank < 1 || v->rank != 2 || s->dim[s->rank - 1] != v->dim[1] ||
+        (f->attr && v->dim[0] != f->attr[FEATURES].i))
+        return ct__infer_fail(f, "x is %s, weight %s; wanted x [...,%lld]; reshape x or use another name",
+                              ct_shape_format(s, x), ct_shape_format(v, w),
+                              (long long)(v->rank == 2 ? v->dim[1] : 0));
     f->out[0].shape = *s;
     f->out[0].shape.dim[s->rank - 1] = v->dim[0];
     return CT_OK;
@@ -115,14 +119,17 @@ static int weight_batch(ct__batch *b) {
 
 /* ---- lowering ---- */
 typedef struct linear_data {
-    ct__gemm gemm, last;   /* of a task, of the last one when the product is cut over outputs */
-    int64_t step;          /* outputs of a task */
+    ct__gemm gemm, last; /* of a task, of the last one when the product is cut over outputs */
+    int64_t step;        /* outputs of a task */
     int32_t tasks, reserved;
-    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c, void *scratch);
+    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c,
+                void *scratch);
     void (*sum_rows)(int64_t rows, int64_t columns, const float *x, float *sum);
 } linear_data;
 
-static int64_t rows_of(const ct_shape *s) { return s->dim[s->rank - 1] ? ct__count(s) / s->dim[s->rank - 1] : 0; }
+static int64_t rows_of(const ct_shape *s) {
+    return s->dim[s->rank - 1] ? ct__count(s) / s->dim[s->rank - 1] : 0;
+}
 static int64_t last_of(const ct_shape *s) { return s->dim[s->rank - 1]; }
 
 static ct__layout panel_of(const ct_shape *weight, int32_t kind) {
@@ -144,8 +151,12 @@ static int32_t cut(const ct__lower *l, const ct_shape *x, int64_t weights, int64
     if (l->shards < 2 || rows / l->shards >= MANY_ROWS || weights * 4 <= BIG / l->shards) return 0;
     return (int32_t)(tasks < 8 ? tasks : 8);
 }
-static int32_t pieces(const ct__lower *l) { return cut(l, &l->in[0].shape, ct__count(&l->in[1].shape), last_of(&l->out[0].shape), 32); }
-static int32_t data_pieces(const ct__lower *l) { return cut(l, &l->in[0].shape, ct__count(&l->in[1].shape), last_of(&l->out[0].shape), 64); }
+static int32_t pieces(const ct__lower *l) {
+    return cut(l, &l->in[0].shape, ct__count(&l->in[1].shape), last_of(&l->out[0].shape), 32);
+}
+static int32_t data_pieces(const ct__lower *l) {
+    return cut(l, &l->in[0].shape, ct__count(&l->in[1].shape), last_of(&l->out[0].shape), 64);
+}
 /* A weight's gradient alone waits for the whole batch sooner: as soon as x and dy are less to keep than the shards'
  * gradients are to write and to read again. */
 static int32_t weight_pieces(const ct__lower *l) {
@@ -156,7 +167,8 @@ static int32_t weight_pieces(const ct__lower *l) {
 }
 
 /* The extent `*of` of both products by tasks of multiples of `grain`. */
-static void cut_product(linear_data *d, int64_t tasks, int64_t extent, int64_t grain, int64_t *of, int64_t *of_last) {
+static void cut_product(linear_data *d, int64_t tasks, int64_t extent, int64_t grain, int64_t *of,
+                        int64_t *of_last) {
     d->tasks = tasks > 0 ? (int32_t)tasks : 1;
     d->step = (extent + d->tasks - 1) / d->tasks;
     d->step = (d->step + grain - 1) / grain * grain;
@@ -176,7 +188,9 @@ static ct_status run_forward(const void *data, void *const *arg, const ct__exec 
     const ct__gemm *g;
     const float *bias = arg[2];
     int64_t j = begin_of(d, d->gemm.c_row, x->task, &g);
-    if (j >= 0) d->run(g, arg[0], (const float *)arg[1] + j * g->k, bias ? bias + j : NULL, (float *)arg[3] + j, x->scratch);
+    if (j >= 0)
+        d->run(g, arg[0], (const float *)arg[1] + j * g->k, bias ? bias + j : NULL, (float *)arg[3] + j,
+               x->scratch);
     return CT_OK;
 }
 static ct_status run_data(const void *data, void *const *arg, const ct__exec *x) {
@@ -191,7 +205,8 @@ static ct_status run_weight(const void *data, void *const *arg, const ct__exec *
     const linear_data *d = data;
     const ct__gemm *g;
     int64_t i = begin_of(d, d->gemm.a_col, x->task, &g);
-    if (arg[2] && i >= 0) d->run(g, (const float *)arg[1] + i, arg[0], NULL, (float *)arg[2] + i * 16, x->scratch);
+    if (arg[2] && i >= 0)
+        d->run(g, (const float *)arg[1] + i, arg[0], NULL, (float *)arg[2] + i * 16, x->scratch);
     if (arg[3] && i == 0) d->sum_rows(g->k, g->n, arg[0], arg[3]);
     return CT_OK;
 }
@@ -212,7 +227,14 @@ static ct_status lower_rows(ct__lower *l, ct__kernel run) { /* y [M,P] = x [M,K]
     linear_data *d = CT__DATA(l, linear_data);
     if (!d) return CT_ELIMIT;
     int64_t k = last_of(&l->in[0].shape), p = last_of(&l->out[0].shape), m = rows_of(&l->in[0].shape);
-    d->gemm = (ct__gemm){.m = m, .n = p, .k = k, .a_row = k, .a_col = 1, .b_panel = 1, .c_row = p, .act = l->n_fused ? CT__ACT_RELU : CT__ACT_NONE};
+    d->gemm = (ct__gemm){.m = m,
+                         .n = p,
+                         .k = k,
+                         .a_row = k,
+                         .a_col = 1,
+                         .b_panel = 1,
+                         .c_row = p,
+                         .act = l->n_fused ? CT__ACT_RELU : CT__ACT_NONE};
     d->last = d->gemm;
     cut_product(d, l->pieces, p, 16, &d->gemm.n, &d->last.n);
     return finish(l, d, run, 2.0 * (double)m * (double)p * (double)k);
@@ -224,13 +246,23 @@ static ct_status weight_lower(ct__lower *l) {
     linear_data *d = CT__DATA(l, linear_data);
     if (!d) return CT_ELIMIT;
     int64_t o = last_of(&l->in[0].shape), i = last_of(&l->in[1].shape), m = rows_of(&l->in[0].shape);
-    d->gemm = (ct__gemm){.m = i, .n = o, .k = m, .a_row = 1, .a_col = i, .b_row = o, .b_col = 1, .c_panel = 1, .c_panel_stride = i * 16};
+    d->gemm = (ct__gemm){.m = i,
+                         .n = o,
+                         .k = m,
+                         .a_row = 1,
+                         .a_col = i,
+                         .b_row = o,
+                         .b_col = 1,
+                         .c_panel = 1,
+                         .c_panel_stride = i * 16};
     d->last = d->gemm;
     cut_product(d, l->pieces, i, 16, &d->gemm.m, &d->last.m);
     return finish(l, d, run_weight, 2.0 * (double)m * (double)o * (double)i);
 }
 
-static int fuse(const ct__lower *l, const ct__fused *consumer) { return l->n_fused == 0 && strcmp(consumer->op->name, "relu") == 0; }
+static int fuse(const ct__lower *l, const ct__fused *consumer) {
+    return l->n_fused == 0 && strcmp(consumer->op->name, "relu") == 0;
+}
 
 /* ---- references ---- */
 static void ref(ct__ref *r) {
@@ -246,14 +278,16 @@ static void data_ref(ct__ref *r) {
     int64_t o = last_of(&r->in[0].shape), i = last_of(&r->out[0].shape), m = rows_of(&r->in[0].shape);
     for (int64_t n = 0; n < m; n++)
         for (int64_t k = 0; k < i; k++)
-            for (int64_t j = 0; j < o; j++) r->out[0].v[n * i + k] += r->in[0].v[n * o + j] * r->in[1].v[j * i + k];
+            for (int64_t j = 0; j < o; j++)
+                r->out[0].v[n * i + k] += r->in[0].v[n * o + j] * r->in[1].v[j * i + k];
 }
 static void weight_ref(ct__ref *r) {
     int64_t o = last_of(&r->in[0].shape), i = last_of(&r->in[1].shape), m = rows_of(&r->in[0].shape);
     for (int64_t n = 0; n < m; n++)
         for (int64_t j = 0; j < o; j++) {
             r->out[1].v[j] += r->in[0].v[n * o + j];
-            for (int64_t k = 0; k < i; k++) r->out[0].v[j * i + k] += r->in[0].v[n * o + j] * r->in[1].v[n * i + k];
+            for (int64_t k = 0; k < i; k++)
+                r->out[0].v[j * i + k] += r->in[0].v[n * o + j] * r->in[1].v[n * i + k];
         }
 }
 
@@ -270,19 +304,50 @@ static const ct__case cases[] = {
 };
 
 const ct__op ct__op_linear = {
-    .name = "linear", .summary = "y = x W' + b", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .layer = 1,
-    .infer = infer, .slots = slots, .grad = grad, .batch = ct__batch_rows, .layout = layout, .fuse = fuse, .pieces = pieces, .lower = lower,
-    .ref = ref, .cases = cases,
+    .name = "linear",
+    .summary = "y = x W' + b",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .layer = 1,
+    .infer = infer,
+    .slots = slots,
+    .grad = grad,
+    .batch = ct__batch_rows,
+    .layout = layout,
+    .fuse = fuse,
+    .pieces = pieces,
+    .lower = lower,
+    .ref = ref,
+    .cases = cases,
 };
 const ct__op ct__op_linear_data = {
-    .name = "linear_data", .summary = "gradient of linear by x", .inputs_min = 2, .inputs_max = 2, .flags = CT__OP_INTERNAL,
-    .infer = data_infer, .grad = data_grad, .batch = ct__batch_rows, .layout = data_layout, .pieces = data_pieces,
-    .lower = data_lower, .ref = data_ref,
+    .name = "linear_data",
+    .summary = "gradient of linear by x",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL,
+    .infer = data_infer,
+    .grad = data_grad,
+    .batch = ct__batch_rows,
+    .layout = data_layout,
+    .pieces = data_pieces,
+    .lower = data_lower,
+    .ref = data_ref,
 };
 const ct__op ct__op_linear_weight = {
-    .name = "linear_weight", .summary = "gradients of linear by weight and bias", .inputs_min = 2, .inputs_max = 2,
-    .flags = CT__OP_INTERNAL, .infer = weight_infer, .grad = weight_grad, .batch = weight_batch, .layout = weight_layout,
-    .pieces = weight_pieces, .lower = weight_lower, .ref = weight_ref,
+    .name = "linear_weight",
+    .summary = "gradients of linear by weight and bias",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL,
+    .infer = weight_infer,
+    .grad = weight_grad,
+    .batch = weight_batch,
+    .layout = weight_layout,
+    .pieces = weight_pieces,
+    .lower = weight_lower,
+    .ref = weight_ref,
 };
 
 /* x [..., I] -> [..., features]; parameters NAME.weight [features, I] and NAME.bias [features]. */

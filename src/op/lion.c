@@ -16,7 +16,12 @@ static const ct__attr attrs[] = {
 enum { BETA1, BETA2, WEIGHT_DECAY, L1, CLIP };
 
 static ct__rule rule_of(const ct__value *a) {
-    return (ct__rule){.beta1 = a[BETA1].f, .beta2 = a[BETA2].f, .weight_decay = a[WEIGHT_DECAY].f, .decoupled = 1, .l1 = a[L1].f, .clip = a[CLIP].f};
+    return (ct__rule){.beta1 = a[BETA1].f,
+                      .beta2 = a[BETA2].f,
+                      .weight_decay = a[WEIGHT_DECAY].f,
+                      .decoupled = 1,
+                      .l1 = a[L1].f,
+                      .clip = a[CLIP].f};
 }
 
 static const void *prepare(const ct__lower *l, ct__update_fn *fn) {
@@ -34,11 +39,20 @@ static void ref(ct__ref *r) { ct__update_refs(r, rule_of(r->attr), step_lion); }
 
 static const ct__update update = {.moments = 1, .scalars = 2, .prepare = prepare};
 const ct__op ct__op_lion_update = {
-    .name = "lion_update", .summary = "Lion", .attrs = attrs, .inputs_min = 5, .inputs_max = 5, .infer = ct__update_infer,
-    .nondiff = "an optimiser step", .update = &update, .ref = ref,
+    .name = "lion_update",
+    .summary = "Lion",
+    .attrs = attrs,
+    .inputs_min = 5,
+    .inputs_max = 5,
+    .infer = ct__update_infer,
+    .nondiff = "an optimiser step",
+    .update = &update,
+    .ref = ref,
 };
 
 /* A step of Lion, an effect for a plan. m: a moment variable of the parameter's shape, zeros at first. */
-ct_t ct_lion_update(ct_t param, ct_t grad, ct_t m, ct_t lr, ct_t scale, double beta1, double beta2, ct_lion o) {
-    return ct__update_node(&ct__op_lion_update, param, grad, &m, 1, lr, scale, (ct__value[]){{.f = beta1}, {.f = beta2}}, &o);
+ct_t ct_lion_update(ct_t param, ct_t grad, ct_t m, ct_t lr, ct_t scale, double beta1, double beta2,
+                    ct_lion o) {
+    return ct__update_node(&ct__op_lion_update, param, grad, &m, 1, lr, scale,
+                           (ct__value[]){{.f = beta1}, {.f = beta2}}, &o);
 }

@@ -8,7 +8,8 @@
  * With c = min(d, delta) the Huber loss is c (d - c / 2): no branch, and its derivative follows. */
 #include "op/loss.h"
 
-static const ct__attr attrs[] = {OPT_CHOICE(ct_loss, reduction, "mean|sum|none", "what becomes of the losses"), {0}};
+static const ct__attr attrs[] = {
+    OPT_CHOICE(ct_loss, reduction, "mean|sum|none", "what becomes of the losses"), {0}};
 static const ct__attr huber_attrs[] = {
     OPT_CHOICE(ct_huber_options, reduction, "mean|sum|none", "what becomes of the losses"),
     OPT_FLOAT(ct_huber_options, delta, 1, 1e-30, 1e30, "where the square ends"),
@@ -25,7 +26,8 @@ ct_status ct__loss_infer(ct__infer *f) {
 ct_t ct__loss_reduce(ct_t values, int64_t reduction) {
     ct_shape all = ct_shape_make(0, NULL);
     if (reduction == CT__LOSS_NONE) return values;
-    return reduction == CT__LOSS_SUM ? ct_sum(values, all, (ct_reduce){0}) : ct_mean(values, all, (ct_reduce){0});
+    return reduction == CT__LOSS_SUM ? ct_sum(values, all, (ct_reduce){0})
+                                     : ct_mean(values, all, (ct_reduce){0});
 }
 
 void ct__loss_ref(ct__ref *r, ct__loss_fn fn) {
@@ -78,14 +80,19 @@ static void mse_ref(ct__ref *r) { ct__loss_ref(r, square); }
 static void mae_ref(ct__ref *r) { ct__loss_ref(r, absolute); }
 static void huber_ref(ct__ref *r) { ct__loss_ref(r, huber); }
 
-#define CASES(name)                                                                                                                       \
-    static const ct__case name##_cases[] = {                                                                                              \
-        {.text = "x=f32[N,5]; t=f32[N,5]; " #name "(x, t)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N]; t=f32[N]; " #name "(x, t)"},   \
-        {.text = "x=f32[N,1]; t=f32[N,1]; " #name "(x, t, reduction=\"sum\")"}, {.text = "x=f32[N,17]; t=f32[N,17]; " #name "(x, t)"},    \
-        {.text = "x=f32[N,3,4]; t=f32[N,3,4]; " #name "(x, t, reduction=\"none\")"}, {.text = "x=f32[7,9]; t=f32[7,9]; " #name "(x, t)"}, \
-        {.text = "x=f32[]; t=f32[]; " #name "(x, t)"}, {.text = "x=f32[N,2,16]; t=f32[N,2,16]; " #name "(x, t)"},                         \
-        {.text = "x=f32[N,5]; t=f32[N,4]; " #name "(x, t)", .error = "wanted equal shapes"},                                              \
-        {.text = "x=f32[N,5]; t=i64<5>[N,5]; " #name "(x, t)", .error = "input 2 is i64; wanted f32"}, {0}};
+#define CASES(name) \
+    static const ct__case name##_cases[] = { \
+        {.text = "x=f32[N,5]; t=f32[N,5]; " #name "(x, t)", .flags = CT__CASE_SECOND}, \
+        {.text = "x=f32[N]; t=f32[N]; " #name "(x, t)"}, \
+        {.text = "x=f32[N,1]; t=f32[N,1]; " #name "(x, t, reduction=\"sum\")"}, \
+        {.text = "x=f32[N,17]; t=f32[N,17]; " #name "(x, t)"}, \
+        {.text = "x=f32[N,3,4]; t=f32[N,3,4]; " #name "(x, t, reduction=\"none\")"}, \
+        {.text = "x=f32[7,9]; t=f32[7,9]; " #name "(x, t)"}, \
+        {.text = "x=f32[]; t=f32[]; " #name "(x, t)"}, \
+        {.text = "x=f32[N,2,16]; t=f32[N,2,16]; " #name "(x, t)"}, \
+        {.text = "x=f32[N,5]; t=f32[N,4]; " #name "(x, t)", .error = "wanted equal shapes"}, \
+        {.text = "x=f32[N,5]; t=i64<5>[N,5]; " #name "(x, t)", .error = "input 2 is i64; wanted f32"}, \
+        {0}};
 CASES(mse)
 CASES(mae)
 static const ct__case huber_cases[] = {
@@ -99,22 +106,47 @@ static const ct__case huber_cases[] = {
 };
 
 const ct__op ct__op_mse = {
-    .name = "mse", .summary = "mean squared error", .attrs = attrs, .inputs_min = 2, .inputs_max = 2, .infer = ct__loss_infer,
-    .expand = mse_expand, .ref = mse_ref, .cases = mse_cases,
+    .name = "mse",
+    .summary = "mean squared error",
+    .attrs = attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .infer = ct__loss_infer,
+    .expand = mse_expand,
+    .ref = mse_ref,
+    .cases = mse_cases,
 };
 const ct__op ct__op_mae = {
-    .name = "mae", .summary = "mean absolute error", .attrs = attrs, .inputs_min = 2, .inputs_max = 2, .infer = ct__loss_infer,
-    .expand = mae_expand, .ref = mae_ref, .cases = mae_cases,
+    .name = "mae",
+    .summary = "mean absolute error",
+    .attrs = attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .infer = ct__loss_infer,
+    .expand = mae_expand,
+    .ref = mae_ref,
+    .cases = mae_cases,
 };
 const ct__op ct__op_huber = {
-    .name = "huber", .summary = "squared error near, absolute error far", .attrs = huber_attrs, .inputs_min = 2, .inputs_max = 2,
-    .infer = ct__loss_infer, .expand = huber_expand, .ref = huber_ref, .cases = huber_cases,
+    .name = "huber",
+    .summary = "squared error near, absolute error far",
+    .attrs = huber_attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .infer = ct__loss_infer,
+    .expand = huber_expand,
+    .ref = huber_ref,
+    .cases = huber_cases,
 };
 
 /* (x - target)^2, x and target of one shape. */
-ct_t ct_mse(ct_t x, ct_t target, ct_loss options) { return ct__op_with(&ct__op_mse, (ct_t[2]){x, target}, 2, NULL, &options); }
+ct_t ct_mse(ct_t x, ct_t target, ct_loss options) {
+    return ct__op_with(&ct__op_mse, (ct_t[2]){x, target}, 2, NULL, &options);
+}
 /* |x - target|, x and target of one shape. */
-ct_t ct_mae(ct_t x, ct_t target, ct_loss options) { return ct__op_with(&ct__op_mae, (ct_t[2]){x, target}, 2, NULL, &options); }
+ct_t ct_mae(ct_t x, ct_t target, ct_loss options) {
+    return ct__op_with(&ct__op_mae, (ct_t[2]){x, target}, 2, NULL, &options);
+}
 /* The Huber loss, x and target of one shape. */
 ct_t ct_huber(ct_t x, ct_t target, ct_huber_options options) {
     return ct__op_with(&ct__op_huber, (ct_t[2]){x, target}, 2, NULL, &options);

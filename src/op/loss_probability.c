@@ -8,9 +8,12 @@
  * eps bounds v as in PyTorch: the gradient passes through to var unchanged. */
 #include "op/loss.h"
 
-static const ct__attr attrs[] = {OPT_CHOICE(ct_loss, reduction, "mean|sum|none", "what becomes of the losses"), {0}};
+static const ct__attr attrs[] = {
+    OPT_CHOICE(ct_loss, reduction, "mean|sum|none", "what becomes of the losses"), {0}};
 static const ct__attr kl_attrs[] = {
-    OPT_CHOICE(ct_kl_options, reduction, "mean|sum|none|batchmean", "what becomes of the losses; batchmean: the sum over axis 0's extent"), {0}};
+    OPT_CHOICE(ct_kl_options, reduction, "mean|sum|none|batchmean",
+               "what becomes of the losses; batchmean: the sum over axis 0's extent"),
+    {0}};
 static const ct__attr nll_attrs[] = {
     OPT_CHOICE(ct_nll, reduction, "mean|sum|none", "what becomes of the losses"),
     OPT_INT(ct_nll, full, 0, 0, 1, "1: with the constant log(2 pi) / 2"),
@@ -53,7 +56,8 @@ static int of_expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, 
     ct_shape s = ct_shape_of(in[0]);
     int64_t axis = class_axis(&s);
     (void)train;
-    out[0] = ct__loss_reduce(ct_neg(ct_sum(y_log(g, in[1], in[0]), ct_shape_make(1, &axis), (ct_reduce){0})), node->attr[REDUCTION].i);
+    out[0] = ct__loss_reduce(ct_neg(ct_sum(y_log(g, in[1], in[0]), ct_shape_make(1, &axis), (ct_reduce){0})),
+                             node->attr[REDUCTION].i);
     return 1;
 }
 static int kl_expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
@@ -101,7 +105,8 @@ static void kl_ref(ct__ref *r) {
         ct__loss_ref(r, divergence);
         return;
     }
-    for (uint64_t i = 0; i < ct__ref_count(&r->in[0]); i++) sum += divergence(r->in[0].v[i], r->in[1].v[i], 0, r->attr);
+    for (uint64_t i = 0; i < ct__ref_count(&r->in[0]); i++)
+        sum += divergence(r->in[0].v[i], r->in[1].v[i], 0, r->attr);
     r->out[0].v[0] = sum / (double)r->in[0].shape.dim[0];
 }
 static void of_ref(ct__ref *r) {
@@ -117,59 +122,107 @@ static void of_ref(ct__ref *r) {
         if (r->attr[REDUCTION].i == CT__LOSS_NONE) r->out[0].v[i] = sum;
         all += sum;
     }
-    if (r->attr[REDUCTION].i != CT__LOSS_NONE) r->out[0].v[0] = r->attr[REDUCTION].i == CT__LOSS_SUM ? all : all / (double)(outer * inner);
+    if (r->attr[REDUCTION].i != CT__LOSS_NONE)
+        r->out[0].v[0] = r->attr[REDUCTION].i == CT__LOSS_SUM ? all : all / (double)(outer * inner);
 }
 
 static const ct__case bce_cases[] = {
-    {.text = "x=f32[N,5]; t=f32[N,5]; bce_logits(x, t)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N]; t=f32[N]; bce_logits(x, t, reduction=\"sum\")"},
-    {.text = "x=f32[N,17]; t=f32[N,17]; bce_logits(x, t, reduction=\"none\")"}, {.text = "x=f32[3,16]; t=f32[3,16]; bce_logits(x, t)"},
-    {.text = "x=f32[N,5]; t=f32[N,4]; bce_logits(x, t)", .error = "wanted equal shapes"}, {0},
+    {.text = "x=f32[N,5]; t=f32[N,5]; bce_logits(x, t)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N]; t=f32[N]; bce_logits(x, t, reduction=\"sum\")"},
+    {.text = "x=f32[N,17]; t=f32[N,17]; bce_logits(x, t, reduction=\"none\")"},
+    {.text = "x=f32[3,16]; t=f32[3,16]; bce_logits(x, t)"},
+    {.text = "x=f32[N,5]; t=f32[N,4]; bce_logits(x, t)", .error = "wanted equal shapes"},
+    {0},
 };
 static const ct__case of_cases[] = {
     {.text = "p=f32[N,5]; t=f32[N,5]; cross_entropy_of(p, t)", .flags = CT__CASE_UNIT | CT__CASE_SECOND},
     {.text = "p=f32[7]; t=f32[7]; cross_entropy_of(p, t)", .flags = CT__CASE_UNIT},
-    {.text = "p=f32[N,3,4]; t=f32[N,3,4]; cross_entropy_of(p, t, reduction=\"none\")", .flags = CT__CASE_UNIT},
+    {.text = "p=f32[N,3,4]; t=f32[N,3,4]; cross_entropy_of(p, t, reduction=\"none\")",
+     .flags = CT__CASE_UNIT},
     {.text = "p=f32[N,17]; t=f32[N,17]; cross_entropy_of(p, t, reduction=\"sum\")", .flags = CT__CASE_UNIT},
     {.text = "p=f32[N,5]; k=i64<5>[N]; cross_entropy_of(p, one_hot(k, 5))", .flags = CT__CASE_UNIT},
-    {.text = "p=f32[N,5]; k=i64<5>[N]; cross_entropy_of(mul(p, one_hot(k, 5)), one_hot(k, 5))", .flags = CT__CASE_UNIT},
+    {.text = "p=f32[N,5]; k=i64<5>[N]; cross_entropy_of(mul(p, one_hot(k, 5)), one_hot(k, 5))",
+     .flags = CT__CASE_UNIT},
     {.text = "p=f32[N,5]; t=f32[N,4]; cross_entropy_of(p, t)", .error = "wanted equal shapes"},
-    {.text = "p=f32[]; t=f32[]; cross_entropy_of(p, t)", .error = "input 1 is []; wanted 1 to"}, {0},
+    {.text = "p=f32[]; t=f32[]; cross_entropy_of(p, t)", .error = "input 1 is []; wanted 1 to"},
+    {0},
 };
 static const ct__case kl_cases[] = {
-    {.text = "x=f32[N,5]; t=f32[N,5]; kl(x, t)", .flags = CT__CASE_UNIT | CT__CASE_SECOND}, {.text = "x=f32[N,17]; t=f32[N,17]; kl(x, t, reduction=\"batchmean\")", .flags = CT__CASE_UNIT},
-    {.text = "x=f32[N]; t=f32[N]; kl(x, t, reduction=\"sum\")", .flags = CT__CASE_UNIT}, {.text = "x=f32[N,2,3]; t=f32[N,2,3]; kl(x, t, reduction=\"none\")", .flags = CT__CASE_UNIT},
-    {.text = "x=f32[N,5]; t=f32[N,4]; kl(x, t)", .error = "wanted equal shapes"}, {0},
+    {.text = "x=f32[N,5]; t=f32[N,5]; kl(x, t)", .flags = CT__CASE_UNIT | CT__CASE_SECOND},
+    {.text = "x=f32[N,17]; t=f32[N,17]; kl(x, t, reduction=\"batchmean\")", .flags = CT__CASE_UNIT},
+    {.text = "x=f32[N]; t=f32[N]; kl(x, t, reduction=\"sum\")", .flags = CT__CASE_UNIT},
+    {.text = "x=f32[N,2,3]; t=f32[N,2,3]; kl(x, t, reduction=\"none\")", .flags = CT__CASE_UNIT},
+    {.text = "x=f32[N,5]; t=f32[N,4]; kl(x, t)", .error = "wanted equal shapes"},
+    {0},
 };
 static const ct__case nll_cases[] = {
-    {.text = "x=f32[N,5]; t=f32[N,5]; v=f32[N,5]; gaussian_nll(x, t, v)", .flags = CT__CASE_POSITIVE | CT__CASE_SECOND},
-    {.text = "x=f32[N,17]; t=f32[N,17]; v=f32[N,17]; gaussian_nll(x, t, v, full=1, reduction=\"sum\")", .flags = CT__CASE_POSITIVE},
-    {.text = "x=f32[N]; t=f32[N]; v=f32[N]; gaussian_nll(x, t, v, reduction=\"none\", eps=0.001)", .flags = CT__CASE_POSITIVE},
-    {.text = "x=f32[N,5]; t=f32[N,5]; v=f32[N]; gaussian_nll(x, t, v)", .error = "wanted equal shapes"}, {0},
+    {.text = "x=f32[N,5]; t=f32[N,5]; v=f32[N,5]; gaussian_nll(x, t, v)",
+     .flags = CT__CASE_POSITIVE | CT__CASE_SECOND},
+    {.text = "x=f32[N,17]; t=f32[N,17]; v=f32[N,17]; gaussian_nll(x, t, v, full=1, reduction=\"sum\")",
+     .flags = CT__CASE_POSITIVE},
+    {.text = "x=f32[N]; t=f32[N]; v=f32[N]; gaussian_nll(x, t, v, reduction=\"none\", eps=0.001)",
+     .flags = CT__CASE_POSITIVE},
+    {.text = "x=f32[N,5]; t=f32[N,5]; v=f32[N]; gaussian_nll(x, t, v)", .error = "wanted equal shapes"},
+    {0},
 };
 
 const ct__op ct__op_bce_logits = {
-    .name = "bce_logits", .summary = "binary cross-entropy of logits", .attrs = attrs, .inputs_min = 2, .inputs_max = 2,
-    .infer = ct__loss_infer, .expand = bce_expand, .ref = bce_ref, .cases = bce_cases,
+    .name = "bce_logits",
+    .summary = "binary cross-entropy of logits",
+    .attrs = attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .infer = ct__loss_infer,
+    .expand = bce_expand,
+    .ref = bce_ref,
+    .cases = bce_cases,
 };
 const ct__op ct__op_cross_entropy_of = {
-    .name = "cross_entropy_of", .summary = "cross-entropy of probabilities", .attrs = attrs, .inputs_min = 2, .inputs_max = 2,
-    .infer = of_infer, .expand = of_expand, .ref = of_ref, .cases = of_cases,
+    .name = "cross_entropy_of",
+    .summary = "cross-entropy of probabilities",
+    .attrs = attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .infer = of_infer,
+    .expand = of_expand,
+    .ref = of_ref,
+    .cases = of_cases,
 };
 const ct__op ct__op_kl = {
-    .name = "kl", .summary = "Kullback-Leibler divergence", .attrs = kl_attrs, .inputs_min = 2, .inputs_max = 2,
-    .infer = kl_infer, .expand = kl_expand, .ref = kl_ref, .cases = kl_cases,
+    .name = "kl",
+    .summary = "Kullback-Leibler divergence",
+    .attrs = kl_attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .infer = kl_infer,
+    .expand = kl_expand,
+    .ref = kl_ref,
+    .cases = kl_cases,
 };
 const ct__op ct__op_gaussian_nll = {
-    .name = "gaussian_nll", .summary = "negative log likelihood of a normal distribution", .attrs = nll_attrs, .inputs_min = 3, .inputs_max = 3,
-    .infer = ct__loss_infer, .expand = nll_expand, .ref = nll_ref, .cases = nll_cases,
+    .name = "gaussian_nll",
+    .summary = "negative log likelihood of a normal distribution",
+    .attrs = nll_attrs,
+    .inputs_min = 3,
+    .inputs_max = 3,
+    .infer = ct__loss_infer,
+    .expand = nll_expand,
+    .ref = nll_ref,
+    .cases = nll_cases,
 };
 
 /* Logits x and targets in [0,1] of one shape. */
-ct_t ct_bce_logits(ct_t x, ct_t target, ct_loss options) { return ct__op_with(&ct__op_bce_logits, (ct_t[2]){x, target}, 2, NULL, &options); }
+ct_t ct_bce_logits(ct_t x, ct_t target, ct_loss options) {
+    return ct__op_with(&ct__op_bce_logits, (ct_t[2]){x, target}, 2, NULL, &options);
+}
 /* -sum(y log p) over axis 1 (the only axis of a vector), then the reduction over what is left. */
-ct_t ct_cross_entropy_of(ct_t p, ct_t y, ct_loss options) { return ct__op_with(&ct__op_cross_entropy_of, (ct_t[2]){p, y}, 2, NULL, &options); }
+ct_t ct_cross_entropy_of(ct_t p, ct_t y, ct_loss options) {
+    return ct__op_with(&ct__op_cross_entropy_of, (ct_t[2]){p, y}, 2, NULL, &options);
+}
 /* t (log t - log_p), of one shape. */
-ct_t ct_kl(ct_t log_p, ct_t target, ct_kl_options options) { return ct__op_with(&ct__op_kl, (ct_t[2]){log_p, target}, 2, NULL, &options); }
+ct_t ct_kl(ct_t log_p, ct_t target, ct_kl_options options) {
+    return ct__op_with(&ct__op_kl, (ct_t[2]){log_p, target}, 2, NULL, &options);
+}
 /* Mean, target and variance of one shape. */
 ct_t ct_gaussian_nll(ct_t mean, ct_t target, ct_t variance, ct_nll options) {
     return ct__op_with(&ct__op_gaussian_nll, (ct_t[3]){mean, target, variance}, 3, NULL, &options);

@@ -18,14 +18,17 @@ static const ct__attr attrs[] = {
     {0},
 };
 enum { SIZE, ALPHA, BETA, K };
-static const ct__attr sum_attrs[] = {
-    POS_INT(before, CT__NODEF, 0, 65535, "channels before"), POS_INT(after, CT__NODEF, 0, 65535, "channels after"), {0}};
+static const ct__attr sum_attrs[] = {POS_INT(before, CT__NODEF, 0, 65535, "channels before"),
+                                     POS_INT(after, CT__NODEF, 0, 65535, "channels after"),
+                                     {0}};
 
 static ct_status infer(ct__infer *f) {
     char text[CT_SHAPE_TEXT];
     if (ct__infer_dtype(f, 0, CT_F32) || ct__infer_rank(f, 0, 2, 5)) return CT_EUSAGE;
     for (int32_t i = 1; i < f->in[0].shape.rank; i++)
-        if (f->in[0].shape.dim[i] < 0) return ct__infer_fail(f, "x is %s; wanted N in the first axis only", ct_shape_format(&f->in[0].shape, text));
+        if (f->in[0].shape.dim[i] < 0)
+            return ct__infer_fail(f, "x is %s; wanted N in the first axis only",
+                                  ct_shape_format(&f->in[0].shape, text));
     f->out[0].shape = f->in[0].shape;
     return CT_OK;
 }
@@ -66,7 +69,8 @@ static ct_status sum_lower(ct__lower *l) {
     lrn_data *d = CT__DATA(l, lrn_data);
     const ct_shape *s = &l->in[0].shape;
     if (!d) return CT_ELIMIT;
-    d->image = (ct__image){s->dim[0], s->dim[1], 1, l->in_layout[0].kind == CT__BLOCKED ? ct__block_channels() : 1, 0};
+    d->image = (ct__image){s->dim[0], s->dim[1], 1,
+                           l->in_layout[0].kind == CT__BLOCKED ? ct__block_channels() : 1, 0};
     for (int32_t i = 2; i < s->rank; i++) d->image.spatial *= s->dim[i];
     d->before = l->attr[0].i;
     d->after = l->attr[1].i;
@@ -95,7 +99,8 @@ static void ref(ct__ref *r) {
     int64_t n = ct__count(&r->in[0].shape), size = r->attr[SIZE].i;
     for (int64_t i = 0; i < n; i++) {
         double sum = window_sum(&r->in[0], i, size / 2, (size - 1) / 2, 1);
-        r->out[0].v[i] = r->in[0].v[i] / pow(r->attr[K].f + r->attr[ALPHA].f / (double)size * sum, r->attr[BETA].f);
+        r->out[0].v[i] =
+            r->in[0].v[i] / pow(r->attr[K].f + r->attr[ALPHA].f / (double)size * sum, r->attr[BETA].f);
     }
 }
 static void sum_ref(ct__ref *r) {
@@ -125,12 +130,28 @@ static const ct__case cases[] = {
 };
 
 const ct__op ct__op_local_response_norm = {
-    .name = "local_response_norm", .summary = "divided by the activity of neighbouring channels", .attrs = attrs, .inputs_min = 1,
-    .inputs_max = 1, .infer = infer, .expand = expand, .batch = ct__batch_rows, .ref = ref, .cases = cases,
+    .name = "local_response_norm",
+    .summary = "divided by the activity of neighbouring channels",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = infer,
+    .expand = expand,
+    .batch = ct__batch_rows,
+    .ref = ref,
+    .cases = cases,
 };
 const ct__op ct__op_channel_sum = {
-    .name = "channel_sum", .summary = "sum over neighbouring channels", .attrs = sum_attrs, .inputs_min = 1, .inputs_max = 1,
-    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW | CT__OP_LINEAR, .infer = infer, .grad = sum_grad, .batch = ct__batch_rows, .lower = sum_lower,
+    .name = "channel_sum",
+    .summary = "sum over neighbouring channels",
+    .attrs = sum_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW | CT__OP_LINEAR,
+    .infer = infer,
+    .grad = sum_grad,
+    .batch = ct__batch_rows,
+    .lower = sum_lower,
     .ref = sum_ref,
 };
 

@@ -11,14 +11,16 @@
 #include "op/common.h"
 
 static const ct__attr t_attrs[] = {POS_INT(trans_a, CT__NODEF, 0, 1, "1: a is read transposed"),
-                                   POS_INT(trans_b, CT__NODEF, 0, 1, "1: b is read transposed"), {0}};
+                                   POS_INT(trans_b, CT__NODEF, 0, 1, "1: b is read transposed"),
+                                   {0}};
 
 typedef struct extents {
     int64_t m, k, k_b, p;
 } extents;
 static extents extents_of(const ct_shape *a, const ct_shape *b, int64_t ta, int64_t tb) {
     int32_t i = a->rank - 2, j = b->rank - 2;
-    return (extents){ta ? a->dim[i + 1] : a->dim[i], ta ? a->dim[i] : a->dim[i + 1], tb ? b->dim[j + 1] : b->dim[j], tb ? b->dim[j] : b->dim[j + 1]};
+    return (extents){ta ? a->dim[i + 1] : a->dim[i], ta ? a->dim[i] : a->dim[i + 1],
+                     tb ? b->dim[j + 1] : b->dim[j], tb ? b->dim[j] : b->dim[j + 1]};
 }
 static ct_shape lead_of(const ct_shape *s) {
     ct_shape lead = *s;
@@ -32,14 +34,17 @@ static ct_status product_infer(ct__infer *f, const ct_shape *a, const ct_shape *
     extents e = extents_of(a, b, ta, tb);
     ct_shape out, la = lead_of(a), lb = lead_of(b);
     if (e.k != e.k_b || !ct__broadcast(&la, &lb, &out))
-        return ct__infer_fail(f, "a is %s, b %s; wanted a [...,M,K], b [...,K,P] with leading axes that broadcast", ct_shape_format(&f->in[0].shape, x),
-                              ct_shape_format(&f->in[1].shape, y));
+        return ct__infer_fail(
+            f, "a is %s, b %s; wanted a [...,M,K], b [...,K,P] with leading axes that broadcast",
+            ct_shape_format(&f->in[0].shape, x), ct_shape_format(&f->in[1].shape, y));
     out.dim[out.rank++] = e.m;
     out.dim[out.rank++] = e.p;
     f->out[0].shape = out;
     return CT_OK;
 }
-static ct_status t_infer(ct__infer *f) { return product_infer(f, &f->in[0].shape, &f->in[1].shape, f->attr[0].i, f->attr[1].i); }
+static ct_status t_infer(ct__infer *f) {
+    return product_infer(f, &f->in[0].shape, &f->in[1].shape, f->attr[0].i, f->attr[1].i);
+}
 
 /* Vectors as matrices. */
 static ct_shape as_matrix(const ct_shape *s, int second) {
@@ -73,7 +78,8 @@ static int expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_
     ct_shape a = ct_shape_of(in[0]), b = ct_shape_of(in[1]), ma = as_matrix(&a, 0), mb = as_matrix(&b, 1);
     (void)g;
     (void)train;
-    ct_t y = product(a.rank == 1 ? ct_reshape(in[0], ma) : in[0], b.rank == 1 ? ct_reshape(in[1], mb) : in[1], 0, 0);
+    ct_t y = product(a.rank == 1 ? ct_reshape(in[0], ma) : in[0], b.rank == 1 ? ct_reshape(in[1], mb) : in[1],
+                     0, 0);
     out[0] = a.rank == 1 || b.rank == 1 ? ct_reshape(y, node->out[0].shape) : y;
     return 1;
 }
@@ -99,7 +105,8 @@ typedef struct matmul {
     ct__gemm gemm;
     int64_t count, extent[CT_MAX_RANK], a_step[CT_MAX_RANK], b_step[CT_MAX_RANK];
     int32_t rank, reserved;
-    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c, void *scratch);
+    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c,
+                void *scratch);
 } matmul;
 
 static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
@@ -107,7 +114,8 @@ static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
     int64_t index[CT_MAX_RANK] = {0}, a = 0, b = 0;
     float *y = arg[2];
     for (int64_t i = 0; i < d->count; i++) {
-        d->run(&d->gemm, (const float *)arg[0] + a, (const float *)arg[1] + b, NULL, y + i * d->gemm.m * d->gemm.n, x->scratch);
+        d->run(&d->gemm, (const float *)arg[0] + a, (const float *)arg[1] + b, NULL,
+               y + i * d->gemm.m * d->gemm.n, x->scratch);
         for (int32_t k = d->rank - 1; k >= 0; k--) {
             a += d->a_step[k];
             b += d->b_step[k];
@@ -136,7 +144,14 @@ static ct_status lower(ct__lower *l) {
     if (!d) return CT_ELIMIT;
     int64_t ta = l->attr[0].i, tb = l->attr[1].i, ac = a->dim[a->rank - 1], bc = b->dim[b->rank - 1];
     extents e = extents_of(a, b, ta, tb);
-    d->gemm = (ct__gemm){.m = e.m, .n = e.p, .k = e.k, .a_row = ta ? 1 : ac, .a_col = ta ? ac : 1, .b_row = tb ? 1 : bc, .b_col = tb ? bc : 1, .c_row = e.p};
+    d->gemm = (ct__gemm){.m = e.m,
+                         .n = e.p,
+                         .k = e.k,
+                         .a_row = ta ? 1 : ac,
+                         .a_col = ta ? ac : 1,
+                         .b_row = tb ? 1 : bc,
+                         .b_col = tb ? bc : 1,
+                         .c_row = e.p};
     d->rank = y->rank - 2;
     d->count = 1;
     for (int32_t i = 0; i < d->rank; i++) d->count *= d->extent[i] = y->dim[i];
@@ -168,10 +183,14 @@ static void ref_product(ct__ref *r, const ct_shape *a, const ct_shape *b, int64_
             rest /= lead.dim[k];
         }
         const double *x = r->in[0].v + ai * e.m * e.k, *y = r->in[1].v + bi * e.k * e.p;
-        for (int64_t k = 0; k < e.k; k++) r->out[0].v[i] += (ta ? x[k * e.m + row] : x[row * e.k + k]) * (tb ? y[column * e.k + k] : y[k * e.p + column]);
+        for (int64_t k = 0; k < e.k; k++)
+            r->out[0].v[i] +=
+                (ta ? x[k * e.m + row] : x[row * e.k + k]) * (tb ? y[column * e.k + k] : y[k * e.p + column]);
     }
 }
-static void t_ref(ct__ref *r) { ref_product(r, &r->in[0].shape, &r->in[1].shape, r->attr[0].i, r->attr[1].i); }
+static void t_ref(ct__ref *r) {
+    ref_product(r, &r->in[0].shape, &r->in[1].shape, r->attr[0].i, r->attr[1].i);
+}
 static void ref(ct__ref *r) {
     ct_shape a = as_matrix(&r->in[0].shape, 0), b = as_matrix(&r->in[1].shape, 1);
     ref_product(r, &a, &b, 0, 0);
@@ -179,25 +198,49 @@ static void ref(ct__ref *r) {
 
 static const ct__case cases[] = {
     {.text = "a=f32[N,7]; b=f32[7,5]; matmul(a, b)", .flags = CT__CASE_SECOND},
-    {.text = "a=f32[3,7]; b=f32[7,16]; matmul(a, b)"}, {.text = "a=f32[17,15]; b=f32[15,33]; matmul(a, b)"},
-    {.text = "a=f32[N,3,4]; b=f32[N,4,5]; matmul(a, b)", .flags = CT__CASE_SECOND}, {.text = "a=f32[N,2,3,4]; b=f32[N,2,4,5]; matmul(a, b)"},
-    {.text = "a=f32[N,2,3,4]; b=f32[2,4,5]; matmul(a, b)"}, {.text = "a=f32[N,2,3,4]; b=f32[4,5]; matmul(a, b)", .flags = CT__CASE_SECOND},
-    {.text = "a=f32[2,1,3,4]; b=f32[5,4,2]; matmul(a, b)"}, {.text = "a=f32[3,4]; b=f32[N,4,2]; matmul(a, b)"},
-    {.text = "a=f32[4]; b=f32[4]; matmul(a, b)", .flags = CT__CASE_SECOND}, {.text = "a=f32[4]; b=f32[N,4,3]; matmul(a, b)"},
-    {.text = "a=f32[N,3,4]; b=f32[4]; matmul(a, b)"}, {.text = "a=f32[1,1]; b=f32[1,1]; matmul(a, b)"},
+    {.text = "a=f32[3,7]; b=f32[7,16]; matmul(a, b)"},
+    {.text = "a=f32[17,15]; b=f32[15,33]; matmul(a, b)"},
+    {.text = "a=f32[N,3,4]; b=f32[N,4,5]; matmul(a, b)", .flags = CT__CASE_SECOND},
+    {.text = "a=f32[N,2,3,4]; b=f32[N,2,4,5]; matmul(a, b)"},
+    {.text = "a=f32[N,2,3,4]; b=f32[2,4,5]; matmul(a, b)"},
+    {.text = "a=f32[N,2,3,4]; b=f32[4,5]; matmul(a, b)", .flags = CT__CASE_SECOND},
+    {.text = "a=f32[2,1,3,4]; b=f32[5,4,2]; matmul(a, b)"},
+    {.text = "a=f32[3,4]; b=f32[N,4,2]; matmul(a, b)"},
+    {.text = "a=f32[4]; b=f32[4]; matmul(a, b)", .flags = CT__CASE_SECOND},
+    {.text = "a=f32[4]; b=f32[N,4,3]; matmul(a, b)"},
+    {.text = "a=f32[N,3,4]; b=f32[4]; matmul(a, b)"},
+    {.text = "a=f32[1,1]; b=f32[1,1]; matmul(a, b)"},
     {.text = "a=f32[N,5]; b=f32[N,3]; matmul(transpose(a, 0, 1), b)"},
-    {.text = "a=f32[0,4]; b=f32[4,3]; matmul(a, b)"}, {.text = "a=f32[8,128]; b=f32[128,65]; matmul(a, b)"},
-    {.text = "a=f32[N,3]; b=f32[4,5]; matmul(a, b)", .error = "wanted a [...,M,K]"}, {.text = "a=f32[]; b=f32[4]; matmul(a, b)", .error = "input 1 is []; wanted 1 to"},
-    {.text = "a=i64<5>[3,4]; b=f32[4,5]; matmul(a, b)", .error = "input 1 is i64; wanted f32"}, {0},
+    {.text = "a=f32[0,4]; b=f32[4,3]; matmul(a, b)"},
+    {.text = "a=f32[8,128]; b=f32[128,65]; matmul(a, b)"},
+    {.text = "a=f32[N,3]; b=f32[4,5]; matmul(a, b)", .error = "wanted a [...,M,K]"},
+    {.text = "a=f32[]; b=f32[4]; matmul(a, b)", .error = "input 1 is []; wanted 1 to"},
+    {.text = "a=i64<5>[3,4]; b=f32[4,5]; matmul(a, b)", .error = "input 1 is i64; wanted f32"},
+    {0},
 };
 
 const ct__op ct__op_matmul = {
-    .name = "matmul", .summary = "matrix product, leading axes broadcast", .inputs_min = 2, .inputs_max = 2, .infer = infer, .expand = expand,
-    .ref = ref, .cases = cases,
+    .name = "matmul",
+    .summary = "matrix product, leading axes broadcast",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .infer = infer,
+    .expand = expand,
+    .ref = ref,
+    .cases = cases,
 };
 const ct__op ct__op_matmul_t = {
-    .name = "matmul_t", .summary = "product of matrices, transposed or not", .attrs = t_attrs, .inputs_min = 2, .inputs_max = 2,
-    .flags = CT__OP_INTERNAL, .infer = t_infer, .grad = grad, .batch = batch, .lower = lower, .ref = t_ref,
+    .name = "matmul_t",
+    .summary = "product of matrices, transposed or not",
+    .attrs = t_attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL,
+    .infer = t_infer,
+    .grad = grad,
+    .batch = batch,
+    .lower = lower,
+    .ref = t_ref,
 };
 
 /* a [...,M,K], b [...,K,P]; vectors as torch.matmul has them. */

@@ -66,7 +66,9 @@ static void grad(ct__grad *g) {
     ct__window w[2];
     if (!g->need[0] || !g->dout[0].node) return;
     ct__pool_windows(g->attr, in->rank, w);
-    ct__value a[] = {{.i = in->rank == 4 ? in->dim[2] : 1}, {.i = in->dim[in->rank - 1]}, {.i = ct__pool_pairs(w, in, out)}};
+    ct__value a[] = {{.i = in->rank == 4 ? in->dim[2] : 1},
+                     {.i = in->dim[in->rank - 1]},
+                     {.i = ct__pool_pairs(w, in, out)}};
     ct_t from[3] = {g->dout[0], g->out[1], g->out[0]};
     g->din[0] = ct__make(&ct__op_maxpool_grad, from, 3, a);
 }
@@ -92,7 +94,8 @@ typedef struct maxpool_data {
     int32_t out, reserved; /* of a gradient: the argument that is dx */
 } maxpool_data;
 
-static maxpool_data *new_data(ct__lower *l, const ct_shape *in, const ct_shape *out, ct__kernel run, const char *impl) {
+static maxpool_data *new_data(ct__lower *l, const ct_shape *in, const ct_shape *out, ct__kernel run,
+                              const char *impl) {
     maxpool_data *d = CT__DATA(l, maxpool_data);
     if (!d) return NULL;
     d->image = l->simd->image;
@@ -143,18 +146,22 @@ static ct_status adaptive_lower(ct__lower *l) {
 }
 static ct_status grad_lower(ct__lower *l) {
     int pairs = l->attr[PAIRS].i != 0;
-    maxpool_data *d = new_data(l, &l->out[0].shape, &l->in[0].shape, l->n_fused ? run_grad_relu : run_grad, pairs ? "pairs" : "scatter");
+    maxpool_data *d = new_data(l, &l->out[0].shape, &l->in[0].shape, l->n_fused ? run_grad_relu : run_grad,
+                               pairs ? "pairs" : "scatter");
     if (!d) return CT_ELIMIT;
     d->pool.pairs = pairs;
     d->out = l->n_in;
     return CT_OK;
 }
-static ct_status take_lower(ct__lower *l) { return new_data(l, &l->in[0].shape, &l->out[0].shape, run_take, "take") ? CT_OK : CT_ELIMIT; }
+static ct_status take_lower(ct__lower *l) {
+    return new_data(l, &l->in[0].shape, &l->out[0].shape, run_take, "take") ? CT_OK : CT_ELIMIT;
+}
 
 /* relu_grad(dx, x): x is what was pooled, so at a winner it is the pooled y, and elsewhere dx is 0: a look at y, a
  * quarter of x, is enough. */
 static int grad_fuse(const ct__lower *l, const ct__fused *consumer) {
-    return l->n_fused == 0 && l->n_in > 2 && l->in[2].dtype != 0 && strcmp(consumer->op->name, "relu_grad") == 0;
+    return l->n_fused == 0 && l->n_in > 2 && l->in[2].dtype != 0 &&
+           strcmp(consumer->op->name, "relu_grad") == 0;
 }
 
 /* ---- references ---- */
@@ -179,7 +186,8 @@ static void ref(ct__ref *r) {
     ct__pool_windows(r->attr, r->in[0].shape.rank, w);
     for (int64_t o = 0; o < p.planes * p.oh * p.ow; o++) {
         const double *x = r->in[0].v + o / (p.oh * p.ow) * p.ih * p.iw;
-        int64_t row = o / p.ow % p.oh * w[0].stride - w[0].pad, column = o % p.ow * w[1].stride - w[1].pad, winner = -1;
+        int64_t row = o / p.ow % p.oh * w[0].stride - w[0].pad, column = o % p.ow * w[1].stride - w[1].pad,
+                winner = -1;
         double best = 0;
         for (int64_t i = 0; i < w[0].kernel; i++)
             for (int64_t j = 0; j < w[1].kernel; j++) {
@@ -197,7 +205,8 @@ static void adaptive_ref(ct__ref *r) {
         int64_t a = o / p.ow % p.oh, b = o % p.ow, winner = -1;
         double best = 0;
         for (int64_t i = a * p.ih / p.oh; i * p.oh < (a + 1) * p.ih; i++)
-            for (int64_t j = b * p.iw / p.ow; j * p.ow < (b + 1) * p.iw; j++) challenge(x, i * p.iw + j, &best, &winner);
+            for (int64_t j = b * p.iw / p.ow; j * p.ow < (b + 1) * p.iw; j++)
+                challenge(x, i * p.iw + j, &best, &winner);
         r->out[0].v[o] = best;
         r->out[1].v[o] = (double)winner;
     }
@@ -209,7 +218,8 @@ static void grad_ref(ct__ref *r) {
 }
 static void take_ref(ct__ref *r) {
     plane p = planes_of(&r->in[0].shape, &r->out[0].shape);
-    for (int64_t o = 0; o < p.planes * p.oh * p.ow; o++) r->out[0].v[o] = r->in[0].v[o / (p.oh * p.ow) * p.ih * p.iw + (int64_t)r->in[1].v[o]];
+    for (int64_t o = 0; o < p.planes * p.oh * p.ow; o++)
+        r->out[0].v[o] = r->in[0].v[o / (p.oh * p.ow) * p.ih * p.iw + (int64_t)r->in[1].v[o]];
 }
 
 static const ct__case cases[] = {
@@ -252,27 +262,65 @@ static const ct__case cases_1d[] = {
 };
 
 const ct__op ct__op_maxpool2d = {
-    .name = "maxpool2d", .summary = "the largest of each window", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_FOLLOW,
-    .infer = infer, .grad = grad, .batch = ct__batch_rows, .lower = lower, .ref = ref, .cases = cases,
+    .name = "maxpool2d",
+    .summary = "the largest of each window",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_FOLLOW,
+    .infer = infer,
+    .grad = grad,
+    .batch = ct__batch_rows,
+    .lower = lower,
+    .ref = ref,
+    .cases = cases,
 };
 const ct__op ct__op_maxpool1d = {
-    .name = "maxpool1d", .summary = "the largest of each window", .attrs = attrs_1d, .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_FOLLOW,
-    .infer = infer_1d, .grad = grad, .batch = ct__batch_rows, .lower = lower, .ref = ref, .cases = cases_1d,
+    .name = "maxpool1d",
+    .summary = "the largest of each window",
+    .attrs = attrs_1d,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_FOLLOW,
+    .infer = infer_1d,
+    .grad = grad,
+    .batch = ct__batch_rows,
+    .lower = lower,
+    .ref = ref,
+    .cases = cases_1d,
 };
 const ct__op ct__op_maxpool_grad = {
-    .name = "maxpool_grad", .summary = "gradient of max pooling", .attrs = grad_attrs, .inputs_min = 2, .inputs_max = 3,
-    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW, .infer = grad_infer, .grad = grad_grad, .batch = ct__batch_rows, .fuse = grad_fuse,
-    .lower = grad_lower, .ref = grad_ref,
+    .name = "maxpool_grad",
+    .summary = "gradient of max pooling",
+    .attrs = grad_attrs,
+    .inputs_min = 2,
+    .inputs_max = 3,
+    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW,
+    .infer = grad_infer,
+    .grad = grad_grad,
+    .batch = ct__batch_rows,
+    .fuse = grad_fuse,
+    .lower = grad_lower,
+    .ref = grad_ref,
 };
 const ct__op ct__op_maxpool_take = {
-    .name = "maxpool_take", .summary = "elements at the winners of max pooling", .attrs = grad_attrs, .inputs_min = 2, .inputs_max = 2,
-    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW, .infer = take_infer, .grad = take_grad, .batch = ct__batch_rows, .lower = take_lower,
+    .name = "maxpool_take",
+    .summary = "elements at the winners of max pooling",
+    .attrs = grad_attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW,
+    .infer = take_infer,
+    .grad = take_grad,
+    .batch = ct__batch_rows,
+    .lower = take_lower,
     .ref = take_ref,
 };
 
 /* ---- adaptive ---- */
-static const ct__attr adaptive_attrs[] = {
-    POS_INT(out_h, CT__NODEF, 1, 65535, "rows of the result"), POS_INT(out_w, CT__NODEF, 1, 65535, "columns of the result"), {0}};
+static const ct__attr adaptive_attrs[] = {POS_INT(out_h, CT__NODEF, 1, 65535, "rows of the result"),
+                                          POS_INT(out_w, CT__NODEF, 1, 65535, "columns of the result"),
+                                          {0}};
 
 static ct_status adaptive_infer(ct__infer *f) {
     if (ct__pool_infer_image(f, 4, 4)) return CT_EUSAGE;
@@ -292,9 +340,18 @@ static const ct__case adaptive_cases[] = {
     {0},
 };
 const ct__op ct__op_adaptive_maxpool2d = {
-    .name = "adaptive_maxpool2d", .summary = "max pooling to a given size", .attrs = adaptive_attrs, .inputs_min = 1, .inputs_max = 1,
-    .flags = CT__OP_FOLLOW, .infer = adaptive_infer, .grad = adaptive_grad, .batch = ct__batch_rows, .lower = adaptive_lower,
-    .ref = adaptive_ref, .cases = adaptive_cases,
+    .name = "adaptive_maxpool2d",
+    .summary = "max pooling to a given size",
+    .attrs = adaptive_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_FOLLOW,
+    .infer = adaptive_infer,
+    .grad = adaptive_grad,
+    .batch = ct__batch_rows,
+    .lower = adaptive_lower,
+    .ref = adaptive_ref,
+    .cases = adaptive_cases,
 };
 
 /* x [N,C,H,W] -> [N,C,H',W']; ct__output(y, 1) has the winners' places, i32. */

@@ -47,7 +47,8 @@ static ct_status lower(ct__lower *l) {
 static void ref(ct__ref *r) {
     int64_t classes = r->attr[0].i;
     for (uint64_t i = 0, n = ct__ref_count(&r->in[0]); i < n; i++)
-        for (int64_t c = 0; c < classes; c++) r->out[0].v[(int64_t)i * classes + c] = r->in[0].v[i] == (double)c;
+        for (int64_t c = 0; c < classes; c++)
+            r->out[0].v[(int64_t)i * classes + c] = r->in[0].v[i] == (double)c;
 }
 
 static const ct__case cases[] = {
@@ -63,9 +64,20 @@ static const ct__case cases[] = {
 };
 
 const ct__op ct__op_one_hot = {
-    .name = "one_hot", .summary = "class ids as rows of zeros and a one", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .infer = infer,
-    .nondiff = "its input is integers", .batch = ct__batch_rows, .lower = lower, .ref = ref, .cases = cases,
+    .name = "one_hot",
+    .summary = "class ids as rows of zeros and a one",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = infer,
+    .nondiff = "its input is integers",
+    .batch = ct__batch_rows,
+    .lower = lower,
+    .ref = ref,
+    .cases = cases,
 };
 
 /* ids [...] of i64 or i32 -> f32 [..., classes]. */
-ct_t ct_one_hot(ct_t ids, int64_t classes) { return ct__op_with(&ct__op_one_hot, &ids, 1, (ct__value[]){{.i = classes}}, NULL); }
+ct_t ct_one_hot(ct_t ids, int64_t classes) {
+    return ct__op_with(&ct__op_one_hot, &ids, 1, (ct__value[]){{.i = classes}}, NULL);
+}

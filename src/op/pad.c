@@ -28,16 +28,20 @@ static ct_status infer(ct__infer *f) {
     int32_t count = list ? list->count : 0;
     char text[CT_SHAPE_TEXT];
     if (count < 0 || count % 2 || count > 2 * s->rank)
-        return ct__infer_fail(f, "%d widths for x %s; wanted pairs, at most %d", count, ct_shape_format(s, text), 2 * s->rank);
+        return ct__infer_fail(f, "%d widths for x %s; wanted pairs, at most %d", count,
+                              ct_shape_format(s, text), 2 * s->rank);
     f->out[0].shape = *s;
     for (int32_t i = 0; i < s->rank; i++) {
         int64_t before, after;
         widths(list, s->rank, i, &before, &after);
         if (!before && !after) continue;
-        if (s->dim[i] < 0) return ct__infer_fail(f, "axis %d of x %s holds N; wanted another axis", i, ct_shape_format(s, text));
-        if ((double)before > FAR || (double)before < -FAR || (double)after > FAR || (double)after < -FAR || s->dim[i] + before + after < 0)
-            return ct__infer_fail(f, "widths %lld and %lld of axis %d of x %s; wanted a result of 0 or more", (long long)before,
-                                  (long long)after, i, ct_shape_format(s, text));
+        if (s->dim[i] < 0)
+            return ct__infer_fail(f, "axis %d of x %s holds N; wanted another axis", i,
+                                  ct_shape_format(s, text));
+        if ((double)before > FAR || (double)before < -FAR || (double)after > FAR || (double)after < -FAR ||
+            s->dim[i] + before + after < 0)
+            return ct__infer_fail(f, "widths %lld and %lld of axis %d of x %s; wanted a result of 0 or more",
+                                  (long long)before, (long long)after, i, ct_shape_format(s, text));
         f->out[0].shape.dim[i] += before + after;
     }
     return CT_OK;
@@ -131,8 +135,18 @@ static const ct__case cases[] = {
 };
 
 const ct__op ct__op_pad = {
-    .name = "pad", .summary = "a constant border, or a crop", .attrs = attrs, .inputs_min = 1, .inputs_max = 1,
-    .infer = infer, .grad = grad, .expand = nothing, .batch = ct__batch_rows, .lower = lower, .ref = ref, .cases = cases,
+    .name = "pad",
+    .summary = "a constant border, or a crop",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = infer,
+    .grad = grad,
+    .expand = nothing,
+    .batch = ct__batch_rows,
+    .lower = lower,
+    .ref = ref,
+    .cases = cases,
 };
 
 /* x within a border of `value`: widths before and after in pairs from the last axis; negative widths crop. */

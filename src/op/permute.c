@@ -8,7 +8,8 @@
  * 16 x 16 blocks (strided.h). Negative axes count from the end. */
 #include "op/strided.h"
 
-static const ct__attr permute_attrs[] = {POS_LIST(axes, "every axis of x once, in the new order; negative from the end"), {0}};
+static const ct__attr permute_attrs[] = {
+    POS_LIST(axes, "every axis of x once, in the new order; negative from the end"), {0}};
 static const ct__attr transpose_attrs[] = {
     POS_INT(a, CT__NODEF, -CT_MAX_RANK, CT_MAX_RANK - 1, "one axis; negative from the end"),
     POS_INT(b, CT__NODEF, -CT_MAX_RANK, CT_MAX_RANK - 1, "the other axis"),
@@ -32,8 +33,8 @@ static ct_status permute_infer(ct__infer *f) {
     int32_t order[CT_MAX_RANK];
     char text[CT_SHAPE_TEXT];
     if (!order_of(f->attr[0].list, s->rank, order))
-        return ct__infer_fail(f, "the axes do not name each axis of x %s once; wanted a permutation of 0..%d", ct_shape_format(s, text),
-                              s->rank - 1);
+        return ct__infer_fail(f, "the axes do not name each axis of x %s once; wanted a permutation of 0..%d",
+                              ct_shape_format(s, text), s->rank - 1);
     f->out[0].shape.rank = s->rank;
     for (int32_t i = 0; i < s->rank; i++) f->out[0].shape.dim[i] = s->dim[order[i]];
     return CT_OK;
@@ -44,8 +45,8 @@ static ct_status transpose_infer(ct__infer *f) {
     int32_t a = ct__axis(f->attr[0].i, s->rank), b = ct__axis(f->attr[1].i, s->rank);
     char text[CT_SHAPE_TEXT];
     if (a < 0 || b < 0)
-        return ct__infer_fail(f, "axes are %lld and %lld, x is %s; wanted %d to %d", (long long)f->attr[0].i, (long long)f->attr[1].i,
-                              ct_shape_format(s, text), -s->rank, s->rank - 1);
+        return ct__infer_fail(f, "axes are %lld and %lld, x is %s; wanted %d to %d", (long long)f->attr[0].i,
+                              (long long)f->attr[1].i, ct_shape_format(s, text), -s->rank, s->rank - 1);
     f->out[0].shape = *s;
     f->out[0].shape.dim[a] = s->dim[b];
     f->out[0].shape.dim[b] = s->dim[a];
@@ -120,7 +121,8 @@ static void permute_ref(ct__ref *r) {
     if (order_of(r->attr[0].list, r->in[0].shape.rank, order)) ref_by(r, order);
 }
 static void transpose_ref(ct__ref *r) {
-    int32_t order[CT_MAX_RANK], rank = r->in[0].shape.rank, a = ct__axis(r->attr[0].i, rank), b = ct__axis(r->attr[1].i, rank);
+    int32_t order[CT_MAX_RANK], rank = r->in[0].shape.rank, a = ct__axis(r->attr[0].i, rank),
+                                b = ct__axis(r->attr[1].i, rank);
     for (int32_t i = 0; i < rank; i++) order[i] = i == a ? b : i == b ? a : i;
     ref_by(r, order);
 }
@@ -161,13 +163,31 @@ static const ct__case transpose_cases[] = {
 };
 
 const ct__op ct__op_permute = {
-    .name = "permute", .summary = "axes in another order", .attrs = permute_attrs, .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_LINEAR,
-    .infer = permute_infer, .grad = permute_grad, .expand = permute_expand, .batch = ct__batch_rows, .lower = lower, .ref = permute_ref,
+    .name = "permute",
+    .summary = "axes in another order",
+    .attrs = permute_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_LINEAR,
+    .infer = permute_infer,
+    .grad = permute_grad,
+    .expand = permute_expand,
+    .batch = ct__batch_rows,
+    .lower = lower,
+    .ref = permute_ref,
     .cases = permute_cases,
 };
 const ct__op ct__op_transpose = {
-    .name = "transpose", .summary = "two axes swapped", .attrs = transpose_attrs, .inputs_min = 1, .inputs_max = 1,
-    .infer = transpose_infer, .grad = transpose_grad, .expand = transpose_expand, .ref = transpose_ref, .cases = transpose_cases,
+    .name = "transpose",
+    .summary = "two axes swapped",
+    .attrs = transpose_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = transpose_infer,
+    .grad = transpose_grad,
+    .expand = transpose_expand,
+    .ref = transpose_ref,
+    .cases = transpose_cases,
 };
 
 /* Axis i of the result is axis axes[i] of x. */

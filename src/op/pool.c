@@ -14,8 +14,10 @@ void ct__pool_windows(const ct__value *attr, int32_t rank, ct__window out[2]) {
     out[1] = w;
     if (rank == 3) return;
     if (attr[CT__POOL_KERNEL_W].i) out[1].kernel = attr[CT__POOL_KERNEL_W].i;
-    if (attr[CT__POOL_STRIDE_W].i) out[1].stride = attr[CT__POOL_STRIDE_W].i;
-    else if (!stride) out[1].stride = out[1].kernel;
+    if (attr[CT__POOL_STRIDE_W].i)
+        out[1].stride = attr[CT__POOL_STRIDE_W].i;
+    else if (!stride)
+        out[1].stride = out[1].kernel;
     if (attr[CT__POOL_PAD_W].i) out[1].pad = attr[CT__POOL_PAD_W].i < 0 ? 0 : attr[CT__POOL_PAD_W].i;
 }
 
@@ -27,7 +29,8 @@ static int64_t out_extent(const ct__window *w, int64_t in, int ceil_mode) {
 }
 
 static ct__span span_of(const ct__window *w, int64_t in, int64_t o, int count_pad) {
-    int64_t begin = o * w->stride - w->pad, end = begin + (w->kernel - 1) * w->dilation + 1, limit = in + w->pad;
+    int64_t begin = o * w->stride - w->pad, end = begin + (w->kernel - 1) * w->dilation + 1,
+            limit = in + w->pad;
     int64_t taps = ((end < limit ? end : limit) - 1 - begin) / w->dilation + 1;
     if (begin < 0) begin += (-begin + w->dilation - 1) / w->dilation * w->dilation;
     if (end > in) end = in;
@@ -41,24 +44,30 @@ ct_status ct__pool_infer_image(const ct__infer *f, int32_t min_rank, int32_t max
     uint64_t plane = 1;
     if (ct__infer_dtype(f, 0, CT_F32) || ct__infer_rank(f, 0, min_rank, max_rank)) return CT_EUSAGE;
     for (int32_t i = 1; i < s->rank; i++)
-        if (s->dim[i] < 1) return ct__infer_fail(f, "x is %s; wanted fixed extents of at least 1 after the first", ct_shape_format(s, text));
+        if (s->dim[i] < 1)
+            return ct__infer_fail(f, "x is %s; wanted fixed extents of at least 1 after the first",
+                                  ct_shape_format(s, text));
     for (int32_t i = 2; i < s->rank; i++)
         if (!ct_mul_ok(plane, (uint64_t)s->dim[i], &plane) || plane > INT32_MAX)
-            return ct__infer_fail(f, "x is %s; wanted at most 2147483647 elements a channel", ct_shape_format(s, text));
+            return ct__infer_fail(f, "x is %s; wanted at most 2147483647 elements a channel",
+                                  ct_shape_format(s, text));
     return CT_OK;
 }
 
 static ct_status infer_axis(const ct__infer *f, const ct__window *w, int64_t in, int64_t *out) {
     int64_t reach = (w->kernel - 1) * w->dilation + 1;
     if (2 * w->pad > reach)
-        return ct__infer_fail(f, "pad is %lld, the window %lld long; wanted a pad of at most half the window", (long long)w->pad, (long long)reach);
+        return ct__infer_fail(f, "pad is %lld, the window %lld long; wanted a pad of at most half the window",
+                              (long long)w->pad, (long long)reach);
     int64_t n = out_extent(w, in, (int)f->attr[CT__POOL_CEIL].i);
     if (n < 1)
-        return ct__infer_fail(f, "the window is %lld long, the image %lld with padding; wanted a window that fits", (long long)reach,
-                              (long long)(in + 2 * w->pad));
+        return ct__infer_fail(
+            f, "the window is %lld long, the image %lld with padding; wanted a window that fits",
+            (long long)reach, (long long)(in + 2 * w->pad));
     for (int64_t o = 0; w->dilation > 1 && o < n; o++)
         if (span_of(w, in, o, 0).count == 0)
-            return ct__infer_fail(f, "window %lld covers padding only; wanted a smaller pad or dilation", (long long)o);
+            return ct__infer_fail(f, "window %lld covers padding only; wanted a smaller pad or dilation",
+                                  (long long)o);
     *out = n;
     return CT_OK;
 }
@@ -83,7 +92,8 @@ int ct__pool_pairs(const ct__window w[2], const ct_shape *in, const ct_shape *ou
     return 2 * rows_of(out) <= rows_of(in) && 2 * columns_of(out) <= columns_of(in);
 }
 
-void ct__pool_describe(const ct__lower *l, int32_t operand, const ct_shape *in, const ct_shape *out, ct__pool *p) {
+void ct__pool_describe(const ct__lower *l, int32_t operand, const ct_shape *in, const ct_shape *out,
+                       ct__pool *p) {
     int32_t lanes = l->in_layout[operand].kind == CT__BLOCKED ? ct__block_channels() : 1;
     p->lanes = lanes;
     p->planes = in->dim[0] * ((in->dim[1] + lanes - 1) / lanes);

@@ -9,8 +9,18 @@
 #include "kern/image.h"
 #include "op/common.h"
 
-enum { CT__POOL_KERNEL, CT__POOL_STRIDE, CT__POOL_PAD, CT__POOL_CEIL, CT__POOL_DILATION, CT__POOL_1D,
-       CT__POOL_KERNEL_W = CT__POOL_1D, CT__POOL_STRIDE_W, CT__POOL_PAD_W, CT__POOL_2D };
+enum {
+    CT__POOL_KERNEL,
+    CT__POOL_STRIDE,
+    CT__POOL_PAD,
+    CT__POOL_CEIL,
+    CT__POOL_DILATION,
+    CT__POOL_1D,
+    CT__POOL_KERNEL_W = CT__POOL_1D,
+    CT__POOL_STRIDE_W,
+    CT__POOL_PAD_W,
+    CT__POOL_2D
+};
 
 typedef struct ct__window { /* along one axis */
     int64_t kernel, stride, pad, dilation;
@@ -25,7 +35,8 @@ ct_status ct__pool_infer_image(const ct__infer *f, int32_t min_rank, int32_t max
 int ct__pool_pairs(const ct__window w[2], const ct_shape *in, const ct_shape *out);
 
 /* The kernel's description: extents of both images, planes; l->in_layout[operand] says which order. */
-void ct__pool_describe(const ct__lower *l, int32_t operand, const ct_shape *in, const ct_shape *out, ct__pool *p);
+void ct__pool_describe(const ct__lower *l, int32_t operand, const ct_shape *in, const ct_shape *out,
+                       ct__pool *p);
 /* Spans of both axes, in the arena. count_pad: means divide by the padding too. */
 ct_status ct__pool_spans(ct__lower *l, const ct__window w[2], int count_pad, ct__pool *p);
 ct_status ct__pool_spans_adaptive(ct__lower *l, ct__pool *p);

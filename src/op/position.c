@@ -18,7 +18,8 @@ static ct_status infer(ct__infer *f) {
     if (ct__infer_dtype(f, 0, CT_F32) || ct__infer_rank(f, 0, 2, CT_MAX_RANK)) return CT_EUSAGE;
     int64_t t = s->dim[s->rank - 2];
     if (t < 1 || t > f->attr[0].i || s->dim[s->rank - 1] < 1)
-        return ct__infer_fail(f, "x is %s; wanted [...,T,D] with T from 1 to %lld", ct_shape_format(s, text), (long long)f->attr[0].i);
+        return ct__infer_fail(f, "x is %s; wanted [...,T,D] with T from 1 to %lld", ct_shape_format(s, text),
+                              (long long)f->attr[0].i);
     f->out[0].shape = *s;
     return CT_OK;
 }
@@ -44,17 +45,30 @@ static int expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_
 static void ref(ct__ref *r) {
     const ct_shape *s = &r->in[0].shape;
     int64_t row = s->dim[s->rank - 2] * s->dim[s->rank - 1];
-    for (uint64_t i = 0; i < ct__ref_count(&r->in[0]); i++) r->out[0].v[i] = r->in[0].v[i] + r->in[1].v[(int64_t)i % row];
+    for (uint64_t i = 0; i < ct__ref_count(&r->in[0]); i++)
+        r->out[0].v[i] = r->in[0].v[i] + r->in[1].v[(int64_t)i % row];
 }
 static const ct__case cases[] = {
-    {.text = "x=f32[N,5,3]; position(x, \"p\", 5)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N,5,16]; position(x, \"p\", 9)"},
-    {.text = "x=f32[4,7]; position(x, \"p\", 4, deviation=0.02)"}, {.text = "x=f32[N,2,1,17]; position(x, \"p\", 3)"},
-    {.text = "x=f32[N,6,3]; position(x, \"p\", 5)", .error = "with T from 1 to 5"}, {.text = "x=f32[N]; position(x, \"p\", 5)", .error = "input 1 is [N]; wanted 2 to"},
+    {.text = "x=f32[N,5,3]; position(x, \"p\", 5)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,5,16]; position(x, \"p\", 9)"},
+    {.text = "x=f32[4,7]; position(x, \"p\", 4, deviation=0.02)"},
+    {.text = "x=f32[N,2,1,17]; position(x, \"p\", 3)"},
+    {.text = "x=f32[N,6,3]; position(x, \"p\", 5)", .error = "with T from 1 to 5"},
+    {.text = "x=f32[N]; position(x, \"p\", 5)", .error = "input 1 is [N]; wanted 2 to"},
     {0},
 };
 const ct__op ct__op_position = {
-    .name = "position", .summary = "learned position embeddings added", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .layer = 1,
-    .infer = infer, .slots = slots, .expand = expand, .ref = ref, .cases = cases,
+    .name = "position",
+    .summary = "learned position embeddings added",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .layer = 1,
+    .infer = infer,
+    .slots = slots,
+    .expand = expand,
+    .ref = ref,
+    .cases = cases,
 };
 
 /* x [...,T,D] -> the same shape; parameter NAME.weight [places,D]. */

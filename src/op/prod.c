@@ -5,7 +5,9 @@
  * Halving needs no division, so the gradient and every further derivative are right at zeros too. */
 #include "op/reduce.h"
 
-static const ct__attr attrs[] = {OPT_INT(ct_reduce, keep, 0, 0, 1, "1: reduced axes stay, with extent 1"), POS_LIST(axes, "axes, negative from the end; none: all"), {0}};
+static const ct__attr attrs[] = {OPT_INT(ct_reduce, keep, 0, 0, 1, "1: reduced axes stay, with extent 1"),
+                                 POS_LIST(axes, "axes, negative from the end; none: all"),
+                                 {0}};
 
 static ct_status infer(ct__infer *f) {
     uint8_t reduced[CT_MAX_RANK];
@@ -15,7 +17,9 @@ static ct_status infer(ct__infer *f) {
     ct__reduce_axes(f->attr, s->rank, reduced);
     for (int32_t i = 0; i < s->rank; i++)
         if (reduced[i] && s->dim[i] < 0)
-            return ct__infer_fail(f, "axis %d of x %s holds N; wanted fixed axes; sum the logarithms over the batch instead", i, ct_shape_format(s, text));
+            return ct__infer_fail(
+                f, "axis %d of x %s holds N; wanted fixed axes; sum the logarithms over the batch instead", i,
+                ct_shape_format(s, text));
     return CT_OK;
 }
 
@@ -56,17 +60,35 @@ static void ref(ct__ref *r) {
 }
 
 static const ct__case cases[] = {
-    {.text = "x=f32[N,5]; prod(x, 1)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N,1]; prod(x, 1)"}, {.text = "x=f32[N,2]; prod(x, -1, keep=1)"},
-    {.text = "x=f32[N,7,3]; prod(x, 1)"}, {.text = "x=f32[N,2,3]; prod(x, 1, 2)"}, {.text = "x=f32[3,4]; prod(x)"}, {.text = "x=f32[2,15]; prod(x, 1)"},
-    {.text = "x=f32[16,3]; prod(x, 0)"}, {.text = "x=f32[]; prod(x)"}, {.text = "x=f32[3,0]; prod(x, 1)"},
+    {.text = "x=f32[N,5]; prod(x, 1)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,1]; prod(x, 1)"},
+    {.text = "x=f32[N,2]; prod(x, -1, keep=1)"},
+    {.text = "x=f32[N,7,3]; prod(x, 1)"},
+    {.text = "x=f32[N,2,3]; prod(x, 1, 2)"},
+    {.text = "x=f32[3,4]; prod(x)"},
+    {.text = "x=f32[2,15]; prod(x, 1)"},
+    {.text = "x=f32[16,3]; prod(x, 0)"},
+    {.text = "x=f32[]; prod(x)"},
+    {.text = "x=f32[3,0]; prod(x, 1)"},
     {.text = "x=f32[N,5]; prod(mul(x, cast(gt(x, abs(x)), \"f32\")), 1)", .flags = CT__CASE_NO_GRAD},
-    {.text = "x=f32[N,5]; prod(x, 0)", .error = "axis 0 of x [N,5] holds N"}, {.text = "x=f32[N,5]; prod(x)", .error = "holds N"},
-    {.text = "x=i64<5>[3]; prod(x)", .error = "input 1 is i64; wanted f32"}, {0},
+    {.text = "x=f32[N,5]; prod(x, 0)", .error = "axis 0 of x [N,5] holds N"},
+    {.text = "x=f32[N,5]; prod(x)", .error = "holds N"},
+    {.text = "x=i64<5>[3]; prod(x)", .error = "input 1 is i64; wanted f32"},
+    {0},
 };
 const ct__op ct__op_prod = {
-    .name = "prod", .summary = "product over axes", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .infer = infer, .expand = expand, .ref = ref,
+    .name = "prod",
+    .summary = "product over axes",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = infer,
+    .expand = expand,
+    .ref = ref,
     .cases = cases,
 };
 
 /* The product over `axes` (rank 0: all), of fixed extents. */
-ct_t ct_prod(ct_t x, ct_shape axes, ct_reduce options) { return ct__reduce_with(&ct__op_prod, x, axes, &options); }
+ct_t ct_prod(ct_t x, ct_shape axes, ct_reduce options) {
+    return ct__reduce_with(&ct__op_prod, x, axes, &options);
+}

@@ -7,7 +7,9 @@
  * are added in double, in a fixed order. */
 #include "op/reduce.h"
 
-static const ct__attr attrs[] = {OPT_INT(ct_reduce, keep, 0, 0, 1, "1: reduced axes stay, with extent 1"), POS_LIST(axes, "axes, negative from the end; none: all"), {0}};
+static const ct__attr attrs[] = {OPT_INT(ct_reduce, keep, 0, 0, 1, "1: reduced axes stay, with extent 1"),
+                                 POS_LIST(axes, "axes, negative from the end; none: all"),
+                                 {0}};
 static const ct__attr scale_attrs[] = {POS_LIST(extents, "of the reduced axes, -k for k N"), {0}};
 enum { KEEP = CT__KEEP };
 
@@ -26,11 +28,16 @@ ct_status ct__reduce_infer(ct__infer *f) {
     char text[CT_SHAPE_TEXT];
     const ct_shape *s = &f->in[0].shape;
     if (ct__infer_dtype(f, 0, CT_F32)) return CT_EUSAGE;
-    if (!ct__reduce_axes(f->attr, s->rank, reduced)) return ct__infer_fail(f, "an axis is out of range or given twice for x %s; wanted -%d to %d, each once", ct_shape_format(s, text), s->rank, s->rank - 1);
+    if (!ct__reduce_axes(f->attr, s->rank, reduced))
+        return ct__infer_fail(f,
+                              "an axis is out of range or given twice for x %s; wanted -%d to %d, each once",
+                              ct_shape_format(s, text), s->rank, s->rank - 1);
     ct_shape out = {{0}, 0, 0};
     for (int32_t i = 0; i < s->rank; i++) {
-        if (!reduced[i]) out.dim[out.rank++] = s->dim[i];
-        else if (f->attr[KEEP].i) out.dim[out.rank++] = 1;
+        if (!reduced[i])
+            out.dim[out.rank++] = s->dim[i];
+        else if (f->attr[KEEP].i)
+            out.dim[out.rank++] = 1;
     }
     f->out[0].shape = out;
     return CT_OK;
@@ -89,7 +96,8 @@ static double line_sum(const float *x, int64_t n) {
 static void add_level(const reduce_data *d, int32_t level, const float *x, double *y) {
     int64_t n = d->extent[level];
     if (level < d->levels - 1) {
-        for (int64_t i = 0; i < n; i++) add_level(d, level + 1, x + i * d->x_stride[level], y + i * d->y_stride[level]);
+        for (int64_t i = 0; i < n; i++)
+            add_level(d, level + 1, x + i * d->x_stride[level], y + i * d->y_stride[level]);
     } else if (d->last_reduced) {
         *y += line_sum(x, n);
     } else {
@@ -162,7 +170,8 @@ static ct_status mean_lower(ct__lower *l) { return lower_scaled(l, 1); }
 /* ---- dy / count ---- */
 static double count_of(const ct__ints *extents, int64_t rows) {
     double count = 1;
-    for (int32_t i = 0; extents && i < extents->count; i++) count *= (double)(extents->v[i] < 0 ? -extents->v[i] * rows : extents->v[i]);
+    for (int32_t i = 0; extents && i < extents->count; i++)
+        count *= (double)(extents->v[i] < 0 ? -extents->v[i] * rows : extents->v[i]);
     return count;
 }
 typedef struct scale_data {
@@ -191,7 +200,8 @@ static ct_status scale_infer(ct__infer *f) {
     return CT_OK;
 }
 static void scale_ref(ct__ref *r) {
-    for (uint64_t i = 0; i < ct__ref_count(&r->in[0]); i++) r->out[0].v[i] = r->in[0].v[i] / count_of(r->attr[0].list, r->batch);
+    for (uint64_t i = 0; i < ct__ref_count(&r->in[0]); i++)
+        r->out[0].v[i] = r->in[0].v[i] / count_of(r->attr[0].list, r->batch);
 }
 
 /* ---- references ---- */
@@ -216,30 +226,73 @@ static void ref_scaled(ct__ref *r, int mean) {
 static void sum_ref(ct__ref *r) { ref_scaled(r, 0); }
 static void mean_ref(ct__ref *r) { ref_scaled(r, 1); }
 
-#define CASES(name)                                                                                                                       \
-    static const ct__case name##_cases[] = {                                                                                              \
-        {.text = "x=f32[N,5]; " #name "(x)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N,5]; " #name "(x, 0)", .flags = CT__CASE_SECOND}, \
-        {.text = "x=f32[N,5]; " #name "(x, 1)"}, {.text = "x=f32[N,5]; " #name "(x, -1, keep=1)"}, {.text = "x=f32[N,3,17]; " #name "(x, 0, 2)"}, \
-        {.text = "x=f32[N,3,4,5]; " #name "(x, 2, 3)"}, {.text = "x=f32[N,3,4,5]; " #name "(x, 0, 2, 3, keep=1)"}, {.text = "x=f32[3,7,9]; " #name "(x, 1)"}, \
-        {.text = "x=f32[8,15,16]; " #name "(x, 0, 2)"}, {.text = "x=f32[1]; " #name "(x)"}, {.text = "x=f32[]; " #name "(x)"}, {.text = "x=f32[33]; " #name "(x, 0)"}, \
-        {.text = "x=f32[0,3]; " #name "(x, 1)"}, {.text = "x=f32[N,16,3,3]; " #name "(x, 1)"}, {.text = "x=f32[2,3,4,5,6]; " #name "(x, 1, 3)"}, \
-        {.text = "x=f32[N,1]; " #name "(x, 1)"}, {.text = "x=f32[N]; " #name "(x)"}, {.text = "x=f32[N,65]; " #name "(x, 0, keep=1)"}, \
-        {.text = "x=f32[3,5]; " #name "(x, 2)", .error = "an axis is out of range"}, {.text = "x=f32[3,5]; " #name "(x, 1, -1)", .error = "given twice"}, \
-        {.text = "x=i64[3]; " #name "(x)", .error = "input 1 is i64; wanted f32"}, {0}};
+#define CASES(name) \
+    static const ct__case name##_cases[] = { \
+        {.text = "x=f32[N,5]; " #name "(x)", .flags = CT__CASE_SECOND}, \
+        {.text = "x=f32[N,5]; " #name "(x, 0)", .flags = CT__CASE_SECOND}, \
+        {.text = "x=f32[N,5]; " #name "(x, 1)"}, \
+        {.text = "x=f32[N,5]; " #name "(x, -1, keep=1)"}, \
+        {.text = "x=f32[N,3,17]; " #name "(x, 0, 2)"}, \
+        {.text = "x=f32[N,3,4,5]; " #name "(x, 2, 3)"}, \
+        {.text = "x=f32[N,3,4,5]; " #name "(x, 0, 2, 3, keep=1)"}, \
+        {.text = "x=f32[3,7,9]; " #name "(x, 1)"}, \
+        {.text = "x=f32[8,15,16]; " #name "(x, 0, 2)"}, \
+        {.text = "x=f32[1]; " #name "(x)"}, \
+        {.text = "x=f32[]; " #name "(x)"}, \
+        {.text = "x=f32[33]; " #name "(x, 0)"}, \
+        {.text = "x=f32[0,3]; " #name "(x, 1)"}, \
+        {.text = "x=f32[N,16,3,3]; " #name "(x, 1)"}, \
+        {.text = "x=f32[2,3,4,5,6]; " #name "(x, 1, 3)"}, \
+        {.text = "x=f32[N,1]; " #name "(x, 1)"}, \
+        {.text = "x=f32[N]; " #name "(x)"}, \
+        {.text = "x=f32[N,65]; " #name "(x, 0, keep=1)"}, \
+        {.text = "x=f32[3,5]; " #name "(x, 2)", .error = "an axis is out of range"}, \
+        {.text = "x=f32[3,5]; " #name "(x, 1, -1)", .error = "given twice"}, \
+        {.text = "x=i64[3]; " #name "(x)", .error = "input 1 is i64; wanted f32"}, \
+        {0}};
 CASES(sum)
 CASES(mean)
 
 const ct__op ct__op_sum = {
-    .name = "sum", .summary = "sum over axes", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_LINEAR, .infer = ct__reduce_infer, .grad = sum_grad, .batch = batch, .lower = sum_lower,
-    .ref = sum_ref, .cases = sum_cases,
+    .name = "sum",
+    .summary = "sum over axes",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_LINEAR,
+    .infer = ct__reduce_infer,
+    .grad = sum_grad,
+    .batch = batch,
+    .lower = sum_lower,
+    .ref = sum_ref,
+    .cases = sum_cases,
 };
 const ct__op ct__op_mean = {
-    .name = "mean", .summary = "mean over axes", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_LINEAR, .infer = ct__reduce_infer, .grad = mean_grad, .batch = batch, .lower = mean_lower,
-    .ref = mean_ref, .cases = mean_cases,
+    .name = "mean",
+    .summary = "mean over axes",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_LINEAR,
+    .infer = ct__reduce_infer,
+    .grad = mean_grad,
+    .batch = batch,
+    .lower = mean_lower,
+    .ref = mean_ref,
+    .cases = mean_cases,
 };
 const ct__op ct__op_mean_scale = {
-    .name = "mean_scale", .summary = "divided by a count", .attrs = scale_attrs, .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_INTERNAL | CT__OP_LINEAR, .infer = scale_infer, .grad = scale_grad,
-    .batch = ct__batch_rows, .lower = scale_lower, .ref = scale_ref,
+    .name = "mean_scale",
+    .summary = "divided by a count",
+    .attrs = scale_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL | CT__OP_LINEAR,
+    .infer = scale_infer,
+    .grad = scale_grad,
+    .batch = ct__batch_rows,
+    .lower = scale_lower,
+    .ref = scale_ref,
 };
 
 ct_t ct__reduce_rows(ct_t x, const ct__value *attr) {
@@ -253,8 +306,10 @@ ct_t ct__reduce_rows(ct_t x, const ct__value *attr) {
         for (int32_t i = 0; i < s.rank; i++) {
             if (reduced[i] != pass) continue;
             order.dim[n++] = i;
-            if (pass) merged *= s.dim[i];
-            else flat.dim[flat.rank++] = s.dim[i];
+            if (pass)
+                merged *= s.dim[i];
+            else
+                flat.dim[flat.rank++] = s.dim[i];
         }
     flat.dim[flat.rank++] = merged;
     return ct_reshape(ct_permute(x, order), flat);
@@ -267,6 +322,10 @@ ct_t ct__reduce_with(const ct__op *op, ct_t x, ct_shape axes, const void *option
 }
 
 /* The sum over `axes` (rank 0: all). */
-ct_t ct_sum(ct_t x, ct_shape axes, ct_reduce options) { return ct__reduce_with(&ct__op_sum, x, axes, &options); }
+ct_t ct_sum(ct_t x, ct_shape axes, ct_reduce options) {
+    return ct__reduce_with(&ct__op_sum, x, axes, &options);
+}
 /* The mean over `axes` (rank 0: all); over N the whole batch's. */
-ct_t ct_mean(ct_t x, ct_shape axes, ct_reduce options) { return ct__reduce_with(&ct__op_mean, x, axes, &options); }
+ct_t ct_mean(ct_t x, ct_shape axes, ct_reduce options) {
+    return ct__reduce_with(&ct__op_mean, x, axes, &options);
+}

@@ -43,14 +43,22 @@ static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
     float *dst = arg[1];
     if (d->reorder) return ct__reorder_run(d->reorder, src, dst, x->scratch);
     const ct__gemm_table *gemm = d->simd->gemm;
-    if (d->to == CT__BLOCKED) d->simd->image->to_blocked(d->n, d->c, d->spatial, ct__block_channels(), src, dst);
-    else if (d->from == CT__BLOCKED) d->simd->image->to_plain(d->n, d->c, d->spatial, ct__block_channels(), src, dst);
-    else if (d->from == CT__PLAIN && d->to == CT__PANEL) gemm->pack(d->c, d->n, src, 1, d->c, dst); /* W [O,I]: X = W' [I,O] */
-    else if (d->from == CT__PLAIN && d->to == CT__FLIP) gemm->pack(d->n, d->c, src, d->c, 1, dst);
-    else if (d->from == CT__PANEL && d->to == CT__PLAIN) gemm->unpack(d->c, d->n, src, dst, 1, d->c);
-    else if (d->from == CT__PANEL && d->to == CT__FLIP) gemm->flip(d->c, d->n, src, dst);
-    else if (d->from == CT__FLIP && d->to == CT__PLAIN) gemm->unpack(d->n, d->c, src, dst, d->c, 1);
-    else if (d->from == CT__FLIP && d->to == CT__PANEL) gemm->flip(d->n, d->c, src, dst);
+    if (d->to == CT__BLOCKED)
+        d->simd->image->to_blocked(d->n, d->c, d->spatial, ct__block_channels(), src, dst);
+    else if (d->from == CT__BLOCKED)
+        d->simd->image->to_plain(d->n, d->c, d->spatial, ct__block_channels(), src, dst);
+    else if (d->from == CT__PLAIN && d->to == CT__PANEL)
+        gemm->pack(d->c, d->n, src, 1, d->c, dst); /* W [O,I]: X = W' [I,O] */
+    else if (d->from == CT__PLAIN && d->to == CT__FLIP)
+        gemm->pack(d->n, d->c, src, d->c, 1, dst);
+    else if (d->from == CT__PANEL && d->to == CT__PLAIN)
+        gemm->unpack(d->c, d->n, src, dst, 1, d->c);
+    else if (d->from == CT__PANEL && d->to == CT__FLIP)
+        gemm->flip(d->c, d->n, src, dst);
+    else if (d->from == CT__FLIP && d->to == CT__PLAIN)
+        gemm->unpack(d->n, d->c, src, dst, d->c, 1);
+    else if (d->from == CT__FLIP && d->to == CT__PANEL)
+        gemm->flip(d->n, d->c, src, dst);
     return CT_OK;
 }
 
@@ -87,16 +95,27 @@ ct_status ct__relayout_lower(ct__lower *l) {
     return CT_OK;
 }
 
-ct_status ct__relayout_now(ct_ctx *c, const ct__type *type, const ct__layout *from, const ct__layout *to, const void *src, void *dst,
-                           ct_err *e) {
+ct_status ct__relayout_now(ct_ctx *c, const ct__type *type, const ct__layout *from, const ct__layout *to,
+                           const void *src, void *dst, ct_err *e) {
     ct_arena arena = {.allocator = &c->allocator};
-    ct__lower l = {.op = &ct__op_relayout, .name = "", .simd = c->simd, .allocator = &c->allocator, .arena = &arena, .n_in = 1,
-                   .n_out = 1, .in = type, .out = type, .in_layout = from, .out_layout = to, .e = e};
+    ct__lower l = {.op = &ct__op_relayout,
+                   .name = "",
+                   .simd = c->simd,
+                   .allocator = &c->allocator,
+                   .arena = &arena,
+                   .n_in = 1,
+                   .n_out = 1,
+                   .in = type,
+                   .out = type,
+                   .in_layout = from,
+                   .out_layout = to,
+                   .e = e};
     if (!l.simd) l.simd = ct__simd_of(0);
     ct_float_state f = ct__float_enter();
     ct_status s = ct__relayout_lower(&l);
     void *scratch = s ? NULL : ct_new(&c->allocator, l.scratch + 64);
-    if (!s && !scratch) s = ct_fail(e, CT_ELIMIT, "relayout: out of memory for %llu bytes", (unsigned long long)l.scratch);
+    if (!s && !scratch)
+        s = ct_fail(e, CT_ELIMIT, "relayout: out of memory for %llu bytes", (unsigned long long)l.scratch);
     if (!s) {
         void *arg[2] = {(void *)(uintptr_t)src, dst};
         ct__exec x = {.scratch = scratch, .tasks = 1, .e = e};
@@ -116,6 +135,14 @@ static ct_status infer(ct__infer *f) {
 static void ref(ct__ref *r) { memcpy(r->out[0].v, r->in[0].v, ct__ref_count(&r->in[0]) * sizeof(double)); }
 
 const ct__op ct__op_relayout = {
-    .name = "relayout", .summary = "the same values in another storage order", .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_INTERNAL,
-    .infer = infer, .nondiff = "it appears in plans only", .batch = ct__batch_rows, .lower = ct__relayout_lower, .ref = ref,
+    .name = "relayout",
+    .summary = "the same values in another storage order",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL,
+    .infer = infer,
+    .nondiff = "it appears in plans only",
+    .batch = ct__batch_rows,
+    .lower = ct__relayout_lower,
+    .ref = ref,
 };

@@ -11,8 +11,8 @@ const char *ct__layout_name(const ct__layout *l);
 /* The step that converts l->in[0] in l->in_layout[0] to l->out_layout[0] (kernel, data, scratch filled). */
 ct_status ct__relayout_lower(ct__lower *l);
 /* The same at once, for a variable: allocates what it needs. */
-ct_status ct__relayout_now(ct_ctx *c, const ct__type *type, const ct__layout *from, const ct__layout *to, const void *src, void *dst,
-                           ct_err *e);
+ct_status ct__relayout_now(ct_ctx *c, const ct__type *type, const ct__layout *from, const ct__layout *to,
+                           const void *src, void *dst, ct_err *e);
 extern const ct__op ct__op_relayout;
 
 #endif

@@ -13,9 +13,12 @@
 
 static const ct__attr reshape_attrs[] = {POS_LIST(shape, "the new extents; -1 is N, -k is k*N"), {0}};
 static const ct__attr squeeze_attrs[] = {
-    POS_INT(axis, CT__NODEF, -CT_MAX_RANK, CT_MAX_RANK - 1, "the axis of extent 1; negative from the end"), {0}};
+    POS_INT(axis, CT__NODEF, -CT_MAX_RANK, CT_MAX_RANK - 1, "the axis of extent 1; negative from the end"),
+    {0}};
 static const ct__attr unsqueeze_attrs[] = {
-    POS_INT(axis, CT__NODEF, -CT_MAX_RANK, CT_MAX_RANK - 1, "where the new axis stands in the result; negative from the end"), {0}};
+    POS_INT(axis, CT__NODEF, -CT_MAX_RANK, CT_MAX_RANK - 1,
+            "where the new axis stands in the result; negative from the end"),
+    {0}};
 
 /* How often N occurs, and the product of the other factors; 0 when it does not fit. */
 static int factors(const ct_shape *s, int32_t *ns, uint64_t *product) {
@@ -34,17 +37,21 @@ static ct_status reshape_infer(ct__infer *f) {
     char from[CT_SHAPE_TEXT], to[CT_SHAPE_TEXT];
     int32_t rank = list ? list->count : 0, n_from, n_to;
     uint64_t count_from, count_to;
-    if (rank < 0 || rank > CT_MAX_RANK) return ct__infer_fail(f, "%d extents; wanted at most %d", rank, CT_MAX_RANK);
+    if (rank < 0 || rank > CT_MAX_RANK)
+        return ct__infer_fail(f, "%d extents; wanted at most %d", rank, CT_MAX_RANK);
     ct_shape s = ct_shape_make(rank, list ? list->v : NULL);
     if (!factors(&f->in[0].shape, &n_from, &count_from) || !factors(&s, &n_to, &count_to))
         return ct__infer_fail(f, "the product of the extents passes 64 bits; wanted fewer elements");
     ct_shape_format(&f->in[0].shape, from);
     ct_shape_format(&s, to);
     if (n_from != n_to)
-        return ct__infer_fail(f, "x is %s, the shape %s; wanted N as often in both (-1 is N, -k is k*N, nothing is guessed)", from, to);
+        return ct__infer_fail(
+            f, "x is %s, the shape %s; wanted N as often in both (-1 is N, -k is k*N, nothing is guessed)",
+            from, to);
     if (count_from != count_to)
-        return ct__infer_fail(f, "x is %s with %llu elements%s, the shape %s has %llu; wanted as many", from, (unsigned long long)count_from,
-                              n_from ? " a sample" : "", to, (unsigned long long)count_to);
+        return ct__infer_fail(f, "x is %s with %llu elements%s, the shape %s has %llu; wanted as many", from,
+                              (unsigned long long)count_from, n_from ? " a sample" : "", to,
+                              (unsigned long long)count_to);
     f->out[0].shape = s;
     return CT_OK;
 }
@@ -58,7 +65,8 @@ static ct_status flatten_infer(ct__infer *f) {
     if (ct__infer_rank(f, 0, 1, CT_MAX_RANK)) return CT_EUSAGE;
     rest = ct_shape_make(s->rank - 1, s->dim + 1);
     if (!factors(&rest, &ns, &product) || product > INT64_MAX || ns > 1)
-        return ct__infer_fail(f, "x is %s; wanted N in one axis and a product that fits", ct_shape_format(s, text));
+        return ct__infer_fail(f, "x is %s; wanted N in one axis and a product that fits",
+                              ct_shape_format(s, text));
     int64_t d[2] = {s->dim[0], ns ? -(int64_t)product : (int64_t)product};
     f->out[0].shape = ct_shape_make(2, d);
     return CT_OK;
@@ -69,7 +77,8 @@ static ct_status squeeze_infer(ct__infer *f) {
     char text[CT_SHAPE_TEXT];
     int32_t axis = ct__axis(f->attr[0].i, s->rank), rank = 0;
     if (axis < 0 || s->dim[axis] != 1)
-        return ct__infer_fail(f, "axis is %lld, x is %s; wanted an axis of extent 1", (long long)f->attr[0].i, ct_shape_format(s, text));
+        return ct__infer_fail(f, "axis is %lld, x is %s; wanted an axis of extent 1", (long long)f->attr[0].i,
+                              ct_shape_format(s, text));
     int64_t d[CT_MAX_RANK];
     for (int32_t i = 0; i < s->rank; i++)
         if (i != axis) d[rank++] = s->dim[i];
@@ -80,9 +89,11 @@ static ct_status squeeze_infer(ct__infer *f) {
 static ct_status unsqueeze_infer(ct__infer *f) {
     const ct_shape *s = &f->in[0].shape;
     int32_t axis = ct__axis(f->attr[0].i, s->rank + 1);
-    if (s->rank == CT_MAX_RANK) return ct__infer_fail(f, "x has %d axes; wanted at most %d", s->rank, CT_MAX_RANK - 1);
+    if (s->rank == CT_MAX_RANK)
+        return ct__infer_fail(f, "x has %d axes; wanted at most %d", s->rank, CT_MAX_RANK - 1);
     if (axis < 0)
-        return ct__infer_fail(f, "axis is %lld, x has %d axes; wanted %d to %d", (long long)f->attr[0].i, s->rank, -s->rank - 1, s->rank);
+        return ct__infer_fail(f, "axis is %lld, x has %d axes; wanted %d to %d", (long long)f->attr[0].i,
+                              s->rank, -s->rank - 1, s->rank);
     int64_t d[CT_MAX_RANK];
     for (int32_t i = 0; i <= s->rank; i++) d[i] = i < axis ? s->dim[i] : i == axis ? 1 : s->dim[i - 1];
     f->out[0].shape = ct_shape_make(s->rank + 1, d);
@@ -127,7 +138,8 @@ static const ct__case reshape_cases[] = {
     {.text = "x=f32[0,3]; reshape(x, 3, 0, 7)"},
     {.text = "x=i64<5>[N,4]; reshape(x, -2, 2)", .flags = CT__CASE_NO_GRAD},
     {.text = "x=f32[N,3]; relu(reshape(relu(x), -3))"},
-    {.text = "x=f32[2,3]; reshape(x, 5)", .error = "x is [2,3] with 6 elements, the shape [5] has 5; wanted as many"},
+    {.text = "x=f32[2,3]; reshape(x, 5)",
+     .error = "x is [2,3] with 6 elements, the shape [5] has 5; wanted as many"},
     {.text = "x=f32[2,3]; reshape(x, -1, 3)", .error = "wanted N as often in both"},
     {.text = "x=f32[N,3]; reshape(x, -1, 4)", .error = "elements a sample"},
     {.text = "x=f32[N,3]; reshape(x, 3)", .error = "wanted N as often in both"},
@@ -165,20 +177,55 @@ static const ct__case unsqueeze_cases[] = {
 
 #define VIEW_FLAGS (CT__OP_VIEW | CT__OP_LINEAR)
 const ct__op ct__op_reshape = {
-    .name = "reshape", .summary = "the same elements in another shape", .attrs = reshape_attrs, .inputs_min = 1, .inputs_max = 1,
-    .flags = VIEW_FLAGS, .infer = reshape_infer, .grad = grad, .batch = batch, .ref = ref, .cases = reshape_cases,
+    .name = "reshape",
+    .summary = "the same elements in another shape",
+    .attrs = reshape_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = VIEW_FLAGS,
+    .infer = reshape_infer,
+    .grad = grad,
+    .batch = batch,
+    .ref = ref,
+    .cases = reshape_cases,
 };
 const ct__op ct__op_flatten = {
-    .name = "flatten", .summary = "all axes but the first as one", .inputs_min = 1, .inputs_max = 1,
-    .flags = VIEW_FLAGS, .infer = flatten_infer, .grad = grad, .batch = batch, .ref = ref, .cases = flatten_cases,
+    .name = "flatten",
+    .summary = "all axes but the first as one",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = VIEW_FLAGS,
+    .infer = flatten_infer,
+    .grad = grad,
+    .batch = batch,
+    .ref = ref,
+    .cases = flatten_cases,
 };
 const ct__op ct__op_squeeze = {
-    .name = "squeeze", .summary = "without an axis of extent 1", .attrs = squeeze_attrs, .inputs_min = 1, .inputs_max = 1,
-    .flags = VIEW_FLAGS, .infer = squeeze_infer, .grad = grad, .batch = batch, .ref = ref, .cases = squeeze_cases,
+    .name = "squeeze",
+    .summary = "without an axis of extent 1",
+    .attrs = squeeze_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = VIEW_FLAGS,
+    .infer = squeeze_infer,
+    .grad = grad,
+    .batch = batch,
+    .ref = ref,
+    .cases = squeeze_cases,
 };
 const ct__op ct__op_unsqueeze = {
-    .name = "unsqueeze", .summary = "with another axis of extent 1", .attrs = unsqueeze_attrs, .inputs_min = 1, .inputs_max = 1,
-    .flags = VIEW_FLAGS, .infer = unsqueeze_infer, .grad = grad, .batch = batch, .ref = ref, .cases = unsqueeze_cases,
+    .name = "unsqueeze",
+    .summary = "with another axis of extent 1",
+    .attrs = unsqueeze_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = VIEW_FLAGS,
+    .infer = unsqueeze_infer,
+    .grad = grad,
+    .batch = batch,
+    .ref = ref,
+    .cases = unsqueeze_cases,
 };
 
 /* The elements of x, in order, as `shape`; -1 is N, -k is k*N. */
@@ -192,6 +239,10 @@ ct_t ct_reshape(ct_t x, ct_shape shape) {
 /* [A,B,C,...] -> [A, B*C*...]. */
 ct_t ct_flatten(ct_t x) { return ct__op1(&ct__op_flatten, x); }
 /* Without `axis`, whose extent must be 1. */
-ct_t ct_squeeze(ct_t x, int64_t axis) { return ct__op_with(&ct__op_squeeze, &x, 1, (ct__value[]){{.i = axis}}, NULL); }
+ct_t ct_squeeze(ct_t x, int64_t axis) {
+    return ct__op_with(&ct__op_squeeze, &x, 1, (ct__value[]){{.i = axis}}, NULL);
+}
 /* With an axis of extent 1 that stands at `axis` of the result. */
-ct_t ct_unsqueeze(ct_t x, int64_t axis) { return ct__op_with(&ct__op_unsqueeze, &x, 1, (ct__value[]){{.i = axis}}, NULL); }
+ct_t ct_unsqueeze(ct_t x, int64_t axis) {
+    return ct__op_with(&ct__op_unsqueeze, &x, 1, (ct__value[]){{.i = axis}}, NULL);
+}

@@ -20,10 +20,17 @@ static const ct__attr attrs[] = {
 enum { ALPHA, EPS, MOMENTUM, WEIGHT_DECAY, L1, CLIP };
 
 static ct__rule rule_of(const ct__value *a) {
-    return (ct__rule){.beta1 = a[MOMENTUM].f, .beta2 = a[ALPHA].f, .eps = a[EPS].f, .weight_decay = a[WEIGHT_DECAY].f, .l1 = a[L1].f, .clip = a[CLIP].f};
+    return (ct__rule){.beta1 = a[MOMENTUM].f,
+                      .beta2 = a[ALPHA].f,
+                      .eps = a[EPS].f,
+                      .weight_decay = a[WEIGHT_DECAY].f,
+                      .l1 = a[L1].f,
+                      .clip = a[CLIP].f};
 }
 
-static double square_of(const ct__rule *r, double square, double g) { return r->beta2 * square + (1 - r->beta2) * g * g; }
+static double square_of(const ct__rule *r, double square, double g) {
+    return r->beta2 * square + (1 - r->beta2) * g * g;
+}
 static double quotient(const ct__rule *r, double square, double g) {
     double divisor = sqrt(square > 0 ? square : 0) + r->eps;
     return divisor != 0 ? g / divisor : 0;
@@ -55,12 +62,12 @@ static void step_rmsprop_both(const ct__rule *r, double *v, double g, double lr,
     v[0] -= lr * v[3];
 }
 
-#define VARIANT(variant, n)                                                                               \
-    static const void *prepare_##variant(const ct__lower *l, ct__update_fn *fn) {                        \
-        *fn = l->simd->update->variant;                                                                   \
-        return ct__update_data(l, rule_of(l->attr));                                                      \
-    }                                                                                                     \
-    static void ref_##variant(ct__ref *r) { ct__update_refs(r, rule_of(r->attr), step_##variant); }       \
+#define VARIANT(variant, n) \
+    static const void *prepare_##variant(const ct__lower *l, ct__update_fn *fn) { \
+        *fn = l->simd->update->variant; \
+        return ct__update_data(l, rule_of(l->attr)); \
+    } \
+    static void ref_##variant(ct__ref *r) { ct__update_refs(r, rule_of(r->attr), step_##variant); } \
     static const ct__update update_##variant = {.moments = n, .scalars = 2, .prepare = prepare_##variant};
 VARIANT(rmsprop, 1)
 VARIANT(rmsprop_centered, 2)
@@ -68,25 +75,54 @@ VARIANT(rmsprop_momentum, 2)
 VARIANT(rmsprop_both, 3)
 
 const ct__op ct__op_rmsprop_update = {
-    .name = "rmsprop_update", .summary = "RMSprop", .attrs = attrs, .inputs_min = 5, .inputs_max = 5, .infer = ct__update_infer,
-    .nondiff = "an optimiser step", .update = &update_rmsprop, .ref = ref_rmsprop,
+    .name = "rmsprop_update",
+    .summary = "RMSprop",
+    .attrs = attrs,
+    .inputs_min = 5,
+    .inputs_max = 5,
+    .infer = ct__update_infer,
+    .nondiff = "an optimiser step",
+    .update = &update_rmsprop,
+    .ref = ref_rmsprop,
 };
 const ct__op ct__op_rmsprop_centered_update = {
-    .name = "rmsprop_centered_update", .summary = "RMSprop, centred", .attrs = attrs, .inputs_min = 6, .inputs_max = 6,
-    .infer = ct__update_infer, .nondiff = "an optimiser step", .update = &update_rmsprop_centered, .ref = ref_rmsprop_centered,
+    .name = "rmsprop_centered_update",
+    .summary = "RMSprop, centred",
+    .attrs = attrs,
+    .inputs_min = 6,
+    .inputs_max = 6,
+    .infer = ct__update_infer,
+    .nondiff = "an optimiser step",
+    .update = &update_rmsprop_centered,
+    .ref = ref_rmsprop_centered,
 };
 const ct__op ct__op_rmsprop_momentum_update = {
-    .name = "rmsprop_momentum_update", .summary = "RMSprop with momentum", .attrs = attrs, .inputs_min = 6, .inputs_max = 6,
-    .infer = ct__update_infer, .nondiff = "an optimiser step", .update = &update_rmsprop_momentum, .ref = ref_rmsprop_momentum,
+    .name = "rmsprop_momentum_update",
+    .summary = "RMSprop with momentum",
+    .attrs = attrs,
+    .inputs_min = 6,
+    .inputs_max = 6,
+    .infer = ct__update_infer,
+    .nondiff = "an optimiser step",
+    .update = &update_rmsprop_momentum,
+    .ref = ref_rmsprop_momentum,
 };
 const ct__op ct__op_rmsprop_both_update = {
-    .name = "rmsprop_both_update", .summary = "RMSprop, centred, with momentum", .attrs = attrs, .inputs_min = 7, .inputs_max = 7,
-    .infer = ct__update_infer, .nondiff = "an optimiser step", .update = &update_rmsprop_both, .ref = ref_rmsprop_both,
+    .name = "rmsprop_both_update",
+    .summary = "RMSprop, centred, with momentum",
+    .attrs = attrs,
+    .inputs_min = 7,
+    .inputs_max = 7,
+    .infer = ct__update_infer,
+    .nondiff = "an optimiser step",
+    .update = &update_rmsprop_both,
+    .ref = ref_rmsprop_both,
 };
 
 /* A step of RMSprop, an effect for a plan. Moment variables of the parameter's shape, zeros at first: square;
  * average for the centred form, else node NULL; momentum when o.momentum is not 0, else node NULL. */
-ct_t ct_rmsprop_update(ct_t param, ct_t grad, ct_t square, ct_t average, ct_t momentum, ct_t lr, ct_t scale, double alpha, double eps, ct_rmsprop o) {
+ct_t ct_rmsprop_update(ct_t param, ct_t grad, ct_t square, ct_t average, ct_t momentum, ct_t lr, ct_t scale,
+                       double alpha, double eps, ct_rmsprop o) {
     ct_t moment[3] = {square, average.node ? average : momentum, momentum};
     ct__value positional[2] = {{.f = alpha}, {.f = eps}};
     int32_t moments = 1 + (average.node != NULL) + (momentum.node != NULL);
@@ -95,6 +131,8 @@ ct_t ct_rmsprop_update(ct_t param, ct_t grad, ct_t square, ct_t average, ct_t mo
                        : momentum.node               ? &ct__op_rmsprop_momentum_update
                                                      : &ct__op_rmsprop_update;
     if (ct_ok(param) && (o.momentum != 0) != (momentum.node != NULL))
-        ct__graph_fail(param.node->graph, "rmsprop: momentum is %g and its variable is %s; wanted both or none", o.momentum, momentum.node ? "given" : "none");
+        ct__graph_fail(param.node->graph,
+                       "rmsprop: momentum is %g and its variable is %s; wanted both or none", o.momentum,
+                       momentum.node ? "given" : "none");
     return ct__update_node(op, param, grad, moment, moments, lr, scale, positional, &o);
 }

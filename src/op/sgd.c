@@ -17,8 +17,12 @@ static const ct__attr attrs[] = {
 enum { MOMENTUM, DAMPENING, NESTEROV, WEIGHT_DECAY, L1, CLIP };
 
 static ct__rule rule_of(const ct__value *a) {
-    return (ct__rule){.beta1 = a[MOMENTUM].f, .beta2 = a[DAMPENING].f, .nesterov = (int32_t)a[NESTEROV].i,
-                      .weight_decay = a[WEIGHT_DECAY].f, .l1 = a[L1].f, .clip = a[CLIP].f};
+    return (ct__rule){.beta1 = a[MOMENTUM].f,
+                      .beta2 = a[DAMPENING].f,
+                      .nesterov = (int32_t)a[NESTEROV].i,
+                      .weight_decay = a[WEIGHT_DECAY].f,
+                      .l1 = a[L1].f,
+                      .clip = a[CLIP].f};
 }
 
 static const void *plain(const ct__lower *l, ct__update_fn *fn) {
@@ -30,7 +34,11 @@ static const void *momentum(const ct__lower *l, ct__update_fn *fn) {
     return ct__update_data(l, rule_of(l->attr));
 }
 
-static void step_plain(const ct__rule *r, double *v, double g, double lr, double step) { (void)r; (void)step; v[0] -= lr * g; }
+static void step_plain(const ct__rule *r, double *v, double g, double lr, double step) {
+    (void)r;
+    (void)step;
+    v[0] -= lr * g;
+}
 static void step_momentum(const ct__rule *r, double *v, double g, double lr, double step) {
     v[1] = step > 0 ? r->beta1 * v[1] + (1 - r->beta2) * g : g;
     v[0] -= lr * (r->nesterov ? g + r->beta1 * v[1] : v[1]);
@@ -42,19 +50,34 @@ static const ct__update plain_update = {.moments = 0, .scalars = 2, .prepare = p
 static const ct__update momentum_update = {.moments = 1, .scalars = 2, .prepare = momentum};
 
 const ct__op ct__op_sgd_update = {
-    .name = "sgd_update", .summary = "gradient descent", .attrs = attrs, .inputs_min = 4, .inputs_max = 4, .infer = ct__update_infer,
-    .nondiff = "an optimiser step", .update = &plain_update, .ref = ref_plain,
+    .name = "sgd_update",
+    .summary = "gradient descent",
+    .attrs = attrs,
+    .inputs_min = 4,
+    .inputs_max = 4,
+    .infer = ct__update_infer,
+    .nondiff = "an optimiser step",
+    .update = &plain_update,
+    .ref = ref_plain,
 };
 const ct__op ct__op_sgd_momentum_update = {
-    .name = "sgd_momentum_update", .summary = "gradient descent with momentum", .attrs = attrs, .inputs_min = 5, .inputs_max = 5,
-    .infer = ct__update_infer, .nondiff = "an optimiser step", .update = &momentum_update, .ref = ref_momentum,
+    .name = "sgd_momentum_update",
+    .summary = "gradient descent with momentum",
+    .attrs = attrs,
+    .inputs_min = 5,
+    .inputs_max = 5,
+    .infer = ct__update_infer,
+    .nondiff = "an optimiser step",
+    .update = &momentum_update,
+    .ref = ref_momentum,
 };
 
 /* A step of SGD, an effect for a plan. `momentum`: a moment variable of the parameter's shape, zeros at
  * first; node NULL when o.momentum is 0. `scale` multiplies the gradient (ct_number 1 when there is nothing). */
 ct_t ct_sgd_update(ct_t param, ct_t grad, ct_t momentum, ct_t lr, ct_t scale, ct_sgd o) {
     if (ct_ok(param) && (o.momentum != 0) != (momentum.node != NULL))
-        ct__graph_fail(param.node->graph, "sgd: momentum is %g and its variable is %s; wanted both or none", o.momentum, momentum.node ? "given" : "none");
+        ct__graph_fail(param.node->graph, "sgd: momentum is %g and its variable is %s; wanted both or none",
+                       o.momentum, momentum.node ? "given" : "none");
     if (!momentum.node) return ct__update_node(&ct__op_sgd_update, param, grad, NULL, 0, lr, scale, NULL, &o);
     return ct__update_node(&ct__op_sgd_momentum_update, param, grad, &momentum, 1, lr, scale, NULL, &o);
 }

@@ -48,15 +48,16 @@ static ct_status infer(ct__infer *f) {
     char text[CT_SHAPE_TEXT];
     int32_t axis = ct__axis(f->attr[AXIS].i, s->rank);
     if (axis < 0)
-        return ct__infer_fail(f, "axis is %lld, x is %s; wanted %d to %d", (long long)f->attr[AXIS].i, ct_shape_format(s, text), -s->rank,
-                              s->rank - 1);
+        return ct__infer_fail(f, "axis is %lld, x is %s; wanted %d to %d", (long long)f->attr[AXIS].i,
+                              ct_shape_format(s, text), -s->rank, s->rank - 1);
     f->out[0].shape = *s;
     if (s->dim[axis] >= 0) {
         f->out[0].shape.dim[axis] = range_of(f->attr, s->dim[axis]).count;
         return CT_OK;
     }
     if (f->attr[BEGIN].i == 0 && f->attr[STEP].i == 1 && f->attr[END].i > INT32_MAX) return CT_OK;
-    return ct__infer_fail(f, "axis %d of x %s holds N; wanted an axis of fixed extent, or the whole of it", axis, ct_shape_format(s, text));
+    return ct__infer_fail(f, "axis %d of x %s holds N; wanted an axis of fixed extent, or the whole of it",
+                          axis, ct_shape_format(s, text));
 }
 
 static ct_status grad_infer(ct__infer *f) {
@@ -83,7 +84,8 @@ static void grad(ct__grad *g) {
 static void grad_grad(ct__grad *g) {
     int64_t axis = g->attr[G_AXIS].i, begin = g->attr[G_BEGIN].i, step = g->attr[G_STEP].i;
     int64_t count = ct_shape_of(g->in[0]).dim[axis];
-    if (g->need[0]) g->din[0] = ct_slice(g->dout[0], axis, begin, count ? begin + (count - 1) * step + 1 : begin, step);
+    if (g->need[0])
+        g->din[0] = ct_slice(g->dout[0], axis, begin, count ? begin + (count - 1) * step + 1 : begin, step);
 }
 
 static int whole(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
@@ -138,7 +140,8 @@ static void ref(ct__ref *r) {
         for (int64_t i = 0; i < count; i++)
             for (int64_t k = 0; k < inner; k++)
                 r->out[0].v[(o * count + i) * inner + k] =
-                    r->in[0].v[(o * extent + cut(r->attr[BEGIN].i, extent) + i * r->attr[STEP].i) * inner + k];
+                    r->in[0]
+                        .v[(o * extent + cut(r->attr[BEGIN].i, extent) + i * r->attr[STEP].i) * inner + k];
 }
 static void grad_ref(ct__ref *r) {
     int64_t outer, count, inner, extent = r->attr[G_EXTENT].i;
@@ -146,7 +149,8 @@ static void grad_ref(ct__ref *r) {
     for (int64_t o = 0; o < outer; o++)
         for (int64_t i = 0; i < count; i++)
             for (int64_t k = 0; k < inner; k++)
-                r->out[0].v[(o * extent + r->attr[G_BEGIN].i + i * r->attr[G_STEP].i) * inner + k] = r->in[0].v[(o * count + i) * inner + k];
+                r->out[0].v[(o * extent + r->attr[G_BEGIN].i + i * r->attr[G_STEP].i) * inner + k] =
+                    r->in[0].v[(o * count + i) * inner + k];
 }
 
 static const ct__case cases[] = {
@@ -179,18 +183,39 @@ static const ct__case cases[] = {
 
 /* Rows stay rows: the axis with N is never cut. */
 const ct__op ct__op_slice = {
-    .name = "slice", .summary = "a part of one axis", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_LINEAR,
-    .infer = infer, .grad = grad, .expand = whole, .batch = ct__batch_rows, .lower = lower, .ref = ref, .cases = cases,
+    .name = "slice",
+    .summary = "a part of one axis",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_LINEAR,
+    .infer = infer,
+    .grad = grad,
+    .expand = whole,
+    .batch = ct__batch_rows,
+    .lower = lower,
+    .ref = ref,
+    .cases = cases,
 };
 const ct__op ct__op_slice_grad = {
-    .name = "slice_grad", .summary = "gradient of slice", .attrs = grad_attrs, .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_INTERNAL,
-    .infer = grad_infer, .grad = grad_grad, .batch = ct__batch_rows, .lower = grad_lower, .ref = grad_ref,
+    .name = "slice_grad",
+    .summary = "gradient of slice",
+    .attrs = grad_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL,
+    .infer = grad_infer,
+    .grad = grad_grad,
+    .batch = ct__batch_rows,
+    .lower = grad_lower,
+    .ref = grad_ref,
 };
 
 /* Indices begin, begin + step, ... below end of `axis`; negative ones count from the end; step 0 is 1. */
 ct_t ct_slice(ct_t x, int64_t axis, int64_t begin, int64_t end, int64_t step) {
     int64_t far = end > TO_THE_END ? TO_THE_END : end;
-    return ct__op_with(&ct__op_slice, &x, 1, (ct__value[]){{.i = axis}, {.i = begin}, {.i = far}, {.i = step ? step : 1}}, NULL);
+    return ct__op_with(&ct__op_slice, &x, 1,
+                       (ct__value[]){{.i = axis}, {.i = begin}, {.i = far}, {.i = step ? step : 1}}, NULL);
 }
 /* `parts` equal parts of `axis` into out[]; the extent must divide. After an error all are poison. */
 void ct_split(ct_t x, int64_t axis, int32_t parts, ct_t *out) {
@@ -198,8 +223,10 @@ void ct_split(ct_t x, int64_t axis, int32_t parts, ct_t *out) {
     int32_t k = ct__axis(axis, s.rank);
     char text[CT_SHAPE_TEXT];
     if (ct_ok(x) && (k < 0 || parts < 1 || s.dim[k] < 0 || s.dim[k] % parts != 0))
-        ct__graph_fail(x.node->graph, "split: %d parts of axis %lld of x %s; wanted an axis of fixed extent that the parts divide", parts,
-                       (long long)axis, ct_shape_format(&s, text));
+        ct__graph_fail(
+            x.node->graph,
+            "split: %d parts of axis %lld of x %s; wanted an axis of fixed extent that the parts divide",
+            parts, (long long)axis, ct_shape_format(&s, text));
     for (int32_t i = 0; i < parts; i++) {
         int64_t each = k >= 0 ? s.dim[k] / parts : 0;
         out[i] = ct_slice(x, k, i * each, (i + 1) * each, 1);

@@ -9,7 +9,8 @@
 #include "op/common.h"
 #include "op/reduce.h"
 
-static const ct__attr attrs[] = {POS_INT(axis, -1, -CT_MAX_RANK, CT_MAX_RANK - 1, "the axis, negative from the end"), {0}};
+static const ct__attr attrs[] = {
+    POS_INT(axis, -1, -CT_MAX_RANK, CT_MAX_RANK - 1, "the axis, negative from the end"), {0}};
 static const ct_reduce keep = {.keep = 1};
 
 static ct_status infer(ct__infer *f) {
@@ -17,12 +18,14 @@ static ct_status infer(ct__infer *f) {
     const ct_shape *s = &f->in[0].shape;
     if (ct__infer_dtype(f, 0, CT_F32)) return CT_EUSAGE;
     if (ct__axis(f->attr[0].i, s->rank) < 0)
-        return ct__infer_fail(f, "axis is %lld, x is %s; wanted -%d to %d", (long long)f->attr[0].i, ct_shape_format(s, text), s->rank, s->rank - 1);
+        return ct__infer_fail(f, "axis is %lld, x is %s; wanted -%d to %d", (long long)f->attr[0].i,
+                              ct_shape_format(s, text), s->rank, s->rank - 1);
     f->out[0].shape = *s;
     return CT_OK;
 }
 
-extern const ct__op ct__op_softmax, ct__op_softmax_grad, ct__op_log_softmax, ct__op_logsumexp, ct__op_row_logsumexp;
+extern const ct__op ct__op_softmax, ct__op_softmax_grad, ct__op_log_softmax, ct__op_logsumexp,
+    ct__op_row_logsumexp;
 
 static ct_t sum_axis(ct_t x, const ct__value *attr) { return ct_sum(x, ct_shape_make(1, &attr[0].i), keep); }
 
@@ -145,7 +148,8 @@ static void ref_lines(ct__ref *r, int logarithm) {
     for (int64_t i = 0; i < outer * inner; i++) {
         int64_t base = i / inner * n * inner + i % inner;
         double lse = line_lse(r->in[0].v + base, n, inner);
-        for (int64_t k = base; k < base + n * inner; k += inner) r->out[0].v[k] = logarithm ? r->in[0].v[k] - lse : exp(r->in[0].v[k] - lse);
+        for (int64_t k = base; k < base + n * inner; k += inner)
+            r->out[0].v[k] = logarithm ? r->in[0].v[k] - lse : exp(r->in[0].v[k] - lse);
     }
 }
 static void softmax_ref(ct__ref *r) { ref_lines(r, 0); }
@@ -164,7 +168,8 @@ static void grad_ref(ct__ref *r) {
 static void row_ref(ct__ref *r) {
     const ct_shape *s = &r->in[0].shape;
     int64_t n = s->dim[s->rank - 1];
-    for (uint64_t i = 0; i < ct__ref_count(&r->out[0]); i++) r->out[0].v[i] = line_lse(r->in[0].v + (int64_t)i * n, n, 1);
+    for (uint64_t i = 0; i < ct__ref_count(&r->out[0]); i++)
+        r->out[0].v[i] = line_lse(r->in[0].v + (int64_t)i * n, n, 1);
 }
 static void logsumexp_ref(ct__ref *r) {
     uint8_t reduced[CT_MAX_RANK];
@@ -184,54 +189,126 @@ static void logsumexp_ref(ct__ref *r) {
     }
 }
 
-#define CASES(name)                                                                                                                  \
-    static const ct__case name##_cases[] = {                                                                                         \
-        {.text = "x=f32[N,7]; " #name "(x)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N,1]; " #name "(x, 1)"},                     \
-        {.text = "x=f32[N,8]; " #name "(x, 1)"}, {.text = "x=f32[N,9]; " #name "(x)"}, {.text = "x=f32[N,15]; " #name "(x)"},        \
-        {.text = "x=f32[N,16]; " #name "(x)"}, {.text = "x=f32[N,17]; " #name "(x)"}, {.text = "x=f32[3,33]; " #name "(x)"},         \
-        {.text = "x=f32[N,65]; " #name "(x)"}, {.text = "x=f32[N,5,3]; " #name "(x, 1)", .flags = CT__CASE_SECOND},                  \
-        {.text = "x=f32[N,5]; " #name "(x, 0)"}, {.text = "x=f32[2,3,4,5]; " #name "(x, -2)"}, {.text = "x=f32[7]; " #name "(x, 0)"}, \
-        {.text = "x=f32[0,7]; " #name "(x)"}, {.text = "x=f32[N,2,3,17]; " #name "(x, 3)"},                                          \
-        {.text = "x=f32[N,7]; " #name "(x, 2)", .error = "axis is 2, x is [N,7]; wanted -2 to 1"},                                   \
-        {.text = "x=i64<5>[N,7]; " #name "(x)", .error = "input 1 is i64; wanted f32"}, {0}};
+#define CASES(name) \
+    static const ct__case name##_cases[] = { \
+        {.text = "x=f32[N,7]; " #name "(x)", .flags = CT__CASE_SECOND}, \
+        {.text = "x=f32[N,1]; " #name "(x, 1)"}, \
+        {.text = "x=f32[N,8]; " #name "(x, 1)"}, \
+        {.text = "x=f32[N,9]; " #name "(x)"}, \
+        {.text = "x=f32[N,15]; " #name "(x)"}, \
+        {.text = "x=f32[N,16]; " #name "(x)"}, \
+        {.text = "x=f32[N,17]; " #name "(x)"}, \
+        {.text = "x=f32[3,33]; " #name "(x)"}, \
+        {.text = "x=f32[N,65]; " #name "(x)"}, \
+        {.text = "x=f32[N,5,3]; " #name "(x, 1)", .flags = CT__CASE_SECOND}, \
+        {.text = "x=f32[N,5]; " #name "(x, 0)"}, \
+        {.text = "x=f32[2,3,4,5]; " #name "(x, -2)"}, \
+        {.text = "x=f32[7]; " #name "(x, 0)"}, \
+        {.text = "x=f32[0,7]; " #name "(x)"}, \
+        {.text = "x=f32[N,2,3,17]; " #name "(x, 3)"}, \
+        {.text = "x=f32[N,7]; " #name "(x, 2)", .error = "axis is 2, x is [N,7]; wanted -2 to 1"}, \
+        {.text = "x=i64<5>[N,7]; " #name "(x)", .error = "input 1 is i64; wanted f32"}, \
+        {0}};
 CASES(softmax)
 CASES(log_softmax)
 
-static const ct__attr reduce_attrs[] = {OPT_INT(ct_reduce, keep, 0, 0, 1, "1: reduced axes stay, with extent 1"), POS_LIST(axes, "axes, negative from the end; none: all"), {0}};
+static const ct__attr reduce_attrs[] = {
+    OPT_INT(ct_reduce, keep, 0, 0, 1, "1: reduced axes stay, with extent 1"),
+    POS_LIST(axes, "axes, negative from the end; none: all"),
+    {0}};
 static const ct__case logsumexp_cases[] = {
-    {.text = "x=f32[N,5]; logsumexp(x)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N,5]; logsumexp(x, 1)", .flags = CT__CASE_SECOND},
-    {.text = "x=f32[N,5]; logsumexp(x, 0)"}, {.text = "x=f32[N,16]; logsumexp(x, -1, keep=1)"}, {.text = "x=f32[N,3,17]; logsumexp(x, 0, 2)"},
-    {.text = "x=f32[N,3,4,5]; logsumexp(x, 1, 3)"}, {.text = "x=f32[7]; logsumexp(x)"}, {.text = "x=f32[1]; logsumexp(x)"},
-    {.text = "x=f32[3,8,9]; logsumexp(x, 1, keep=1)"}, {.text = "x=f32[3,33]; logsumexp(x, 1)"}, {.text = "x=f32[0,4]; logsumexp(x, 1)"},
+    {.text = "x=f32[N,5]; logsumexp(x)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,5]; logsumexp(x, 1)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,5]; logsumexp(x, 0)"},
+    {.text = "x=f32[N,16]; logsumexp(x, -1, keep=1)"},
+    {.text = "x=f32[N,3,17]; logsumexp(x, 0, 2)"},
+    {.text = "x=f32[N,3,4,5]; logsumexp(x, 1, 3)"},
+    {.text = "x=f32[7]; logsumexp(x)"},
+    {.text = "x=f32[1]; logsumexp(x)"},
+    {.text = "x=f32[3,8,9]; logsumexp(x, 1, keep=1)"},
+    {.text = "x=f32[3,33]; logsumexp(x, 1)"},
+    {.text = "x=f32[0,4]; logsumexp(x, 1)"},
     {.text = "x=f32[N,15]; logsumexp(x, 1)"},
-    {.text = "x=f32[3,5]; logsumexp(x, 2)", .error = "an axis is out of range"}, {.text = "x=i64<5>[3]; logsumexp(x)", .error = "input 1 is i64; wanted f32"},
+    {.text = "x=f32[3,5]; logsumexp(x, 2)", .error = "an axis is out of range"},
+    {.text = "x=i64<5>[3]; logsumexp(x)", .error = "input 1 is i64; wanted f32"},
     {0},
 };
 
 const ct__op ct__op_softmax = {
-    .name = "softmax", .summary = "e^x over its sum along an axis", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .infer = infer,
-    .grad = softmax_grad, .expand = expand, .batch = batch, .lower = softmax_lower, .ref = softmax_ref, .cases = softmax_cases,
+    .name = "softmax",
+    .summary = "e^x over its sum along an axis",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = infer,
+    .grad = softmax_grad,
+    .expand = expand,
+    .batch = batch,
+    .lower = softmax_lower,
+    .ref = softmax_ref,
+    .cases = softmax_cases,
 };
 const ct__op ct__op_softmax_grad = {
-    .name = "softmax_grad", .summary = "gradient of softmax", .attrs = attrs, .inputs_min = 2, .inputs_max = 2, .flags = CT__OP_INTERNAL,
-    .infer = infer, .grad = grad_grad, .expand = expand, .batch = batch, .lower = grad_lower, .ref = grad_ref,
+    .name = "softmax_grad",
+    .summary = "gradient of softmax",
+    .attrs = attrs,
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL,
+    .infer = infer,
+    .grad = grad_grad,
+    .expand = expand,
+    .batch = batch,
+    .lower = grad_lower,
+    .ref = grad_ref,
 };
 const ct__op ct__op_log_softmax = {
-    .name = "log_softmax", .summary = "logarithm of softmax", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .infer = infer,
-    .grad = log_grad, .expand = expand, .batch = batch, .lower = log_lower, .ref = log_ref, .cases = log_softmax_cases,
+    .name = "log_softmax",
+    .summary = "logarithm of softmax",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = infer,
+    .grad = log_grad,
+    .expand = expand,
+    .batch = batch,
+    .lower = log_lower,
+    .ref = log_ref,
+    .cases = log_softmax_cases,
 };
 const ct__op ct__op_logsumexp = {
-    .name = "logsumexp", .summary = "log of the sum of e^x over axes", .attrs = reduce_attrs, .inputs_min = 1, .inputs_max = 1,
-    .infer = ct__reduce_infer, .expand = logsumexp_expand, .ref = logsumexp_ref, .cases = logsumexp_cases,
+    .name = "logsumexp",
+    .summary = "log of the sum of e^x over axes",
+    .attrs = reduce_attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = ct__reduce_infer,
+    .expand = logsumexp_expand,
+    .ref = logsumexp_ref,
+    .cases = logsumexp_cases,
 };
 const ct__op ct__op_row_logsumexp = {
-    .name = "row_logsumexp", .summary = "logsumexp of the last axis", .inputs_min = 1, .inputs_max = 1, .flags = CT__OP_INTERNAL,
-    .infer = row_infer, .grad = row_grad, .batch = batch, .lower = logsumexp_lower, .ref = row_ref,
+    .name = "row_logsumexp",
+    .summary = "logsumexp of the last axis",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL,
+    .infer = row_infer,
+    .grad = row_grad,
+    .batch = batch,
+    .lower = logsumexp_lower,
+    .ref = row_ref,
 };
 
 /* Along `axis` (negative from the end). */
-ct_t ct_softmax(ct_t x, int64_t axis) { return ct__op_with(&ct__op_softmax, &x, 1, (ct__value[]){{.i = axis}}, NULL); }
+ct_t ct_softmax(ct_t x, int64_t axis) {
+    return ct__op_with(&ct__op_softmax, &x, 1, (ct__value[]){{.i = axis}}, NULL);
+}
 /* Along `axis` (negative from the end). */
-ct_t ct_log_softmax(ct_t x, int64_t axis) { return ct__op_with(&ct__op_log_softmax, &x, 1, (ct__value[]){{.i = axis}}, NULL); }
+ct_t ct_log_softmax(ct_t x, int64_t axis) {
+    return ct__op_with(&ct__op_log_softmax, &x, 1, (ct__value[]){{.i = axis}}, NULL);
+}
 /* log sum e^x over `axes` (rank 0: all). */
-ct_t ct_logsumexp(ct_t x, ct_shape axes, ct_reduce options) { return ct__reduce_with(&ct__op_logsumexp, x, axes, &options); }
+ct_t ct_logsumexp(ct_t x, ct_shape axes, ct_reduce options) {
+    return ct__reduce_with(&ct__op_logsumexp, x, axes, &options);
+}

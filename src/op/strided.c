@@ -44,22 +44,22 @@ static void copy_run(char *dst, const char *src, size_t bytes) {
     for (size_t i = 0; i < bytes; i += 16) memcpy(dst + i, src + i, 16);
 }
 
-#define STEPS(type)                                                                      \
-    static void steps_##type(const ct__strided *s, const type *src, type *dst) {         \
-        int32_t last = s->rank - 1;                                                      \
-        int64_t n = s->dim[last], a = s->src[last], b = s->dst[last];                    \
-        for (int64_t i = 0; i < n; i++) dst[i * b] = src[i * a];                         \
-    }                                                                                    \
-    static void turn_##type(const ct__strided *s, const type *src, type *dst) {          \
-        int32_t last = s->rank - 1;                                                      \
-        int64_t rows = s->dim[s->turn], row = s->dst[s->turn], columns = s->dim[last];   \
-        int64_t from = s->src[last], to = s->dst[last];                                  \
-        for (int64_t i = 0; i < rows; i += 16)                                           \
-            for (int64_t j = 0; j < columns; j += 16) {                                  \
+#define STEPS(type) \
+    static void steps_##type(const ct__strided *s, const type *src, type *dst) { \
+        int32_t last = s->rank - 1; \
+        int64_t n = s->dim[last], a = s->src[last], b = s->dst[last]; \
+        for (int64_t i = 0; i < n; i++) dst[i * b] = src[i * a]; \
+    } \
+    static void turn_##type(const ct__strided *s, const type *src, type *dst) { \
+        int32_t last = s->rank - 1; \
+        int64_t rows = s->dim[s->turn], row = s->dst[s->turn], columns = s->dim[last]; \
+        int64_t from = s->src[last], to = s->dst[last]; \
+        for (int64_t i = 0; i < rows; i += 16) \
+            for (int64_t j = 0; j < columns; j += 16) { \
                 int64_t i1 = i + 16 < rows ? i + 16 : rows, j1 = j + 16 < columns ? j + 16 : columns; \
-                for (int64_t p = i; p < i1; p++)                                         \
+                for (int64_t p = i; p < i1; p++) \
                     for (int64_t q = j; q < j1; q++) dst[p * row + q * to] = src[p + q * from]; \
-            }                                                                            \
+            } \
     }
 STEPS(uint8_t)
 STEPS(uint16_t)
@@ -70,12 +70,18 @@ static void inner(const ct__strided *s, const char *src, char *dst) {
     int32_t last = s->rank - 1;
     const void *from = src;
     void *to = dst;
-    if (last < 0) memcpy(dst, src, (size_t)s->size);
-    else if (s->src[last] == 1 && s->dst[last] == 1) copy_run(dst, src, (size_t)s->dim[last] * (size_t)s->size);
-    else if (s->size == 4) (s->turn >= 0 ? turn_uint32_t : steps_uint32_t)(s, from, to);
-    else if (s->size == 8) (s->turn >= 0 ? turn_uint64_t : steps_uint64_t)(s, from, to);
-    else if (s->size == 2) (s->turn >= 0 ? turn_uint16_t : steps_uint16_t)(s, from, to);
-    else (s->turn >= 0 ? turn_uint8_t : steps_uint8_t)(s, from, to);
+    if (last < 0)
+        memcpy(dst, src, (size_t)s->size);
+    else if (s->src[last] == 1 && s->dst[last] == 1)
+        copy_run(dst, src, (size_t)s->dim[last] * (size_t)s->size);
+    else if (s->size == 4)
+        (s->turn >= 0 ? turn_uint32_t : steps_uint32_t)(s, from, to);
+    else if (s->size == 8)
+        (s->turn >= 0 ? turn_uint64_t : steps_uint64_t)(s, from, to);
+    else if (s->size == 2)
+        (s->turn >= 0 ? turn_uint16_t : steps_uint16_t)(s, from, to);
+    else
+        (s->turn >= 0 ? turn_uint8_t : steps_uint8_t)(s, from, to);
 }
 
 void ct__strided_copy(const ct__strided *s, const void *src, void *dst) {

@@ -9,11 +9,33 @@
  * x and y have the same shape. NaN gives NaN. */
 #include "op/common.h"
 
-#define TILE(name) static ct__tile_any tile_##name(const struct ct__simd *s, const ct__value *a, float p[4]) { (void)a; (void)p; return s->tile->name##_; }
-TILE(neg) TILE(abs) TILE(sign) TILE(floor) TILE(exp) TILE(log) TILE(sqrt) TILE(rsqrt) TILE(square) TILE(recip) TILE(erf) TILE(sin) TILE(cos)
+#define TILE(name) \
+    static ct__tile_any tile_##name(const struct ct__simd *s, const ct__value *a, float p[4]) { \
+        (void)a; \
+        (void)p; \
+        return s->tile->name##_; \
+    }
+TILE(neg)
+TILE(abs)
+TILE(sign)
+TILE(floor)
+TILE(exp)
+TILE(log)
+TILE(sqrt)
+TILE(rsqrt)
+TILE(square)
+TILE(recip)
+TILE(erf)
+TILE(sin)
+TILE(cos)
 
-#define REF(name, value)                                                                                                                  \
-    static double value_##name(double x, double y, double z, const ct__value *a) { (void)y; (void)z; (void)a; return value; }             \
+#define REF(name, value) \
+    static double value_##name(double x, double y, double z, const ct__value *a) { \
+        (void)y; \
+        (void)z; \
+        (void)a; \
+        return value; \
+    } \
     static void ref_##name(ct__ref *r) { ct__ref_elementwise(r, value_##name); }
 REF(neg, -x)
 REF(abs, fabs(x))
@@ -23,7 +45,7 @@ REF(exp, exp(x))
 REF(log, log(x))
 REF(sqrt, sqrt(x))
 REF(rsqrt, 1 / sqrt(x))
-REF(square, x * x)
+REF(square, x *x)
 REF(recip, 1 / x)
 REF(erf, erf(x))
 REF(sin, sin(x))
@@ -48,11 +70,15 @@ static void grad_erf(ct__grad *g) {
 static void grad_sin(ct__grad *g) { g->din[0] = ct_mul(g->dout[0], ct_cos(g->in[0])); }
 static void grad_cos(ct__grad *g) { g->din[0] = ct_neg(ct_mul(g->dout[0], ct_sin(g->in[0]))); }
 
-#define CASES(name, f)                                                                                                                    \
-    static const ct__case cases_##name[] = {                                                                                              \
-        {.text = "x=f32[N,5]; " #name "(x)", .flags = f}, {.text = "x=f32[3,17]; " #name "(x)", .flags = f}, {.text = "x=f32[]; " #name "(x)", .flags = f}, \
-        {.text = "x=f32[0,4]; " #name "(x)", .flags = f}, {.text = "x=f32[N,3,5,7]; " #name "(x)", .flags = f},                           \
-        {.text = "x=i64[N,5]; " #name "(x)", .error = "input 1 is i64; wanted f32"}, {0}};
+#define CASES(name, f) \
+    static const ct__case cases_##name[] = { \
+        {.text = "x=f32[N,5]; " #name "(x)", .flags = f}, \
+        {.text = "x=f32[3,17]; " #name "(x)", .flags = f}, \
+        {.text = "x=f32[]; " #name "(x)", .flags = f}, \
+        {.text = "x=f32[0,4]; " #name "(x)", .flags = f}, \
+        {.text = "x=f32[N,3,5,7]; " #name "(x)", .flags = f}, \
+        {.text = "x=i64[N,5]; " #name "(x)", .error = "input 1 is i64; wanted f32"}, \
+        {0}};
 CASES(neg, CT__CASE_SECOND)
 CASES(abs, 0)
 CASES(sign, 0)
@@ -67,33 +93,100 @@ CASES(erf, CT__CASE_SECOND)
 CASES(sin, CT__CASE_SECOND)
 CASES(cos, CT__CASE_SECOND)
 
-#define UNARY(f) .inputs_min = 1, .inputs_max = 1, .infer = ct__elementwise_infer, .batch = ct__batch_rows, .flags = CT__OP_FOLLOW | CT__OP_INPLACE | (f)
-const ct__op ct__op_neg = {
-    .name = "neg", .summary = "-x", UNARY(CT__OP_ZERO | CT__OP_LINEAR), .grad = grad_neg, .tile = tile_neg, .ref = ref_neg, .cases = cases_neg};
-const ct__op ct__op_abs = {
-    .name = "abs", .summary = "|x|", UNARY(CT__OP_ZERO), .grad = grad_abs, .tile = tile_abs, .ref = ref_abs, .cases = cases_abs};
-const ct__op ct__op_sign = {
-    .name = "sign", .summary = "-1, 0 or 1", UNARY(CT__OP_ZERO), .grad = grad_zero, .tile = tile_sign, .ref = ref_sign, .cases = cases_sign};
-const ct__op ct__op_floor = {
-    .name = "floor", .summary = "the largest integer not above x", UNARY(CT__OP_ZERO), .grad = grad_zero, .tile = tile_floor, .ref = ref_floor, .cases = cases_floor};
-const ct__op ct__op_exp = {
-    .name = "exp", .summary = "e to the power of x", UNARY(0), .grad = grad_exp, .tile = tile_exp, .ref = ref_exp, .cases = cases_exp};
-const ct__op ct__op_log = {
-    .name = "log", .summary = "the natural logarithm", UNARY(0), .grad = grad_log, .tile = tile_log, .ref = ref_log, .cases = cases_log};
-const ct__op ct__op_sqrt = {
-    .name = "sqrt", .summary = "the square root", UNARY(CT__OP_ZERO), .grad = grad_sqrt, .tile = tile_sqrt, .ref = ref_sqrt, .cases = cases_sqrt};
-const ct__op ct__op_rsqrt = {
-    .name = "rsqrt", .summary = "1 / sqrt(x)", UNARY(0), .grad = grad_rsqrt, .tile = tile_rsqrt, .ref = ref_rsqrt, .cases = cases_rsqrt};
-const ct__op ct__op_square = {
-    .name = "square", .summary = "x * x", UNARY(CT__OP_ZERO), .grad = grad_square, .tile = tile_square, .ref = ref_square, .cases = cases_square};
-const ct__op ct__op_reciprocal = {
-    .name = "reciprocal", .summary = "1 / x", UNARY(0), .grad = grad_recip, .tile = tile_recip, .ref = ref_recip, .cases = cases_reciprocal};
-const ct__op ct__op_erf = {
-    .name = "erf", .summary = "the error function", UNARY(CT__OP_ZERO), .grad = grad_erf, .tile = tile_erf, .ref = ref_erf, .cases = cases_erf};
-const ct__op ct__op_sin = {
-    .name = "sin", .summary = "the sine", UNARY(CT__OP_ZERO), .grad = grad_sin, .tile = tile_sin, .ref = ref_sin, .cases = cases_sin};
-const ct__op ct__op_cos = {
-    .name = "cos", .summary = "the cosine", UNARY(0), .grad = grad_cos, .tile = tile_cos, .ref = ref_cos, .cases = cases_cos};
+#define UNARY(f) \
+    .inputs_min = 1, .inputs_max = 1, .infer = ct__elementwise_infer, .batch = ct__batch_rows, \
+    .flags = CT__OP_FOLLOW | CT__OP_INPLACE | (f)
+const ct__op ct__op_neg = {.name = "neg",
+                           .summary = "-x",
+                           UNARY(CT__OP_ZERO | CT__OP_LINEAR),
+                           .grad = grad_neg,
+                           .tile = tile_neg,
+                           .ref = ref_neg,
+                           .cases = cases_neg};
+const ct__op ct__op_abs = {.name = "abs",
+                           .summary = "|x|",
+                           UNARY(CT__OP_ZERO),
+                           .grad = grad_abs,
+                           .tile = tile_abs,
+                           .ref = ref_abs,
+                           .cases = cases_abs};
+const ct__op ct__op_sign = {.name = "sign",
+                            .summary = "-1, 0 or 1",
+                            UNARY(CT__OP_ZERO),
+                            .grad = grad_zero,
+                            .tile = tile_sign,
+                            .ref = ref_sign,
+                            .cases = cases_sign};
+const ct__op ct__op_floor = {.name = "floor",
+                             .summary = "the largest integer not above x",
+                             UNARY(CT__OP_ZERO),
+                             .grad = grad_zero,
+                             .tile = tile_floor,
+                             .ref = ref_floor,
+                             .cases = cases_floor};
+const ct__op ct__op_exp = {.name = "exp",
+                           .summary = "e to the power of x",
+                           UNARY(0),
+                           .grad = grad_exp,
+                           .tile = tile_exp,
+                           .ref = ref_exp,
+                           .cases = cases_exp};
+const ct__op ct__op_log = {.name = "log",
+                           .summary = "the natural logarithm",
+                           UNARY(0),
+                           .grad = grad_log,
+                           .tile = tile_log,
+                           .ref = ref_log,
+                           .cases = cases_log};
+const ct__op ct__op_sqrt = {.name = "sqrt",
+                            .summary = "the square root",
+                            UNARY(CT__OP_ZERO),
+                            .grad = grad_sqrt,
+                            .tile = tile_sqrt,
+                            .ref = ref_sqrt,
+                            .cases = cases_sqrt};
+const ct__op ct__op_rsqrt = {.name = "rsqrt",
+                             .summary = "1 / sqrt(x)",
+                             UNARY(0),
+                             .grad = grad_rsqrt,
+                             .tile = tile_rsqrt,
+                             .ref = ref_rsqrt,
+                             .cases = cases_rsqrt};
+const ct__op ct__op_square = {.name = "square",
+                              .summary = "x * x",
+                              UNARY(CT__OP_ZERO),
+                              .grad = grad_square,
+                              .tile = tile_square,
+                              .ref = ref_square,
+                              .cases = cases_square};
+const ct__op ct__op_reciprocal = {.name = "reciprocal",
+                                  .summary = "1 / x",
+                                  UNARY(0),
+                                  .grad = grad_recip,
+                                  .tile = tile_recip,
+                                  .ref = ref_recip,
+                                  .cases = cases_reciprocal};
+const ct__op ct__op_erf = {.name = "erf",
+                           .summary = "the error function",
+                           UNARY(CT__OP_ZERO),
+                           .grad = grad_erf,
+                           .tile = tile_erf,
+                           .ref = ref_erf,
+                           .cases = cases_erf};
+const ct__op ct__op_sin = {.name = "sin",
+                           .summary = "the sine",
+                           UNARY(CT__OP_ZERO),
+                           .grad = grad_sin,
+                           .tile = tile_sin,
+                           .ref = ref_sin,
+                           .cases = cases_sin};
+const ct__op ct__op_cos = {.name = "cos",
+                           .summary = "the cosine",
+                           UNARY(0),
+                           .grad = grad_cos,
+                           .tile = tile_cos,
+                           .ref = ref_cos,
+                           .cases = cases_cos};
 
 /* -x */
 ct_t ct_neg(ct_t x) { return ct__op1(&ct__op_neg, x); }

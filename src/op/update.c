@@ -16,7 +16,8 @@
 
 ct_status ct__update_infer(ct__infer *f) {
     int32_t moments = f->op->update->moments, scalars = f->op->update->scalars;
-    if (f->n_in != 2 + moments + scalars) return ct__infer_fail(f, "%d inputs; wanted %d", f->n_in, 2 + moments + scalars);
+    if (f->n_in != 2 + moments + scalars)
+        return ct__infer_fail(f, "%d inputs; wanted %d", f->n_in, 2 + moments + scalars);
     for (int32_t i = 0; i < f->n_in; i++) {
         if (ct__infer_dtype(f, i, CT_F32)) return CT_EUSAGE;
         if (i >= 2 + moments ? ct__infer_rank(f, i, 0, 0) : ct__infer_same_shape(f, 0, i)) return CT_EUSAGE;
@@ -28,19 +29,22 @@ ct_status ct__update_infer(ct__infer *f) {
 
 const void *ct__update_data(const ct__lower *l, ct__rule rule) {
     ct__rule *r = ct_arena_new(l->arena, sizeof *r);
-    if (r) *r = rule;
-    else ct_fail(l->e, CT_ELIMIT, "%s: out of memory", l->op->name);
+    if (r)
+        *r = rule;
+    else
+        ct_fail(l->e, CT_ELIMIT, "%s: out of memory", l->op->name);
     return r;
 }
 
 static int is_variable(const ct__op *op, ct_t x, const char *what) {
     if (!x.node || !ct_ok(x) || x.node->var) return 1;
-    ct__graph_fail(x.node->graph, "%s: %s is the result of %s; wanted a variable, which the step can write", op->name, what, x.node->op->name);
+    ct__graph_fail(x.node->graph, "%s: %s is the result of %s; wanted a variable, which the step can write",
+                   op->name, what, x.node->op->name);
     return 0;
 }
 
-ct_t ct__update_node(const ct__op *op, ct_t param, ct_t grad, const ct_t *moment, int32_t moments, ct_t lr, ct_t scale,
-                     const ct__value *positional, const void *options) {
+ct_t ct__update_node(const ct__op *op, ct_t param, ct_t grad, const ct_t *moment, int32_t moments, ct_t lr,
+                     ct_t scale, const ct__value *positional, const void *options) {
     ct_t in[8] = {param, grad};
     int32_t n = 2;
     int fine = is_variable(op, param, "the parameter");
@@ -53,7 +57,9 @@ ct_t ct__update_node(const ct__op *op, ct_t param, ct_t grad, const ct_t *moment
     return fine ? ct__op_with(op, in, n, positional, options) : ct__poison(param.node->graph);
 }
 
-static double cut(double g, double clip) { return clip > 0 && g > clip ? clip : clip > 0 && g < -clip ? -clip : g; }
+static double cut(double g, double clip) {
+    return clip > 0 && g > clip ? clip : clip > 0 && g < -clip ? -clip : g;
+}
 
 void ct__update_refs(ct__ref *r, ct__rule rule, ct__update_ref fn) {
     uint64_t n = ct__ref_count(&r->in[0]);
@@ -62,10 +68,13 @@ void ct__update_refs(ct__ref *r, ct__rule rule, ct__update_ref fn) {
         double v[CT__MAX_OUT] = {0}, p = r->in[0].v[i], g = cut(r->in[1].v[i] * scale, rule.clip);
         for (int32_t k = 0; k < r->n_out; k++) v[k] = r->in[k ? k + 1 : 0].v[i];
         g += rule.l1 * (p > 0 ? 1 : p < 0 ? -1 : 0);
-        if (rule.decoupled) v[0] *= 1 - lr * rule.weight_decay;
-        else g += rule.weight_decay * p;
+        if (rule.decoupled)
+            v[0] *= 1 - lr * rule.weight_decay;
+        else
+            g += rule.weight_decay * p;
         if (isfinite(scale)) fn(&rule, v, g, lr, (double)r->step);
-        for (int32_t k = 0; k < r->n_out; k++) r->out[k].v[i] = isfinite(scale) ? v[k] : r->in[k ? k + 1 : 0].v[i];
+        for (int32_t k = 0; k < r->n_out; k++)
+            r->out[k].v[i] = isfinite(scale) ? v[k] : r->in[k ? k + 1 : 0].v[i];
     }
 }
 
@@ -87,8 +96,15 @@ static void ref(ct__ref *r) {
 
 static const ct__update update = {.moments = 1, .scalars = 0, .prepare = prepare};
 const ct__op ct__op_average_update = {
-    .name = "average_update", .summary = "exponential moving average of a parameter", .attrs = attrs, .inputs_min = 3, .inputs_max = 3,
-    .infer = ct__update_infer, .nondiff = "an optimiser step", .update = &update, .ref = ref,
+    .name = "average_update",
+    .summary = "exponential moving average of a parameter",
+    .attrs = attrs,
+    .inputs_min = 3,
+    .inputs_max = 3,
+    .infer = ct__update_infer,
+    .nondiff = "an optimiser step",
+    .update = &update,
+    .ref = ref,
 };
 
 /* average = decay * average + (1 - decay) * param, to be given to a plan as an effect. `param` is the result
@@ -97,7 +113,8 @@ const ct__op ct__op_average_update = {
 ct_t ct_average_update(ct_t average, ct_t param, double decay) {
     ct_t in[3] = {param, param, average};
     if (ct_ok(param) && param.node->op->update && param.out == 0) in[0] = param.node->in[0];
-    if (!is_variable(&ct__op_average_update, average, "the average") || !is_variable(&ct__op_average_update, in[0], "the parameter"))
+    if (!is_variable(&ct__op_average_update, average, "the average") ||
+        !is_variable(&ct__op_average_update, in[0], "the parameter"))
         return ct__poison(param.node->graph);
     return ct__output(ct__op_with(&ct__op_average_update, in, 3, (ct__value[]){{.f = decay}}, NULL), 1);
 }

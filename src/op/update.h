@@ -10,8 +10,8 @@ ct_status ct__update_infer(ct__infer *f);
 /* A copy of the rule in the plan's arena; NULL: out of memory, recorded. */
 const void *ct__update_data(const struct ct__lower *l, ct__rule rule);
 /* The node. moment[0..moments-1]; an absent one must not be given. */
-ct_t ct__update_node(const ct__op *op, ct_t param, ct_t grad, const ct_t *moment, int32_t moments, ct_t lr, ct_t scale,
-                     const ct__value *positional, const void *options);
+ct_t ct__update_node(const ct__op *op, ct_t param, ct_t grad, const ct_t *moment, int32_t moments, ct_t lr,
+                     ct_t scale, const ct__value *positional, const void *options);
 
 /* References: fn steps one element, v[0] the parameter, v[1..] the moments, from the gradient that the rule
  * sees (scaled, cut, decayed). */

@@ -7,7 +7,8 @@
 
 static const ct__attr attrs[] = {OPT_INT(ct_variance, keep, 0, 0, 1, "1: reduced axes stay, with extent 1"),
                                  OPT_INT(ct_variance, biased, 0, 0, 1, "1: divided by the count"),
-                                 POS_LIST(axes, "axes, negative from the end; none: all"), {0}};
+                                 POS_LIST(axes, "axes, negative from the end; none: all"),
+                                 {0}};
 enum { KEEP, BIASED, AXES };
 
 static ct_status infer(ct__infer *f) {
@@ -70,16 +71,35 @@ static void ref(ct__ref *r) {
 }
 
 static const ct__case cases[] = {
-    {.text = "x=f32[N,5]; var(x, 1)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N,5]; var(x, 0)", .flags = CT__CASE_SECOND}, {.text = "x=f32[N,5]; var(x)"},
-    {.text = "x=f32[N,5]; var(x, 0, biased=1)"}, {.text = "x=f32[N,16]; var(x, -1, keep=1)"}, {.text = "x=f32[N,3,17]; var(x, 0, 2)"},
-    {.text = "x=f32[N,3,4,5]; var(x, 1, 3, keep=1, biased=1)"}, {.text = "x=f32[7,9]; var(x, 0)"}, {.text = "x=f32[33]; var(x)"}, {.text = "x=f32[2,2]; var(x, 1)"},
-    {.text = "x=f32[N,15]; var(x, 1)"}, {.text = "x=f32[8,2,3]; var(x, 1)"},
-    {.text = "x=f32[3,5]; var(x, 2)", .error = "an axis is out of range"}, {.text = "x=i64<5>[3]; var(x)", .error = "input 1 is i64; wanted f32"}, {0},
+    {.text = "x=f32[N,5]; var(x, 1)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,5]; var(x, 0)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,5]; var(x)"},
+    {.text = "x=f32[N,5]; var(x, 0, biased=1)"},
+    {.text = "x=f32[N,16]; var(x, -1, keep=1)"},
+    {.text = "x=f32[N,3,17]; var(x, 0, 2)"},
+    {.text = "x=f32[N,3,4,5]; var(x, 1, 3, keep=1, biased=1)"},
+    {.text = "x=f32[7,9]; var(x, 0)"},
+    {.text = "x=f32[33]; var(x)"},
+    {.text = "x=f32[2,2]; var(x, 1)"},
+    {.text = "x=f32[N,15]; var(x, 1)"},
+    {.text = "x=f32[8,2,3]; var(x, 1)"},
+    {.text = "x=f32[3,5]; var(x, 2)", .error = "an axis is out of range"},
+    {.text = "x=i64<5>[3]; var(x)", .error = "input 1 is i64; wanted f32"},
+    {0},
 };
 const ct__op ct__op_var_of = {
-    .name = "var", .summary = "variance over axes", .attrs = attrs, .inputs_min = 1, .inputs_max = 1, .infer = infer, .expand = expand, .ref = ref,
+    .name = "var",
+    .summary = "variance over axes",
+    .attrs = attrs,
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .infer = infer,
+    .expand = expand,
+    .ref = ref,
     .cases = cases,
 };
 
 /* The variance over `axes` (rank 0: all), unbiased by default; over N the whole batch's. */
-ct_t ct_var(ct_t x, ct_shape axes, ct_variance options) { return ct__reduce_with(&ct__op_var_of, x, axes, &options); }
+ct_t ct_var(ct_t x, ct_shape axes, ct_variance options) {
+    return ct__reduce_with(&ct__op_var_of, x, axes, &options);
+}

@@ -46,13 +46,15 @@ typedef struct grouping {
 } grouping;
 
 static int same_form(const ct__val *a, const ct__val *b) {
-    return ct_shape_equal(&a->concrete.shape, &b->concrete.shape) && a->layout.kind == b->layout.kind && a->place == b->place;
+    return ct_shape_equal(&a->concrete.shape, &b->concrete.shape) && a->layout.kind == b->layout.kind &&
+           a->place == b->place;
 }
 
 /* May the producer of value v be computed inside n's group? */
 static ct__pnode *joinable(const ct__instance *t, const ct__pnode *n, int32_t v, int32_t root_value) {
     ct__pnode *p = t->val[v].node >= 0 ? t->node[t->val[v].node] : NULL;
-    if (!p || t->val[v].uses != 1 || !elementwise(p) || p->kind != n->kind || p->dead || p->chain) return NULL;
+    if (!p || t->val[v].uses != 1 || !elementwise(p) || p->kind != n->kind || p->dead || p->chain)
+        return NULL;
     if (t->val[v].type.dtype != CT_F32 && t->val[v].type.dtype != CT_BOOL) return NULL;
     return same_form(&t->val[v], &t->val[root_value]) ? p : NULL;
 }
@@ -79,7 +81,8 @@ static int32_t emit(grouping *g, ct__pnode *n, int32_t root_value, int allow) {
 
 static ct_status make_group(ct__instance *t, ct__pnode *n) {
     grouping g = {.t = t};
-    if (emit(&g, n, n->out[0], !t->plan->options.no_fuse) < 0) return ct_fail(t->e, CT_EINTERNAL, "plan: elementwise group too large");
+    if (emit(&g, n, n->out[0], !t->plan->options.no_fuse) < 0)
+        return ct_fail(t->e, CT_EINTERNAL, "plan: elementwise group too large");
     ct__chain *c = ct_arena_new(&t->arena, sizeof *c);
     int32_t *in = ct_arena_array(&t->arena, (uint64_t)g.chain.n_loads + 2, sizeof *in);
     if (!c || !in) return ct_fail(t->e, CT_ELIMIT, "plan: out of memory");
@@ -169,7 +172,9 @@ static void load_walk(const load *l, float *dst, const void *p, int64_t begin, i
     }
 }
 
-static int usable(const void *p, int64_t begin, int64_t n) { return (((uintptr_t)p + (uintptr_t)begin * 4) & 63) == 0 && n % 16 == 0; }
+static int usable(const void *p, int64_t begin, int64_t n) {
+    return (((uintptr_t)p + (uintptr_t)begin * 4) & 63) == 0 && n % 16 == 0;
+}
 
 static const float *bring(const load *l, const void *p, float *tile, int64_t begin, int64_t n) {
     if (l->mode == LOAD_FULL && l->dtype == CT_F32 && usable(p, begin, n)) return (const float *)p + begin;
@@ -179,10 +184,14 @@ static const float *bring(const load *l, const void *p, float *tile, int64_t beg
 }
 
 static void store(int32_t dtype, void *out, const float *tile, int64_t begin, int64_t n) {
-    if (dtype == CT_F32) memcpy((float *)out + begin, tile, (size_t)n * sizeof *tile);
-    else if (dtype == CT_BOOL) for (int64_t i = 0; i < n; i++) ((uint8_t *)out)[begin + i] = tile[i] != 0;
-    else if (dtype == CT_I64) for (int64_t i = 0; i < n; i++) ((int64_t *)out)[begin + i] = (int64_t)tile[i];
-    else for (int64_t i = 0; i < n; i++) ((int32_t *)out)[begin + i] = (int32_t)tile[i];
+    if (dtype == CT_F32)
+        memcpy((float *)out + begin, tile, (size_t)n * sizeof *tile);
+    else if (dtype == CT_BOOL)
+        for (int64_t i = 0; i < n; i++) ((uint8_t *)out)[begin + i] = tile[i] != 0;
+    else if (dtype == CT_I64)
+        for (int64_t i = 0; i < n; i++) ((int64_t *)out)[begin + i] = (int64_t)tile[i];
+    else
+        for (int64_t i = 0; i < n; i++) ((int32_t *)out)[begin + i] = (int32_t)tile[i];
 }
 
 static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
@@ -190,7 +199,8 @@ static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
     float *scratch = x->scratch;
     const float *reg[MAX_REGISTERS] = {0};
     void *out = arg[d->n_loads];
-    int64_t first = d->piece ? x->task * d->piece : 0, end = d->piece && first + d->piece < d->count ? first + d->piece : d->count;
+    int64_t first = d->piece ? x->task * d->piece : 0,
+            end = d->piece && first + d->piece < d->count ? first + d->piece : d->count;
     for (int32_t i = 0; i < d->n_loads; i++)
         if (d->load[i].mode == LOAD_SPLAT) {
             reg[i] = scratch + i * CT__TILE;
@@ -199,7 +209,8 @@ static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
     for (int64_t begin = first; begin < end; begin += CT__TILE) {
         int64_t n = end - begin < CT__TILE ? end - begin : CT__TILE, n16 = (n + 15) / 16 * 16;
         for (int32_t i = 0; i < d->n_loads; i++)
-            if (d->load[i].mode != LOAD_SPLAT) reg[i] = bring(&d->load[i], arg[i], scratch + i * CT__TILE, begin, n);
+            if (d->load[i].mode != LOAD_SPLAT)
+                reg[i] = bring(&d->load[i], arg[i], scratch + i * CT__TILE, begin, n);
         int direct = d->out_dtype == CT_F32 && usable(out, begin, n);
         for (int32_t k = 0; k < d->n_instr; k++) {
             const instr *s = &d->instr[k];
@@ -240,8 +251,10 @@ static void plan_walk(load *l, const ct_shape *out, const ct_shape *in) {
 static void plan_load(load *l, const ct__type *in, const ct__type *out) {
     l->dtype = in->dtype;
     l->mode = LOAD_WALK;
-    if (ct__count(&in->shape) == 1) l->mode = LOAD_SPLAT;
-    else if (ct__count(&in->shape) == ct__count(&out->shape)) l->mode = LOAD_FULL;
+    if (ct__count(&in->shape) == 1)
+        l->mode = LOAD_SPLAT;
+    else if (ct__count(&in->shape) == ct__count(&out->shape))
+        l->mode = LOAD_FULL;
     if (l->mode == LOAD_WALK) plan_walk(l, &out->shape, &in->shape);
 }
 
@@ -255,7 +268,8 @@ ct_status ct__chain_lower(ct__instance *t, const ct__pnode *n, int ragged, ct__l
     d->count = ct__count(&l->out[0].shape);
     if (o->layout.kind != CT__PLAIN) { /* storage order: padding included */
         int64_t rows = o->concrete.shape.rank && o->concrete.shape.dim[0] ? o->concrete.shape.dim[0] : 1;
-        d->count = o->layout.kind == CT__BLOCKED ? (int64_t)(o->bytes / 4) / rows * l->out[0].shape.dim[0] : (int64_t)(o->bytes / 4);
+        d->count = o->layout.kind == CT__BLOCKED ? (int64_t)(o->bytes / 4) / rows * l->out[0].shape.dim[0]
+                                                 : (int64_t)(o->bytes / 4);
     }
     d->piece = n->kind == CT__PIECE ? PIECE : 0;
     d->n_loads = n->chain->n_loads;

@@ -15,9 +15,9 @@
 
 #define MAX_INPUTS 8
 #define BATCH 5
-#define STEP 1e-5       /* of central differences */
+#define STEP 1e-5 /* of central differences */
 #define GRAD_TOLERANCE 1e-6
-#define SAMPLES 24      /* elements of an array that are differenced */
+#define SAMPLES 24 /* elements of an array that are differenced */
 
 typedef struct trial { /* one case in one context */
     const ct__case *c;
@@ -46,7 +46,10 @@ static int fail(trial *t, const char *what) {
 static const char *skip(const char *s) { return s + strspn(s, " "); }
 
 static int parse_type(trial *t, const char *s, ct_net_input *in, int64_t *below) {
-    static const struct { const char *name; int32_t dtype; } types[] = {{"f32", CT_F32}, {"i64", CT_I64}, {"i32", CT_I32}, {"bool", CT_BOOL}};
+    static const struct {
+        const char *name;
+        int32_t dtype;
+    } types[] = {{"f32", CT_F32}, {"i64", CT_I64}, {"i32", CT_I32}, {"bool", CT_BOOL}};
     size_t n = strcspn(s, "<[");
     in->dtype = 0;
     for (size_t i = 0; i < 4; i++)
@@ -62,8 +65,10 @@ static int parse_type(trial *t, const char *s, ct_net_input *in, int64_t *below)
     in->shape = ct_shape_make(0, NULL);
     for (s++; *s && *s != ']'; s = *s == ',' ? s + 1 : s) {
         int64_t v = 0;
-        if (*s == 'N') v = CT_N, s++;
-        else for (; *s >= '0' && *s <= '9'; s++) v = v * 10 + (*s - '0');
+        if (*s == 'N')
+            v = CT_N, s++;
+        else
+            for (; *s >= '0' && *s <= '9'; s++) v = v * 10 + (*s - '0');
         if (in->shape.rank == CT_MAX_RANK) return fail(t, "too many axes");
         in->shape.dim[in->shape.rank++] = v;
         s = skip(s);
@@ -96,7 +101,8 @@ static ct_status build(trial *t, const char *net, ct_t *y) {
 
 static const char *net_text(trial *t) {
     ct_text text = {.allocator = NULL};
-    for (int32_t i = 0; i < t->inputs; i++) ct_text_format(&text, "%s = input(%s)\n", t->input[i].name, t->input[i].name);
+    for (int32_t i = 0; i < t->inputs; i++)
+        ct_text_format(&text, "%s = input(%s)\n", t->input[i].name, t->input[i].name);
     ct_text_format(&text, "y = %s\n", t->call);
     char *copy = text.data ? ct_arena_text(&t->arena, text.data) : NULL;
     ct_text_free(&text);
@@ -134,7 +140,8 @@ static int below_of(const trial *t, const char *name) {
 static int make_sources(trial *t) {
     ct_graph *g = t->graph;
     ct__interpreter *r = &t->interpreter;
-    *r = (ct__interpreter){.graph = g, .batch = BATCH, .train = 1, .nodes = g->nodes, .seed = t->ctx->options.seed};
+    *r = (ct__interpreter){
+        .graph = g, .batch = BATCH, .train = 1, .nodes = g->nodes, .seed = t->ctx->options.seed};
     r->source = ct_arena_array(&t->arena, (uint64_t)g->nodes + 1, sizeof *r->source);
     if (!r->source) return fail(t, "out of memory");
     for (int32_t i = 0; i < g->nodes; i++) {
@@ -142,7 +149,8 @@ static int make_sources(trial *t) {
         if (!(n->op->flags & CT__OP_SOURCE) || n->data) continue;
         if (!ct__ref_new(&t->arena, &n->out[0], BATCH, &r->source[i])) return fail(t, "out of memory");
         if (n->var && n->var->kind != CT_PARAM) { /* buffers keep their first values */
-            for (uint64_t k = 0; k < n->var->count && n->var->dtype == CT_F32; k++) r->source[i].v[k] = (double)((const float *)n->var->data)[k];
+            for (uint64_t k = 0; k < n->var->count && n->var->dtype == CT_F32; k++)
+                r->source[i].v[k] = (double)((const float *)n->var->data)[k];
             continue;
         }
         fill(t, &r->source[i], ct__name_key(n->name), below_of(t, n->name));
@@ -155,10 +163,14 @@ static void *bytes_of(ct_arena *arena, const ct__ref_array *a) {
     uint64_t n = count_of(a);
     char *p = ct_arena_array(arena, n + 16, 8);
     for (uint64_t i = 0; p && i < n; i++) {
-        if (a->dtype == CT_F32) ((float *)(void *)p)[i] = (float)a->v[i];
-        else if (a->dtype == CT_I64) ((int64_t *)(void *)p)[i] = (int64_t)a->v[i];
-        else if (a->dtype == CT_I32) ((int32_t *)(void *)p)[i] = (int32_t)a->v[i];
-        else ((uint8_t *)p)[i] = a->v[i] != 0;
+        if (a->dtype == CT_F32)
+            ((float *)(void *)p)[i] = (float)a->v[i];
+        else if (a->dtype == CT_I64)
+            ((int64_t *)(void *)p)[i] = (int64_t)a->v[i];
+        else if (a->dtype == CT_I32)
+            ((int32_t *)(void *)p)[i] = (int32_t)a->v[i];
+        else
+            ((uint8_t *)p)[i] = a->v[i] != 0;
     }
     return p;
 }
@@ -191,9 +203,11 @@ static int lowered(trial *t, const ct_t *root, int32_t roots, ct_compile o, int6
     if (!status) status = ct_session_new(t->ctx, &s, &t->e);
     for (int32_t i = 0; !status && i < p->inputs; i++) {
         for (int32_t k = 0; k < t->graph->nodes && k < t->interpreter.nodes; k++)
-            if (t->graph->node[k]->op == &ct__op_input && strcmp(t->graph->node[k]->name, ct_plan_input_name(p, i)) == 0)
+            if (t->graph->node[k]->op == &ct__op_input &&
+                strcmp(t->graph->node[k]->name, ct_plan_input_name(p, i)) == 0)
                 in[i] = bytes_of(&t->arena, &t->interpreter.source[k]);
-        if (!in[i]) status = ct_fail(&t->e, CT_EINTERNAL, "case: input %s has no value", ct_plan_input_name(p, i));
+        if (!in[i])
+            status = ct_fail(&t->e, CT_EINTERNAL, "case: input %s has no value", ct_plan_input_name(p, i));
     }
     for (int32_t i = 0; !status && i < roots; i++) {
         uint64_t n = 0;
@@ -225,7 +239,8 @@ static int agree(trial *t, const char *what, const ct__ref_array *want, const vo
         int same = x == y || (isnan(x) && isnan(y)) || fabs(x - y) <= tolerance * scale;
         char text[300];
         if (same) continue;
-        snprintf(text, sizeof text, "%s: element %llu is %.9g; wanted %.9g", what, (unsigned long long)i, x, y);
+        snprintf(text, sizeof text, "%s: element %llu is %.9g; wanted %.9g", what, (unsigned long long)i, x,
+                 y);
         return fail(t, text);
     }
     return 1;
@@ -237,10 +252,17 @@ static int same_bits(trial *t, const char *what, const ct__ref_array *like, cons
 }
 
 /* Uncut, cut, four threads, without passes: against the references and each other. */
-static int check_forms(trial *t, const char *what, const ct_t *root, int32_t roots, const ct__ref_array *want, int32_t train, double tolerance) {
-    static const struct { const char *name; ct_compile o; } forms[] = {
-        {"whole batch", {.shard = BATCH}}, {"shards of 2", {.shard = 2}}, {"shards of 1", {.shard = 1}},
-        {"without fusion", {.shard = 2, .no_fuse = 1}}, {"without layouts", {.shard = BATCH, .no_layout = 1}}, {"without reuse", {.shard = 2, .no_reuse = 1}}};
+static int check_forms(trial *t, const char *what, const ct_t *root, int32_t roots, const ct__ref_array *want,
+                       int32_t train, double tolerance) {
+    static const struct {
+        const char *name;
+        ct_compile o;
+    } forms[] = {{"whole batch", {.shard = BATCH}},
+                 {"shards of 2", {.shard = 2}},
+                 {"shards of 1", {.shard = 1}},
+                 {"without fusion", {.shard = 2, .no_fuse = 1}},
+                 {"without layouts", {.shard = BATCH, .no_layout = 1}},
+                 {"without reuse", {.shard = 2, .no_reuse = 1}}};
     void *first[CT__MAX_IN + CT__MAX_OUT] = {0}, *again[CT__MAX_IN + CT__MAX_OUT] = {0};
     char text[160];
     for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
@@ -290,7 +312,8 @@ static int value_of(trial *t, ct_arena *arena, ct_t loss, double *out) {
 }
 
 /* d loss / d wrt against central differences, on a sample of elements. */
-static int check_differences(trial *t, const char *what, ct_t loss, const ct_t *wrt, int32_t n, const ct__ref_array *grad) {
+static int check_differences(trial *t, const char *what, ct_t loss, const ct_t *wrt, int32_t n,
+                             const ct__ref_array *grad) {
     for (int32_t i = 0; i < n; i++) {
         ct__ref_array *x = &t->interpreter.source[wrt[i].node->id];
         uint64_t count = count_of(x), stride = count / SAMPLES + 1;
@@ -309,7 +332,8 @@ static int check_differences(trial *t, const char *what, ct_t loss, const ct_t *
             if (!ok) return 0;
             double want = (up - down) / (2 * h);
             if (fabs(grad[i].v[k] - want) <= GRAD_TOLERANCE * (scale + fabs(up) * 1e-3)) continue;
-            snprintf(text, sizeof text, "%s by \"%.60s\" element %llu is %.9g; differences say %.9g", what, wrt[i].node->name, (unsigned long long)k, grad[i].v[k], want);
+            snprintf(text, sizeof text, "%s by \"%.60s\" element %llu is %.9g; differences say %.9g", what,
+                     wrt[i].node->name, (unsigned long long)k, grad[i].v[k], want);
             return fail(t, text);
         }
     }
@@ -330,16 +354,21 @@ static int check_gradient(trial *t, const ct_t *y, int32_t n_out) {
     if (!loss.node) return 1;
     if (ct_grad(loss, NULL, t->wrt, t->n_wrt, grad)) return fail(t, t->graph->error.text);
     if (!extend_sources(t)) return 0;
-    if (ct__interpret(&t->interpreter, &t->arena, grad, t->n_wrt, value, &t->e)) return fail(t, "reference of the gradient failed");
+    if (ct__interpret(&t->interpreter, &t->arena, grad, t->n_wrt, value, &t->e))
+        return fail(t, "reference of the gradient failed");
     if (!check_differences(t, "gradient", loss, t->wrt, t->n_wrt, value)) return 0;
-    if (!check_forms(t, "gradient", grad, t->n_wrt, value, 1, t->c->tolerance > 0 ? 4 * t->c->tolerance : 4e-5)) return 0;
+    if (!check_forms(t, "gradient", grad, t->n_wrt, value, 1,
+                     t->c->tolerance > 0 ? 4 * t->c->tolerance : 4e-5))
+        return 0;
     if (!(t->c->flags & CT__CASE_SECOND)) return 1;
     loss = dot_with_cotangent(t, grad, t->n_wrt, "second");
     if (ct_grad(loss, NULL, t->wrt, t->n_wrt, second)) return fail(t, t->graph->error.text);
     if (!extend_sources(t)) return 0;
-    if (ct__interpret(&t->interpreter, &t->arena, second, t->n_wrt, value, &t->e)) return fail(t, "reference of the second gradient failed");
+    if (ct__interpret(&t->interpreter, &t->arena, second, t->n_wrt, value, &t->e))
+        return fail(t, "reference of the second gradient failed");
     if (!check_differences(t, "second gradient", loss, t->wrt, t->n_wrt, value)) return 0;
-    return check_forms(t, "second gradient", second, t->n_wrt, value, 1, t->c->tolerance > 0 ? 16 * t->c->tolerance : 2e-4);
+    return check_forms(t, "second gradient", second, t->n_wrt, value, 1,
+                       t->c->tolerance > 0 ? 16 * t->c->tolerance : 2e-4);
 }
 
 /* ---- one case ---- */
@@ -356,7 +385,9 @@ static int check_text(trial *t, const ct__ref_array *want, double tolerance) {
         t->graph = g;
         ct_status s = build(t, text.data, &y);
         if (s) ok = fail(t, "its printed text does not build");
-        if (ok) ok = make_sources(t) && lowered(t, &y, 1, (ct_compile){.train = 1, .shard = BATCH}, BATCH, out) && agree(t, "from its printed text", want, out[0], tolerance);
+        if (ok)
+            ok = make_sources(t) && lowered(t, &y, 1, (ct_compile){.train = 1, .shard = BATCH}, BATCH, out) &&
+                 agree(t, "from its printed text", want, out[0], tolerance);
     }
     t->graph = old;
     t->interpreter = kept;
@@ -371,7 +402,9 @@ static void find_wrt(trial *t) {
         ct_t x = n->in[i];
         int seen = 0;
         for (int32_t k = 0; k < t->n_wrt; k++) seen |= t->wrt[k].node == x.node;
-        if (!x.node || seen || x.node->out[x.out].dtype != CT_F32 || !(x.node->op->flags & CT__OP_SOURCE) || x.node->data) continue;
+        if (!x.node || seen || x.node->out[x.out].dtype != CT_F32 || !(x.node->op->flags & CT__OP_SOURCE) ||
+            x.node->data)
+            continue;
         if (x.node->var && x.node->var->kind != CT_PARAM) continue;
         t->wrt[t->n_wrt++] = x;
     }
@@ -380,7 +413,10 @@ static void find_wrt(trial *t) {
 static int check_error(trial *t, ct_status built) {
     void *out[CT__MAX_OUT];
     char text[600];
-    if (!built) built = make_sources(t) && lowered(t, &t->y, 1, (ct_compile){.train = 1, .shard = 2}, BATCH, out) ? CT_OK : CT_EUSAGE;
+    if (!built)
+        built = make_sources(t) && lowered(t, &t->y, 1, (ct_compile){.train = 1, .shard = 2}, BATCH, out)
+                    ? CT_OK
+                    : CT_EUSAGE;
     if (built && strstr(t->e.text, t->c->error)) {
         ct_error_clear(&t->e);
         return 1;
@@ -405,7 +441,8 @@ static int check_case(trial *t) {
     if (!make_sources(t) || !set_variables(t)) return 0;
     for (int32_t train = 1; train >= 0; train--) {
         t->interpreter.train = train;
-        if (ct__interpret(&t->interpreter, &t->arena, out, n, want, &t->e)) return fail(t, "reference failed");
+        if (ct__interpret(&t->interpreter, &t->arena, out, n, want, &t->e))
+            return fail(t, "reference failed");
         if (!check_forms(t, train ? "training" : "evaluation", out, n, want, train, tolerance)) return 0;
         if (train && !check_text(t, &want[0], tolerance)) return 0;
     }
@@ -450,11 +487,15 @@ ct_status ct_check(const ct_check_options *o, ct_check_result *out, ct_err *e) {
             if (o->report) o->report(o->user, &row);
         }
         r.ops += cases > 0;
-        r.without += !cases && !(op->flags & (CT__OP_INTERNAL | CT__OP_SOURCE | CT__OP_ASSIGN)) && !op->update;
+        r.without +=
+            !cases && !(op->flags & (CT__OP_INTERNAL | CT__OP_SOURCE | CT__OP_ASSIGN)) && !op->update;
     }
-    if (o->op && r.cases == 0) return ct_fail(e, CT_EUSAGE, "check: no op %s with cases; wanted one of docs/ops.md", o->op);
+    if (o->op && r.cases == 0)
+        return ct_fail(e, CT_EUSAGE, "check: no op %s with cases; wanted one of docs/ops.md", o->op);
     *out = r;
-    if (r.failed) return ct_fail(e, CT_EINTERNAL, "check: %d of %d cases failed; the first: %s", r.failed, r.cases, r.first);
+    if (r.failed)
+        return ct_fail(e, CT_EINTERNAL, "check: %d of %d cases failed; the first: %s", r.failed, r.cases,
+                       r.first);
     if (r.without && !o->op) return ct_fail(e, CT_EINTERNAL, "check: %d ops have no case", r.without);
     return CT_OK;
 }

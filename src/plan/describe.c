@@ -22,8 +22,12 @@ ct_status ct_plan_describe(ct_plan *p, int64_t batch, ct_plan_info *out, ct_err 
     ct_status s = ct__instance_of(p, batch, &t, e);
     if (s) return s;
     uint64_t threads = t->small ? 1 : (uint64_t)p->ctx->threads;
-    *out = (ct_plan_info){.peak_bytes = parameter_bytes(t) + t->shared_bytes + threads * (t->thread_bytes + t->scratch_bytes),
-                          .shards = t->shards, .shard_rows = t->rows, .steps = t->steps, .phases = t->phases};
+    *out = (ct_plan_info){.peak_bytes = parameter_bytes(t) + t->shared_bytes +
+                                        threads * (t->thread_bytes + t->scratch_bytes),
+                          .shards = t->shards,
+                          .shard_rows = t->rows,
+                          .steps = t->steps,
+                          .phases = t->phases};
     return CT_OK;
 }
 
@@ -32,14 +36,24 @@ ct_status ct_plan_step(ct_plan *p, int64_t batch, int64_t index, ct_step_info *o
     ct__instance *t;
     ct_status s = ct__instance_of(p, batch, &t, e);
     if (s) return s;
-    if (index < 0 || index >= t->steps) return ct_fail(e, CT_EUSAGE, "plan: step %lld; wanted 0 to %d", (long long)index, t->steps - 1);
+    if (index < 0 || index >= t->steps)
+        return ct_fail(e, CT_EUSAGE, "plan: step %lld; wanted 0 to %d", (long long)index, t->steps - 1);
     const ct__step *step = &t->step[index];
     const ct__pnode *n = step->node;
     const ct__val *v = n->n_out > 0 && n->out[0] >= 0 ? &t->val[n->out[0]] : NULL;
-    *out = (ct_step_info){.op = n->op->name, .fused = step->fused, .name = n->name, .layout = v ? ct__layout_name(&v->layout) : "",
-                          .impl = step->impl, .phase = kinds[n->kind], .phase_index = n->phase,
-                          .tasks = n->kind == CT__SHARDED ? t->shards : n->kind == CT__PIECE ? step->tasks : 1,
-                          .bytes = step->bytes, .flops = step->flops, .ms = step->ms};
+    *out = (ct_step_info){.op = n->op->name,
+                          .fused = step->fused,
+                          .name = n->name,
+                          .layout = v ? ct__layout_name(&v->layout) : "",
+                          .impl = step->impl,
+                          .phase = kinds[n->kind],
+                          .phase_index = n->phase,
+                          .tasks = n->kind == CT__SHARDED ? t->shards
+                                   : n->kind == CT__PIECE ? step->tasks
+                                                          : 1,
+                          .bytes = step->bytes,
+                          .flops = step->flops,
+                          .ms = step->ms};
     if (v) out->shape = v->concrete.shape;
     return CT_OK;
 }
@@ -50,7 +64,6 @@ static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
 }
-
 
 static ct_status measure(ct_session *s, ct__instance *t, const void *const *in, int32_t repeats, double *ms) {
     ct_status status = CT_OK;
@@ -69,7 +82,8 @@ static ct_status measure(ct_session *s, ct__instance *t, const void *const *in, 
 static int32_t written(const ct__instance *t, ct__var **list) {
     int32_t n = 0;
     for (int32_t i = 0; i < t->nodes; i++)
-        if (t->node[i]->op == &ct__op_var && t->plan->n_effects > 0 && t->node[i]->origin->var->data) list[n++] = t->node[i]->origin->var;
+        if (t->node[i]->op == &ct__op_var && t->plan->n_effects > 0 && t->node[i]->origin->var->data)
+            list[n++] = t->node[i]->origin->var;
     return n;
 }
 
@@ -77,7 +91,8 @@ ct_status ct_plan_profile(ct_session *s, ct_plan *p, int64_t batch, int32_t repe
     ct__instance *t;
     ct_status status = ct__instance_of(p, batch, &t, &s->error);
     if (status) return status;
-    if (repeats < 1 || repeats > 1000) return ct_fail(&s->error, CT_EUSAGE, "profile: repeats is %d; wanted 1 to 1000", repeats);
+    if (repeats < 1 || repeats > 1000)
+        return ct_fail(&s->error, CT_EUSAGE, "profile: repeats is %d; wanted 1 to 1000", repeats);
     ct_arena arena = {.allocator = &p->ctx->allocator};
     const void **in = ct_arena_array(&arena, (uint64_t)p->inputs + 1, sizeof *in);
     double *ms = ct_arena_array(&arena, (uint64_t)t->steps * (uint64_t)repeats + 1, sizeof *ms);

@@ -9,8 +9,8 @@
 
 typedef struct rewrite {
     ct_graph *from, *to;
-    ct_t *map;         /* [from->nodes][CT__MAX_OUT] */
-    uint8_t *reached;  /* [from->nodes] */
+    ct_t *map;        /* [from->nodes][CT__MAX_OUT] */
+    uint8_t *reached; /* [from->nodes] */
     int32_t train, expanded;
 } rewrite;
 
@@ -118,20 +118,24 @@ static ct_status check_roots(const ct_t *t, int32_t n, ct_graph **g, ct_err *e) 
     for (int32_t i = 0; i < n; i++) {
         if (!t[i].node) return ct_fail(e, CT_EUSAGE, "plan: output %d is none; wanted a tensor", i + 1);
         if (t[i].node->graph->error.status) return ct_graph_status(t[i].node->graph, e);
-        if (*g && t[i].node->graph != *g) return ct_fail(e, CT_EUSAGE, "plan: outputs belong to two graphs; wanted one");
+        if (*g && t[i].node->graph != *g)
+            return ct_fail(e, CT_EUSAGE, "plan: outputs belong to two graphs; wanted one");
         *g = t[i].node->graph;
     }
     return *g ? CT_OK : ct_fail(e, CT_EUSAGE, "plan: no output; wanted at least one");
 }
 
-ct_status ct_plan_new(const ct_t *out, int32_t outs, const ct_t *effects, int32_t n_effects, ct_compile o, ct_plan **plan, ct_err *e) {
+ct_status ct_plan_new(const ct_t *out, int32_t outs, const ct_t *effects, int32_t n_effects, ct_compile o,
+                      ct_plan **plan, ct_err *e) {
     ct_graph *g = NULL;
     ct_status s = check_roots(out, outs, &g, e);
     if (!s) s = check_roots(effects, n_effects, &g, e);
     if (s) return s;
     const ct_allocator *a = &g->ctx->allocator;
     ct_plan *p = ct_new(a, sizeof *p);
-    roots r = {.t = ct_new_array(a, (uint64_t)(outs + n_effects), sizeof(ct_t)), .n = outs + n_effects, .capacity = outs + n_effects};
+    roots r = {.t = ct_new_array(a, (uint64_t)(outs + n_effects), sizeof(ct_t)),
+               .n = outs + n_effects,
+               .capacity = outs + n_effects};
     if (!p || !r.t) {
         ct_delete(a, p, sizeof *p);
         ct_delete(a, r.t, (size_t)r.capacity * sizeof *r.t);
@@ -146,8 +150,10 @@ ct_status ct_plan_new(const ct_t *out, int32_t outs, const ct_t *effects, int32_
     s = expand_all(p, g, &r, e);
     if (!s && collect(p, &r, outs)) s = ct_fail(e, CT_ELIMIT, "plan: out of memory");
     ct_delete(a, r.t, (size_t)r.capacity * sizeof *r.t);
-    if (s) ct_plan_free(p);
-    else *plan = p;
+    if (s)
+        ct_plan_free(p);
+    else
+        *plan = p;
     return s;
 }
 
@@ -175,7 +181,8 @@ static ct_status import_node(ct__instance *t, const ct_node *n, const int32_t *f
     p->attr = n->attr;
     p->name = n->name;
     p->origin = n;
-    for (int32_t k = 0; k < n->n_in; k++) p->in[k] = n->in[k].node ? first[n->in[k].node->id] + n->in[k].out : -1;
+    for (int32_t k = 0; k < n->n_in; k++)
+        p->in[k] = n->in[k].node ? first[n->in[k].node->id] + n->in[k].out : -1;
     for (int32_t k = 0; k < n->n_out; k++)
         if ((p->out[k] = ct__val_new(t, &n->out[k], n->id)) < 0) return CT_ELIMIT;
     *out = p;
@@ -202,9 +209,19 @@ ct_status ct__pass_import(ct__instance *t) {
 }
 
 int32_t ct_plan_inputs(const ct_plan *p) { return p->inputs; }
-const char *ct_plan_input_name(const ct_plan *p, int32_t i) { return i >= 0 && i < p->inputs ? p->input[i].node->name : ""; }
-ct_shape ct_plan_input_shape(const ct_plan *p, int32_t i) { return i >= 0 && i < p->inputs ? ct_shape_of(p->input[i]) : ct_shape_make(0, NULL); }
-ct_dtype ct_plan_input_dtype(const ct_plan *p, int32_t i) { return i >= 0 && i < p->inputs ? ct_dtype_of(p->input[i]) : CT_F32; }
+const char *ct_plan_input_name(const ct_plan *p, int32_t i) {
+    return i >= 0 && i < p->inputs ? p->input[i].node->name : "";
+}
+ct_shape ct_plan_input_shape(const ct_plan *p, int32_t i) {
+    return i >= 0 && i < p->inputs ? ct_shape_of(p->input[i]) : ct_shape_make(0, NULL);
+}
+ct_dtype ct_plan_input_dtype(const ct_plan *p, int32_t i) {
+    return i >= 0 && i < p->inputs ? ct_dtype_of(p->input[i]) : CT_F32;
+}
 int32_t ct_plan_outputs(const ct_plan *p) { return p->outs; }
-ct_shape ct_plan_output_shape(const ct_plan *p, int32_t i) { return i >= 0 && i < p->outs ? ct_shape_of(p->out[i]) : ct_shape_make(0, NULL); }
-ct_dtype ct_plan_output_dtype(const ct_plan *p, int32_t i) { return i >= 0 && i < p->outs ? ct_dtype_of(p->out[i]) : CT_F32; }
+ct_shape ct_plan_output_shape(const ct_plan *p, int32_t i) {
+    return i >= 0 && i < p->outs ? ct_shape_of(p->out[i]) : ct_shape_make(0, NULL);
+}
+ct_dtype ct_plan_output_dtype(const ct_plan *p, int32_t i) {
+    return i >= 0 && i < p->outs ? ct_dtype_of(p->out[i]) : CT_F32;
+}

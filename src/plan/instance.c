@@ -5,7 +5,9 @@
 
 #include "base/pool.h"
 
-static ct_status no_memory(ct__instance *t) { return ct_fail(t->e, CT_ELIMIT, "plan: out of memory for batch %lld", (long long)t->batch); }
+static ct_status no_memory(ct__instance *t) {
+    return ct_fail(t->e, CT_ELIMIT, "plan: out of memory for batch %lld", (long long)t->batch);
+}
 
 int32_t ct__val_new(ct__instance *t, const ct__type *type, int32_t node) {
     const ct_allocator *a = &t->plan->ctx->allocator;
@@ -20,7 +22,8 @@ int32_t ct__val_new(ct__instance *t, const ct__type *type, int32_t node) {
         t->val = v;
         t->val_capacity = capacity;
     }
-    t->val[t->vals] = (ct__val){.type = own, .concrete = own, .node = node, .root = t->vals, .base = CT__BASE_NONE};
+    t->val[t->vals] =
+        (ct__val){.type = own, .concrete = own, .node = node, .root = t->vals, .base = CT__BASE_NONE};
     return t->vals++;
 }
 
@@ -91,13 +94,29 @@ ct_status ct__ask(ct__instance *t, const ct__pnode *n, int ragged, ct__lower *l)
         int32_t v = n->in[i]; /* out follows in */
         if (v < 0) continue;
         type[i] = type[count + (uint64_t)i] = t->val[v].type;
-        concrete_shape(&type[i].shape, n->kind == CT__SHARDED ? ct__rows_of(t, &t->val[v], ragged) : t->batch);
+        concrete_shape(&type[i].shape,
+                       n->kind == CT__SHARDED ? ct__rows_of(t, &t->val[v], ragged) : t->batch);
         layout[i] = t->val[v].layout;
     }
-    *l = (ct__lower){.op = n->op, .attr = n->attr, .name = n->name, .simd = t->simd, .allocator = &t->plan->ctx->allocator,
-                     .arena = &t->arena, .n_in = n->n_in, .n_out = n->n_out, .in = type, .out = type + n->n_in, .symbolic = type + count,
-                     .in_layout = layout, .out_layout = layout + n->n_in, .fused = n->fused, .n_fused = n->n_fused,
-                     .train = t->plan->options.train, .batch = t->batch, .shards = t->shards, .e = t->e};
+    *l = (ct__lower){.op = n->op,
+                     .attr = n->attr,
+                     .name = n->name,
+                     .simd = t->simd,
+                     .allocator = &t->plan->ctx->allocator,
+                     .arena = &t->arena,
+                     .n_in = n->n_in,
+                     .n_out = n->n_out,
+                     .in = type,
+                     .out = type + n->n_in,
+                     .symbolic = type + count,
+                     .in_layout = layout,
+                     .out_layout = layout + n->n_in,
+                     .fused = n->fused,
+                     .n_fused = n->n_fused,
+                     .train = t->plan->options.train,
+                     .batch = t->batch,
+                     .shards = t->shards,
+                     .e = t->e};
     return CT_OK;
 }
 
@@ -111,7 +130,8 @@ static double work_of(const ct_plan *p, int64_t batch) {
         flops += (double)out;
         for (int32_t k = 0; k < n->n_in; k++) {
             const ct_node *w = n->in[k].node;
-            if (!w || !w->var || w->var->shape.rank < 2 || !ct_shape_count(&w->var->shape, 1, &weight)) continue;
+            if (!w || !w->var || w->var->shape.rank < 2 || !ct_shape_count(&w->var->shape, 1, &weight))
+                continue;
             flops += 2.0 * (double)out * (double)(weight / (uint64_t)w->var->shape.dim[0]);
         }
     }
@@ -146,8 +166,9 @@ void ct__instance_free(ct__instance *t) {
 }
 
 static ct_status build(ct__instance *t) {
-    static ct_status (*const pass[])(ct__instance *) = {ct__pass_import, ct__pass_place, ct__pass_fuse, ct__pass_layout, ct__pass_chain,
-                                                        ct__pass_update, ct__pass_phase, ct__pass_memory, ct__pass_lower};
+    static ct_status (*const pass[])(ct__instance *) = {ct__pass_import, ct__pass_place,  ct__pass_fuse,
+                                                        ct__pass_layout, ct__pass_chain,  ct__pass_update,
+                                                        ct__pass_phase,  ct__pass_memory, ct__pass_lower};
     ct_status s = CT_OK;
     ct_float_state f = ct__float_enter();
     for (size_t i = 0; !s && i < sizeof pass / sizeof *pass; i++) s = pass[i](t);
@@ -176,7 +197,8 @@ static ct_status instance_new(ct_plan *p, int64_t batch, ct__instance **out, ct_
 
 ct_status ct__instance_of(ct_plan *p, int64_t batch, ct__instance **out, ct_err *e) {
     ct_status s = CT_OK;
-    if (batch < 0 || batch > INT32_MAX) return ct_fail(e, CT_EUSAGE, "run: batch is %lld; wanted 0 to 2147483647", (long long)batch);
+    if (batch < 0 || batch > INT32_MAX)
+        return ct_fail(e, CT_EUSAGE, "run: batch is %lld; wanted 0 to 2147483647", (long long)batch);
     pthread_mutex_lock(&p->lock);
     ct__instance *t = p->instance;
     while (t && t->batch != batch) t = t->next;

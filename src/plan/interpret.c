@@ -21,10 +21,12 @@ static double read_constant(const void *data, int32_t dtype, uint64_t i) {
     return (double)((const uint8_t *)data)[i];
 }
 
-static ct_status node_value(const ct__interpreter *t, ct_arena *arena, const ct_node *n, ct__ref_array *value, ct_err *e) {
+static ct_status node_value(const ct__interpreter *t, ct_arena *arena, const ct_node *n, ct__ref_array *value,
+                            ct_err *e) {
     ct__ref_array in[CT__MAX_IN] = {{0}}, *out = &value[n->id * CT__MAX_OUT];
     for (int32_t k = 0; k < n->n_out; k++)
-        if (!ct__ref_new(arena, &n->out[k], t->batch, &out[k])) return ct_fail(e, CT_ELIMIT, "reference: out of memory");
+        if (!ct__ref_new(arena, &n->out[k], t->batch, &out[k]))
+            return ct_fail(e, CT_ELIMIT, "reference: out of memory");
     if (n->data) {
         uint64_t count = 0;
         ct_shape_count(&out->shape, 1, &count);
@@ -32,19 +34,30 @@ static ct_status node_value(const ct__interpreter *t, ct_arena *arena, const ct_
         return CT_OK;
     }
     if (n->op->flags & CT__OP_SOURCE) {
-        if (n->id >= t->nodes || !t->source[n->id].present) return ct_fail(e, CT_EINTERNAL, "reference: %s \"%s\" has no value", n->op->name, n->name);
+        if (n->id >= t->nodes || !t->source[n->id].present)
+            return ct_fail(e, CT_EINTERNAL, "reference: %s \"%s\" has no value", n->op->name, n->name);
         *out = t->source[n->id];
         return CT_OK;
     }
     if (!n->op->ref) return ct_fail(e, CT_EINTERNAL, "%s: has no reference", n->op->name);
     for (int32_t k = 0; k < n->n_in; k++)
         if (n->in[k].node) in[k] = value[n->in[k].node->id * CT__MAX_OUT + n->in[k].out];
-    ct__ref r = {.attr = n->attr, .name = n->name, .n_in = n->n_in, .n_out = n->n_out, .in = in, .out = out, .train = t->train, .batch = t->batch, .seed = t->seed, .step = t->step};
+    ct__ref r = {.attr = n->attr,
+                 .name = n->name,
+                 .n_in = n->n_in,
+                 .n_out = n->n_out,
+                 .in = in,
+                 .out = out,
+                 .train = t->train,
+                 .batch = t->batch,
+                 .seed = t->seed,
+                 .step = t->step};
     n->op->ref(&r);
     return CT_OK;
 }
 
-ct_status ct__interpret(const ct__interpreter *t, ct_arena *arena, const ct_t *root, int32_t roots, ct__ref_array *out, ct_err *e) {
+ct_status ct__interpret(const ct__interpreter *t, ct_arena *arena, const ct_t *root, int32_t roots,
+                        ct__ref_array *out, ct_err *e) {
     const ct_graph *g = t->graph;
     uint8_t *reached = ct_arena_array(arena, (uint64_t)g->nodes + 1, 1);
     ct__ref_array *value = ct_arena_array(arena, (uint64_t)g->nodes * CT__MAX_OUT + 1, sizeof *value);

@@ -13,7 +13,8 @@ typedef struct ct__interpreter {
 } ct__interpreter;
 
 /* root[i] -> out[i], allocated in the arena. */
-ct_status ct__interpret(const ct__interpreter *t, ct_arena *arena, const ct_t *root, int32_t roots, ct__ref_array *out, ct_err *e);
+ct_status ct__interpret(const ct__interpreter *t, ct_arena *arena, const ct_t *root, int32_t roots,
+                        ct__ref_array *out, ct_err *e);
 /* An array of zeros for a type at N = batch. */
 int ct__ref_new(ct_arena *arena, const ct__type *type, int64_t batch, ct__ref_array *out);
 

@@ -48,7 +48,8 @@ static ct_status move_home(ct_ctx *c, ct__var *v, const ct__layout *to, ct_err *
     if (!data || (extra && !copy)) {
         ct_delete(&c->allocator, data, bytes);
         ct_delete(&c->allocator, copy, extra);
-        return ct_fail(e, CT_ELIMIT, "variable \"%s\": out of memory for %llu bytes", v->name, (unsigned long long)bytes);
+        return ct_fail(e, CT_ELIMIT, "variable \"%s\": out of memory for %llu bytes", v->name,
+                       (unsigned long long)bytes);
     }
     if (extra) {
         opaque = memcpy(copy, to->opaque, sizeof(ct__weight_layout));
@@ -75,9 +76,11 @@ static ct_status move_home(ct_ctx *c, ct__var *v, const ct__layout *to, ct_err *
 
 static ct_status ask_layout(ct__instance *t, const ct__pnode *n, ct__lower *l, ct__layouts *q) {
     uint64_t count = (uint64_t)(n->n_in + n->n_out) + 1;
-    ct__layout *wish = ct_arena_array(&t->arena, count, sizeof *wish), *now = ct_arena_array(&t->arena, count, sizeof *now);
+    ct__layout *wish = ct_arena_array(&t->arena, count, sizeof *wish),
+               *now = ct_arena_array(&t->arena, count, sizeof *now);
     uint8_t *is_free = ct_arena_array(&t->arena, count, 1);
-    if (!wish || !now || !is_free || ct__ask(t, n, 0, l)) return ct_fail(t->e, CT_ELIMIT, "plan: out of memory");
+    if (!wish || !now || !is_free || ct__ask(t, n, 0, l))
+        return ct_fail(t->e, CT_ELIMIT, "plan: out of memory");
     for (int32_t i = 0; i < n->n_in; i++) {
         const ct__var *v = var_of(t, n->in[i]);
         if (n->in[i] >= 0) now[i] = v ? v->home : t->val[n->in[i]].layout;
@@ -103,7 +106,8 @@ static ct_status fix_homes(ct__instance *t) {
         for (int32_t k = 0; k < n->n_in; k++) {
             ct__var *v = var_of(t, n->in[k]);
             if (!v || v->home_fixed || v->kind == CT_STATE) continue;
-            if (q.in[k].kind != CT__PLAIN && move_home(t->plan->ctx, v, &q.in[k], t->e)) return (ct_status)t->e->status;
+            if (q.in[k].kind != CT__PLAIN && move_home(t->plan->ctx, v, &q.in[k], t->e))
+                return (ct_status)t->e->status;
             v->home_fixed = 1;
         }
     }
@@ -113,7 +117,8 @@ static ct_status fix_homes(ct__instance *t) {
             const ct__var *p = var_of(t, n->in[0]);
             ct__var *m = var_of(t, n->in[2 + k]);
             if (!p || !m || m->home_fixed) continue;
-            if (p->home.kind != CT__PLAIN && move_home(t->plan->ctx, m, &p->home, t->e)) return (ct_status)t->e->status;
+            if (p->home.kind != CT__PLAIN && move_home(t->plan->ctx, m, &p->home, t->e))
+                return (ct_status)t->e->status;
             m->home_fixed = 1;
         }
     }
@@ -151,7 +156,10 @@ static int32_t converted(laying *p, int32_t v, const ct__layout *to, int32_t kin
     return out;
 }
 
-static int image_like(const ct_shape *a, const ct_shape *b) { return a->rank == b->rank && a->rank >= 3 && a->rank <= 5 && a->dim[0] == b->dim[0] && a->dim[1] == b->dim[1]; }
+static int image_like(const ct_shape *a, const ct_shape *b) {
+    return a->rank == b->rank && a->rank >= 3 && a->rank <= 5 && a->dim[0] == b->dim[0] &&
+           a->dim[1] == b->dim[1];
+}
 
 /* Elementwise and pooling: blocked when one image operand is blocked and all operands are such images (or,
  * elementwise, single numbers); padding lanes must stay zero. */
@@ -159,14 +167,16 @@ static int follows_blocked(const ct__instance *t, const ct__pnode *n) {
     const ct_shape *image = NULL;
     if (!(n->op->flags & CT__OP_FOLLOW) || t->plan->options.no_layout) return 0;
     for (int32_t i = 0; i < n->n_in; i++)
-        if (n->in[i] >= 0 && t->val[n->in[i]].layout.kind == CT__BLOCKED) image = &t->val[n->in[i]].concrete.shape;
+        if (n->in[i] >= 0 && t->val[n->in[i]].layout.kind == CT__BLOCKED)
+            image = &t->val[n->in[i]].concrete.shape;
     if (!image) return 0;
     if (image->dim[1] % ct__block_channels() != 0 && n->op->tile && !(n->op->flags & CT__OP_ZERO)) return 0;
     for (int32_t i = 0; i < n->n_in; i++) {
         if (n->in[i] < 0) continue;
         const ct__val *v = &t->val[n->in[i]];
         uint64_t count = 0;
-        if (n->op->tile ? ct_shape_equal(&v->concrete.shape, image) : image_like(&v->concrete.shape, image)) continue;
+        if (n->op->tile ? ct_shape_equal(&v->concrete.shape, image) : image_like(&v->concrete.shape, image))
+            continue;
         if (!n->op->tile || !ct_shape_count(&v->concrete.shape, 1, &count) || count != 1) return 0;
         if (image->dim[1] % ct__block_channels() != 0) return 0;
     }

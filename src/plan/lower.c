@@ -41,9 +41,12 @@ static ct_status lower_one(ct__instance *t, ct__pnode *n, int ragged, ct__lower 
     }
     if (n->op == &ct__op_gather) return ct__gather_lower(t, n, l);
     if (!n->op->lower)
-        return ct_fail(t->e, CT_EUSAGE, "%s \"%s\": has no kernel for this form; use another op", n->op->name, n->name);
+        return ct_fail(t->e, CT_EUSAGE, "%s \"%s\": has no kernel for this form; use another op", n->op->name,
+                       n->name);
     s = n->op->lower(l);
-    if (!s && strstr(l->impl ? l->impl : "", "ref")) return ct_fail(t->e, CT_EINTERNAL, "%s \"%s\": would run the reference implementation", n->op->name, n->name);
+    if (!s && strstr(l->impl ? l->impl : "", "ref"))
+        return ct_fail(t->e, CT_EINTERNAL, "%s \"%s\": would run the reference implementation", n->op->name,
+                       n->name);
     return s;
 }
 
@@ -103,7 +106,9 @@ ct_status ct__pass_lower(ct__instance *t) {
         ct_status e = lower_step(t, n, s);
         if (e) return e;
         s->fused = fused_text(t, n);
-        if (n->phase != now) t->phase[t->phases++] = (ct__phase){n->kind, t->steps - 1, 0, n->kind == CT__SHARDED ? t->shards : 0};
+        if (n->phase != now)
+            t->phase[t->phases++] =
+                (ct__phase){n->kind, t->steps - 1, 0, n->kind == CT__SHARDED ? t->shards : 0};
         now = n->phase;
         ct__phase *p = &t->phase[t->phases - 1];
         p->steps++;

@@ -19,7 +19,8 @@ static void note(ct__val *v, int32_t at) {
     if (at > v->last) v->last = at;
 }
 
-static int is_source(const ct__instance *t, const ct__val *v) { /* a scalar is computed: read from the session */
+static int is_source(const ct__instance *t,
+                     const ct__val *v) { /* a scalar is computed: read from the session */
     const ct__op *op = t->node[v->node]->op;
     return (op->flags & CT__OP_SOURCE) && op != &ct__op_scalar;
 }
@@ -35,7 +36,8 @@ static void find_crossing(ct__instance *t) {
             if (t->node[r->node]->phase != n->phase) r->crosses = 1;
         }
         for (int32_t k = 0; k < n->n_out; k++)
-            if (n->out[k] >= 0 && (n->kind != CT__SHARDED || t->val[n->out[k]].place == CT__PARTIAL)) t->val[t->val[n->out[k]].root].crosses = 1;
+            if (n->out[k] >= 0 && (n->kind != CT__SHARDED || t->val[n->out[k]].place == CT__PARTIAL))
+                t->val[t->val[n->out[k]].root].crosses = 1;
     }
     for (int32_t i = 0; i < t->plan->outs; i++) t->val[t->val[t->output[i]].root].crosses = 1;
 }
@@ -110,7 +112,9 @@ static void lifetimes(ct__instance *t) {
         for (int32_t k = 0; k < n->n_in + n->n_out; k++) { /* outputs follow inputs */
             if (n->in[k] < 0) continue;
             ct__val *r = &t->val[t->val[n->in[k]].root];
-            note(r, r->base == CT__BASE_SHARED && n->kind != CT__ONCE ? n->phase * 65536 : n->phase * 65536 + (n->kind == CT__ONCE ? i : 0));
+            note(r, r->base == CT__BASE_SHARED && n->kind != CT__ONCE
+                        ? n->phase * 65536
+                        : n->phase * 65536 + (n->kind == CT__ONCE ? i : 0));
             if (r->base == CT__BASE_SHARED && n->kind != CT__ONCE) note(r, n->phase * 65536 + 65535);
             if (r->base == CT__BASE_THREAD) note(r, n->phase * 65536 + i);
         }
@@ -122,7 +126,8 @@ ct_status ct__pass_memory(ct__instance *t) {
     item *list = ct_arena_array(&t->arena, (uint64_t)t->vals + 1, sizeof *list);
     uint8_t *used = ct_arena_array(&t->arena, (uint64_t)t->vals + 1, 1);
     if (!list || !used) return ct_fail(t->e, CT_ELIMIT, "plan: out of memory");
-    if (t->nodes >= 32768 || (t->nodes && t->node[t->nodes - 1]->phase >= 32768)) return ct_fail(t->e, CT_ELIMIT, "plan: %d nodes; wanted under 32768", t->nodes);
+    if (t->nodes >= 32768 || (t->nodes && t->node[t->nodes - 1]->phase >= 32768))
+        return ct_fail(t->e, CT_ELIMIT, "plan: %d nodes; wanted under 32768", t->nodes);
     for (int32_t i = 0; i < t->nodes; i++)
         for (int32_t k = 0; k < t->node[i]->n_out; k++)
             if (t->node[i]->out[k] >= 0) used[t->node[i]->out[k]] = 1;
@@ -136,7 +141,8 @@ ct_status ct__pass_memory(ct__instance *t) {
             continue;
         }
         const ct__pnode *n = t->node[v->node];
-        if (n->op->update || ((n->op->flags & CT__OP_ASSIGN) && i == n->out[0])) continue; /* in the variable's own memory */
+        if (n->op->update || ((n->op->flags & CT__OP_ASSIGN) && i == n->out[0]))
+            continue; /* in the variable's own memory */
         v->base = v->crosses || n->kind != CT__SHARDED ? CT__BASE_SHARED : CT__BASE_THREAD;
         v->stride = v->base == CT__BASE_SHARED && v->place != CT__REPLICATE ? v->bytes : 0;
     }
@@ -148,7 +154,9 @@ ct_status ct__pass_memory(ct__instance *t) {
         if (v == r) continue;
         v->base = r->base;
         v->offset = r->offset;
-        v->stride = r->base == CT__BASE_THREAD || v->place == CT__REPLICATE ? 0 : v->bytes; /* a view may be placed otherwise than its root */
+        v->stride = r->base == CT__BASE_THREAD || v->place == CT__REPLICATE
+                        ? 0
+                        : v->bytes; /* a view may be placed otherwise than its root */
     }
     return CT_OK;
 }

@@ -53,7 +53,8 @@ static void place_outputs(ct__instance *t, ct__pnode *n, int32_t place) {
         ct__val *v = &t->val[n->out[i]];
         v->place = place;
         /* computed once on the whole batch: a later node may still take it row by row */
-        if (place == CT__REPLICATE && t->shards > 1 && ct__batch_axis(&v->type.shape) == 0) v->place = CT__SHARD;
+        if (place == CT__REPLICATE && t->shards > 1 && ct__batch_axis(&v->type.shape) == 0)
+            v->place = CT__SHARD;
     }
 }
 
@@ -79,7 +80,8 @@ static int per_shard(ct__instance *t, ct__pnode *n) {
 /* Elementwise nodes without inputs that vary over the batch but whose result has rows (expand of a number to
  * [N]): made per shard, so that nothing has to be cut. */
 static int makes_rows(const ct__instance *t, const ct__pnode *n) {
-    if (!n->op->batch || n->op->update || n->n_out != 1 || ct__batch_axis(&t->val[n->out[0]].type.shape) != 0) return 0;
+    if (!n->op->batch || n->op->update || n->n_out != 1 || ct__batch_axis(&t->val[n->out[0]].type.shape) != 0)
+        return 0;
     for (int32_t i = 0; i < n->n_in; i++)
         if (n->in[i] >= 0 && ct__batch_axis(&t->val[n->in[i]].type.shape) != -1) return 0;
     return 1;
@@ -102,7 +104,8 @@ static ct_status place_node(placing *p, ct__pnode *n) {
         return CT_OK;
     }
     if (n->op == &ct__op_input) {
-        t->val[n->out[0]].place = ct__batch_axis(&t->val[n->out[0]].type.shape) == 0 ? CT__SHARD : CT__REPLICATE;
+        t->val[n->out[0]].place =
+            ct__batch_axis(&t->val[n->out[0]].type.shape) == 0 ? CT__SHARD : CT__REPLICATE;
         return CT_OK;
     }
     if ((n->op->flags & CT__OP_LINEAR) && all_partial(t, n)) {
@@ -130,7 +133,9 @@ static ct_status gather_inputs(placing *p, ct__pnode *n) {
     ct__instance *t = p->t;
     for (int32_t i = 0; i < n->n_in; i++) {
         int32_t v = n->in[i];
-        if (v < 0 || n->kind == CT__SHARDED || t->val[v].place != CT__SHARD || ct__batch_axis(&t->val[v].type.shape) <= 0) continue;
+        if (v < 0 || n->kind == CT__SHARDED || t->val[v].place != CT__SHARD ||
+            ct__batch_axis(&t->val[v].type.shape) <= 0)
+            continue;
         ct__pnode *gather = ct__pnode_new(t, &ct__op_gather, 1, 1);
         int32_t out = gather ? ct__val_new(t, &t->val[v].type, p->n) : -1;
         if (out < 0) return CT_ELIMIT;
@@ -146,7 +151,8 @@ static ct_status gather_inputs(placing *p, ct__pnode *n) {
 ct_status ct__pass_place(ct__instance *t) {
     int32_t room = 4 * t->nodes + 64;
     for (int32_t i = 0; i < t->nodes; i++) room += t->node[i]->n_in;
-    placing p = {.t = t, .list = ct_arena_array(&t->arena, (uint64_t)room, sizeof *p.list),
+    placing p = {.t = t,
+                 .list = ct_arena_array(&t->arena, (uint64_t)room, sizeof *p.list),
                  .synced = ct_arena_array(&t->arena, (uint64_t)(t->vals + room), sizeof *p.synced)};
     if (!p.list || !p.synced) return ct_fail(t->e, CT_ELIMIT, "plan: out of memory");
     for (int32_t i = 0; i < t->vals + room; i++) p.synced[i] = -1;

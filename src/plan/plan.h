@@ -26,7 +26,13 @@
 typedef enum ct__kind { CT__ONCE = 0, CT__PIECE = 1, CT__SHARDED = 2 } ct__kind; /* order within a level */
 
 /* Where a value lives: an index into the table of bases of a run. */
-enum { CT__BASE_NONE = -1, CT__BASE_ABSOLUTE = 0, CT__BASE_THREAD = 1, CT__BASE_SHARED = 2, CT__BASE_FIRST = 3 }; /* then variables, inputs */
+enum {
+    CT__BASE_NONE = -1,
+    CT__BASE_ABSOLUTE = 0,
+    CT__BASE_THREAD = 1,
+    CT__BASE_SHARED = 2,
+    CT__BASE_FIRST = 3
+}; /* then variables, inputs */
 
 typedef struct ct__val {
     ct__type type;     /* symbolic */
@@ -35,10 +41,10 @@ typedef struct ct__val {
     int32_t place;     /* ct__place_kind */
     int32_t root;      /* the value whose memory this one is (itself, or the source of a view) */
     int32_t uses;
-    int32_t crosses;   /* lives beyond the phase that makes it */
+    int32_t crosses; /* lives beyond the phase that makes it */
     int32_t base;
     ct__layout layout;
-    uint64_t bytes;    /* of one task */
+    uint64_t bytes; /* of one task */
     uint64_t offset, stride;
     int32_t first, last; /* memory: steps or phases */
 } ct__val;
@@ -48,15 +54,15 @@ typedef struct ct__pnode {
     const ct__value *attr;
     const char *name;
     const ct_node *origin;
-    int32_t *in, *out;     /* value numbers, -1 absent */
+    int32_t *in, *out; /* value numbers, -1 absent */
     int32_t n_in, n_out;
-    int32_t kind;          /* ct__kind */
-    int32_t pieces;        /* > 0: a big parameter's op, cut over outputs */
+    int32_t kind;   /* ct__kind */
+    int32_t pieces; /* > 0: a big parameter's op, cut over outputs */
     int32_t phase;
     int32_t dead;
     int32_t n_fused;
     ct__fused fused[CT__MAX_FUSED];
-    struct ct__chain *chain;   /* of an elementwise group */
+    struct ct__chain *chain;       /* of an elementwise group */
     struct ct__segments *segments; /* of an update group */
 } ct__pnode;
 
@@ -68,12 +74,12 @@ typedef struct ct__ref_arg {
 
 typedef struct ct__step {
     const ct__pnode *node;
-    ct__kernel run[2];     /* of a full shard, of the ragged last one */
+    ct__kernel run[2]; /* of a full shard, of the ragged last one */
     void *data[2];
     void (*dispose[2])(void *data);
     ct__ref_arg *arg;
     int32_t args;
-    int32_t tasks;         /* of a piece step */
+    int32_t tasks; /* of a piece step */
     uint64_t scratch, bytes;
     double flops, ms;
     const char *impl;
@@ -89,9 +95,9 @@ typedef struct ct__instance {
     struct ct_plan *plan;
     int64_t batch, rows, last_rows; /* rows of a shard and of the last one */
     int32_t shards;
-    int32_t small;         /* 1: stays on the caller's thread */
+    int32_t small; /* 1: stays on the caller's thread */
     ct_arena arena;
-    ct__pnode **node;      /* insertions of passes go through a new array */
+    ct__pnode **node; /* insertions of passes go through a new array */
     int32_t nodes, node_capacity;
     ct__val *val;
     int32_t vals, val_capacity;
@@ -99,7 +105,7 @@ typedef struct ct__instance {
     int32_t steps;
     ct__phase *phase;
     int32_t phases;
-    int32_t *output;       /* value of each output */
+    int32_t *output; /* value of each output */
     uint64_t thread_bytes, shared_bytes, scratch_bytes;
     const struct ct__simd *simd;
     ct_err *e;
@@ -120,30 +126,32 @@ struct ct_session {
     ct_ctx *ctx;
     void *arena;
     uint64_t arena_bytes;
-    void **state;            /* by variable index: CT_STATE storage */
+    void **state; /* by variable index: CT_STATE storage */
     uint64_t *state_bytes;
     int32_t states;
-    void **base;             /* [threads][bases] */
+    void **base; /* [threads][bases] */
     uint64_t base_bytes;
-    ct_err *errors;          /* one a thread */
+    ct_err *errors; /* one a thread */
     int32_t threads;
     double scalar[CT__MAX_SCALARS];
     uint8_t scalar_set[CT__MAX_SCALARS];
     uint64_t step;
     volatile int32_t cancel; /* also written by signal handlers */
     int32_t reserved;
-    double deadline;         /* monotonic seconds; 0: none */
+    double deadline; /* monotonic seconds; 0: none */
     ct_err error;
 };
 
 /* instance.c */
 ct_status ct__instance_of(ct_plan *p, int64_t batch, ct__instance **out, ct_err *e);
 void ct__instance_free(ct__instance *t);
-int32_t ct__val_new(ct__instance *t, const ct__type *type, int32_t node);      /* -1: out of memory, recorded */
-ct__pnode *ct__pnode_new(ct__instance *t, const ct__op *op, int32_t n_in, int32_t n_out); /* not yet in the list */
-int ct__pnode_list(ct__instance *t, ct__pnode *const *node, int32_t count);    /* replace the list; renumbers producers */
+int32_t ct__val_new(ct__instance *t, const ct__type *type, int32_t node); /* -1: out of memory, recorded */
+ct__pnode *ct__pnode_new(ct__instance *t, const ct__op *op, int32_t n_in,
+                         int32_t n_out); /* not yet in the list */
+int ct__pnode_list(ct__instance *t, ct__pnode *const *node,
+                   int32_t count); /* replace the list; renumbers producers */
 void ct__concrete(const ct__instance *t, ct__val *v, int64_t rows);
-int64_t ct__rows_of(const ct__instance *t, const ct__val *v, int ragged);      /* what N is for this value */
+int64_t ct__rows_of(const ct__instance *t, const ct__val *v, int ragged); /* what N is for this value */
 void ct__count_uses(ct__instance *t);
 /* The question to an op about node n, with shapes for the full or the ragged shard. */
 ct_status ct__ask(ct__instance *t, const ct__pnode *n, int ragged, ct__lower *l);
@@ -169,7 +177,8 @@ ct_status ct__sync_lower(ct__instance *t, const ct__pnode *n, ct__lower *l);
 ct_status ct__gather_lower(ct__instance *t, const ct__pnode *n, ct__lower *l);
 
 /* run.c */
-ct_status ct__run_instance(ct_session *s, ct__instance *t, const void *const *in, void *const *out, int profile);
+ct_status ct__run_instance(ct_session *s, ct__instance *t, const void *const *in, void *const *out,
+                           int profile);
 double ct__now(void);
 
 #endif

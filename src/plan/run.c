@@ -30,7 +30,9 @@ static ct_status run_step(const job *j, const ct__step *s, int64_t task, int32_t
     int sharded = s->node->kind == CT__SHARDED, ragged = sharded && task == j->t->shards - 1;
     for (int32_t i = 0; i < s->args; i++) {
         const ct__ref_arg *a = &s->arg[i];
-        arg[i] = a->base == CT__BASE_NONE ? NULL : (char *)base[a->base] + a->offset + (sharded ? a->stride * (uint64_t)task : 0);
+        arg[i] = a->base == CT__BASE_NONE
+                     ? NULL
+                     : (char *)base[a->base] + a->offset + (sharded ? a->stride * (uint64_t)task : 0);
     }
     x->task = task;
     x->row0 = sharded ? task * j->t->rows : 0;
@@ -56,15 +58,23 @@ static ct_status run_piece(const job *j, int64_t task, int32_t thread, ct__exec 
 static void run_task(void *data, int64_t task, int32_t thread) {
     job *j = data;
     ct_session *s = j->s;
-    ct__exec x = {.thread = thread, .train = j->t->plan->options.train, .tasks = j->phase->tasks, .batch = j->t->batch,
-                  .seed = s->ctx->options.seed, .step = s->step, .scalars = s->scalar, .e = &s->errors[thread]};
+    ct__exec x = {.thread = thread,
+                  .train = j->t->plan->options.train,
+                  .tasks = j->phase->tasks,
+                  .batch = j->t->batch,
+                  .seed = s->ctx->options.seed,
+                  .step = s->step,
+                  .scalars = s->scalar,
+                  .e = &s->errors[thread]};
     x.scratch = (char *)s->base[(size_t)thread * (size_t)j->bases + CT__BASE_THREAD] + j->t->thread_bytes;
     ct_status status = CT_OK;
     if (__atomic_load_n(&j->failed, __ATOMIC_RELAXED)) return;
     if (j->phase->kind == CT__PIECE) status = run_piece(j, task, thread, &x);
     for (int32_t i = 0; j->phase->kind != CT__PIECE && !status && i < j->phase->steps; i++) {
-        if (s->cancel) status = ct_fail(x.e, CT_ECANCEL, "run: cancelled");
-        else status = run_step(j, &j->t->step[j->phase->first + i], task, thread, &x);
+        if (s->cancel)
+            status = ct_fail(x.e, CT_ECANCEL, "run: cancelled");
+        else
+            status = run_step(j, &j->t->step[j->phase->first + i], task, thread, &x);
     }
     if (status) __atomic_store_n(&j->failed, (int32_t)status, __ATOMIC_RELAXED);
 }
@@ -82,7 +92,8 @@ static ct_status first_error(ct_session *s) {
 static ct_status run_phase(job *j) {
     ct_session *s = j->s;
     ct_status status = CT_OK;
-    if (s->deadline > 0 && ct__now() > s->deadline) return ct_fail(&s->error, CT_ECANCEL, "run: the deadline has passed");
+    if (s->deadline > 0 && ct__now() > s->deadline)
+        return ct_fail(&s->error, CT_ECANCEL, "run: the deadline has passed");
     int alone = j->t->small || j->phase->tasks <= 1 || s->threads == 1 || j->profile;
     if (alone || __atomic_exchange_n(&s->ctx->pool_busy, 1, __ATOMIC_ACQUIRE)) {
         for (int64_t i = 0; i < j->phase->tasks; i++) run_task(j, i, 0);
@@ -101,7 +112,8 @@ static ct_status run_phase(job *j) {
 static ct_status grow(ct_session *s, void **memory, uint64_t *have, uint64_t want) {
     if (*have >= want && *memory) return CT_OK;
     void *p = ct_new(&s->ctx->allocator, want);
-    if (!p) return ct_fail(&s->error, CT_ELIMIT, "run: out of memory for %llu bytes", (unsigned long long)want);
+    if (!p)
+        return ct_fail(&s->error, CT_ELIMIT, "run: out of memory for %llu bytes", (unsigned long long)want);
     ct_delete(&s->ctx->allocator, *memory, *have);
     *memory = p;
     *have = want;
@@ -148,7 +160,9 @@ static ct_status prepare(ct_session *s, const ct__instance *t, const void *const
     }
     uint64_t each = (t->thread_bytes + t->scratch_bytes + 4095) / 4096 * 4096 + 4096;
     e = grow(s, &s->arena, &s->arena_bytes, t->shared_bytes + 64 + each * (uint64_t)s->threads);
-    if (!e) e = grow(s, (void **)(void *)&s->base, &s->base_bytes, (uint64_t)s->threads * (uint64_t)*bases * sizeof *s->base);
+    if (!e)
+        e = grow(s, (void **)(void *)&s->base, &s->base_bytes,
+                 (uint64_t)s->threads * (uint64_t)*bases * sizeof *s->base);
     if (!e) e = prepare_states(s);
     if (e) return e;
     for (int32_t i = 0; i < s->threads; i++) {
@@ -157,8 +171,10 @@ static ct_status prepare(ct_session *s, const ct__instance *t, const void *const
         b[CT__BASE_ABSOLUTE] = NULL;
         b[CT__BASE_SHARED] = s->arena;
         b[CT__BASE_THREAD] = (char *)s->arena + (t->shared_bytes + 63) / 64 * 64 + each * (uint64_t)i;
-        for (int32_t k = 0; k < c->vars; k++) b[CT__BASE_FIRST + k] = c->var[k]->kind == CT_STATE ? s->state[k] : c->var[k]->data;
-        for (int32_t k = 0; k < t->plan->inputs; k++) b[CT__BASE_FIRST + c->vars + k] = (void *)(uintptr_t)in[k];
+        for (int32_t k = 0; k < c->vars; k++)
+            b[CT__BASE_FIRST + k] = c->var[k]->kind == CT_STATE ? s->state[k] : c->var[k]->data;
+        for (int32_t k = 0; k < t->plan->inputs; k++)
+            b[CT__BASE_FIRST + c->vars + k] = (void *)(uintptr_t)in[k];
     }
     for (int32_t i = 0; i < c->scalars; i++)
         if (!s->scalar_set[i]) s->scalar[i] = c->scalar_initial[i];
@@ -180,7 +196,8 @@ static void touch_variables(const ct__instance *t) {
         if (t->node[i]->op == &ct__op_var) t->node[i]->origin->var->version++;
 }
 
-ct_status ct__run_instance(ct_session *s, ct__instance *t, const void *const *in, void *const *out, int profile) {
+ct_status ct__run_instance(ct_session *s, ct__instance *t, const void *const *in, void *const *out,
+                           int profile) {
     job j = {.s = s, .t = t, .profile = profile};
     ct_status e = prepare(s, t, in, &j.bases);
     if (e) return e;

@@ -30,13 +30,16 @@ ct_status ct_session_set(ct_session *s, const char *scalar, double value) {
             s->scalar_set[i] = 1;
             return CT_OK;
         }
-    return ct_fail(&s->error, CT_EUSAGE, "session: no scalar \"%.60s\"; wanted one made by ct_scalar", scalar);
+    return ct_fail(&s->error, CT_EUSAGE, "session: no scalar \"%.60s\"; wanted one made by ct_scalar",
+                   scalar);
 }
 
 void ct_session_step(ct_session *s, uint64_t step) { s->step = step; }
 uint64_t ct_session_step_of(const ct_session *s) { return s->step; }
 void ct_session_cancel(ct_session *s, int on) { s->cancel = on; }
-void ct_session_deadline(ct_session *s, double seconds) { s->deadline = seconds > 0 ? ct__now() + seconds : 0; }
+void ct_session_deadline(ct_session *s, double seconds) {
+    s->deadline = seconds > 0 ? ct__now() + seconds : 0;
+}
 const char *ct_session_error(const ct_session *s) { return s->error.text; }
 
 ct_session *ct_default_session(ct_ctx *c) {
@@ -51,7 +54,9 @@ ct_status ct_run(ct_session *s, ct_plan *p, const void *const *in, int64_t batch
     ct__instance *t;
     ct_error_clear(&s->error);
     for (int32_t i = 0; i < p->inputs; i++)
-        if (!in || !in[i]) return ct_fail(&s->error, CT_EUSAGE, "run: input \"%s\" is NULL; wanted its data", ct_plan_input_name(p, i));
+        if (!in || !in[i])
+            return ct_fail(&s->error, CT_EUSAGE, "run: input \"%s\" is NULL; wanted its data",
+                           ct_plan_input_name(p, i));
     ct_status e = ct__instance_of(p, batch, &t, &s->error);
     return e ? e : ct__run_instance(s, t, in, out, 0);
 }
@@ -107,8 +112,13 @@ ct_status ct_predict(ct_ctx *c, ct_t y, const void *in, int64_t batch, void *out
     if (ct_error_status(c)) return ct_error_status(c);
     ct_session *s = ct_default_session(c);
     ct_plan *p = s && ct_ok(y) ? cached_plan(c, y) : NULL;
-    if (!p) return ct_error_status(c) ? ct_error_status(c) : ct_fail(&c->error, CT_EUSAGE, "predict: no tensor; wanted one of this context");
-    if (p->inputs != 1) return ct_fail(&c->error, CT_EUSAGE, "predict: the net has %d inputs; wanted one; use ct_run", p->inputs);
+    if (!p)
+        return ct_error_status(c)
+                   ? ct_error_status(c)
+                   : ct_fail(&c->error, CT_EUSAGE, "predict: no tensor; wanted one of this context");
+    if (p->inputs != 1)
+        return ct_fail(&c->error, CT_EUSAGE, "predict: the net has %d inputs; wanted one; use ct_run",
+                       p->inputs);
     const void *ins[1] = {in};
     void *outs[1] = {out};
     ct_status e = ct_run(s, p, ins, batch, outs);

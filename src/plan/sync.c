@@ -9,9 +9,9 @@
 #include "plan/plan.h"
 
 typedef struct sync_data {
-    int64_t count;        /* floats of one part */
-    int64_t piece;        /* floats a task */
-    uint64_t stride;      /* bytes between parts */
+    int64_t count;   /* floats of one part */
+    int64_t piece;   /* floats a task */
+    uint64_t stride; /* bytes between parts */
     int32_t parts;
     int32_t reserved;
     void (*merge)(const void *data, float *const *part, int32_t parts, float *out);
@@ -39,13 +39,15 @@ static ct_status run_sync(const void *data, void *const *arg, const ct__exec *x)
     const sync_data *d = data;
     if (d->merge) {
         float *part[1024];
-        for (int32_t i = 0; i < d->parts && i < 1024; i++) part[i] = (float *)(void *)((char *)arg[0] + (uint64_t)i * d->stride);
+        for (int32_t i = 0; i < d->parts && i < 1024; i++)
+            part[i] = (float *)(void *)((char *)arg[0] + (uint64_t)i * d->stride);
         d->merge(d->merge_data, part, d->parts, arg[1]);
         return CT_OK;
     }
     int64_t begin = x->task * d->piece, end = begin + d->piece < d->count ? begin + d->piece : d->count;
     for (int64_t i = begin; i < end; i += BLOCK)
-        tree((const float *)arg[0] + i, d->stride, 0, d->parts, end - i < BLOCK ? end - i : BLOCK, (float *)arg[1] + i);
+        tree((const float *)arg[0] + i, d->stride, 0, d->parts, end - i < BLOCK ? end - i : BLOCK,
+             (float *)arg[1] + i);
     return CT_OK;
 }
 
@@ -59,7 +61,8 @@ ct_status ct__sync_lower(ct__instance *t, const ct__pnode *n, ct__lower *l) {
     d->parts = t->shards;
     const ct__pnode *producer = t->node[t->val[n->in[0]].node];
     d->merge = producer->op->merge;
-    if (d->merge && d->parts > 1024) return ct_fail(t->e, CT_ELIMIT, "%s: %d shards; wanted at most 1024", producer->op->name, d->parts);
+    if (d->merge && d->parts > 1024)
+        return ct_fail(t->e, CT_ELIMIT, "%s: %d shards; wanted at most 1024", producer->op->name, d->parts);
     if (d->merge) d->piece = d->count > 0 ? d->count : 1;
     l->run = run_sync;
     l->data = d;
@@ -73,8 +76,14 @@ static ct_status same(ct__infer *f) {
 }
 static void ref(ct__ref *r) { memcpy(r->out[0].v, r->in[0].v, ct__ref_count(&r->in[0]) * sizeof(double)); }
 
-const ct__op ct__op_sync = {.name = "sync", .summary = "adds up the shards of a partial sum", .inputs_min = 1, .inputs_max = 1,
-                            .flags = CT__OP_INTERNAL, .infer = same, .nondiff = "it appears in plans only", .ref = ref};
+const ct__op ct__op_sync = {.name = "sync",
+                            .summary = "adds up the shards of a partial sum",
+                            .inputs_min = 1,
+                            .inputs_max = 1,
+                            .flags = CT__OP_INTERNAL,
+                            .infer = same,
+                            .nondiff = "it appears in plans only",
+                            .ref = ref};
 
 /* ---- gather ---- */
 typedef struct gather_data {
@@ -92,7 +101,8 @@ static ct_status run_gather(const void *data, void *const *arg, const ct__exec *
         const char *from = (const char *)arg[0] + (uint64_t)s * d->stride;
         char *to = (char *)arg[1] + (uint64_t)s * (uint64_t)d->rows * d->inner;
         for (int64_t o = 0; o < d->outer; o++)
-            memcpy(to + (uint64_t)(o * d->batch) * d->inner, from + (uint64_t)(o * rows) * d->inner, (size_t)rows * d->inner);
+            memcpy(to + (uint64_t)(o * d->batch) * d->inner, from + (uint64_t)(o * rows) * d->inner,
+                   (size_t)rows * d->inner);
     }
     return CT_OK;
 }
@@ -103,15 +113,30 @@ ct_status ct__gather_lower(ct__instance *t, const ct__pnode *n, ct__lower *l) {
     int32_t axis = ct__batch_axis(&v->type.shape);
     int64_t outer, extent, inner;
     if (!d) return CT_ELIMIT;
-    if (axis < 0) return ct_fail(t->e, CT_EUSAGE, "%s: its result has several extents of the batch; wanted one", t->node[v->node]->op->name);
+    if (axis < 0)
+        return ct_fail(t->e, CT_EUSAGE, "%s: its result has several extents of the batch; wanted one",
+                       t->node[v->node]->op->name);
     ct__split_axis(&v->concrete.shape, axis, &outer, &extent, &inner);
     int64_t k = -v->type.shape.dim[axis];
-    *d = (gather_data){outer, k * t->rows, k * t->last_rows, k * t->batch, (uint64_t)inner * ct_dtype_size((ct_dtype)v->type.dtype), v->stride, t->shards, 0};
+    *d = (gather_data){outer,
+                       k * t->rows,
+                       k * t->last_rows,
+                       k * t->batch,
+                       (uint64_t)inner * ct_dtype_size((ct_dtype)v->type.dtype),
+                       v->stride,
+                       t->shards,
+                       0};
     l->run = run_gather;
     l->data = d;
     l->impl = "copy";
     return CT_OK;
 }
 
-const ct__op ct__op_gather = {.name = "gather_shards", .summary = "puts the shards of a value together", .inputs_min = 1, .inputs_max = 1,
-                              .flags = CT__OP_INTERNAL, .infer = same, .nondiff = "it appears in plans only", .ref = ref};
+const ct__op ct__op_gather = {.name = "gather_shards",
+                              .summary = "puts the shards of a value together",
+                              .inputs_min = 1,
+                              .inputs_max = 1,
+                              .flags = CT__OP_INTERNAL,
+                              .infer = same,
+                              .nondiff = "it appears in plans only",
+                              .ref = ref};

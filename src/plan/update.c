@@ -24,7 +24,7 @@ typedef struct segment {
     int64_t first_task; /* number of its first piece */
     uint64_t stride;    /* bytes between gradient shards */
     int32_t parts;
-    int32_t arg;        /* index of its first argument: parameter, gradient, moments... */
+    int32_t arg; /* index of its first argument: parameter, gradient, moments... */
 } segment;
 
 typedef struct update_data {
@@ -94,7 +94,8 @@ ct_status ct__pass_update(ct__instance *t) {
 
 /* ---- kernel ---- */
 
-static void add_shards(const float *base, uint64_t stride, int32_t first, int32_t parts, int64_t n, float *out) {
+static void add_shards(const float *base, uint64_t stride, int32_t first, int32_t parts, int64_t n,
+                       float *out) {
     const float *a = (const float *)(const void *)((const char *)base + (uint64_t)first * stride);
     float right[BLOCK];
     int32_t left = 1;
@@ -120,7 +121,8 @@ static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
     for (int32_t i = 0; i < d->scalars; i++) scalar[i] = *(const float *)arg[d->scalar_arg + i];
     while (d->segment[s].first_task > x->task) s--;
     const segment *g = &d->segment[s];
-    int64_t begin = (x->task - g->first_task) * PIECE, end = begin + PIECE < g->count ? begin + PIECE : g->count;
+    int64_t begin = (x->task - g->first_task) * PIECE,
+            end = begin + PIECE < g->count ? begin + PIECE : g->count;
     for (int64_t i = begin; i < end; i += BLOCK) {
         int64_t n = end - i < BLOCK ? end - i : BLOCK;
         const float *dx = (const float *)arg[g->arg + 1] + i;
@@ -145,7 +147,8 @@ ct_status ct__segments_lower(ct__instance *t, const ct__pnode *n, ct__lower *l, 
     int64_t task = 0;
     for (int32_t i = 0; i < n->segments->count; i++) {
         const ct__val *p = &t->val[n->in[i * each]], *g = &t->val[n->in[i * each + 1]];
-        s[i] = (segment){(int64_t)(p->bytes / sizeof(float)), task, g->stride, g->place == CT__PARTIAL ? t->shards : 1, i * each};
+        s[i] = (segment){(int64_t)(p->bytes / sizeof(float)), task, g->stride,
+                         g->place == CT__PARTIAL ? t->shards : 1, i * each};
         task += (s[i].count + PIECE - 1) / PIECE;
     }
     *d = (update_data){s, n->segments->count, u->moments, u->scalars, n->segments->count * each, NULL, NULL};

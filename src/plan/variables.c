@@ -11,8 +11,9 @@ static ct_status find(ct_ctx *c, const char *name, const ct_array *a, ct__var **
     if (!v || !v->data) return ct_fail(e, CT_EUSAGE, "variable \"%.200s\": there is none of that name", name);
     ct_shape s = ct_shape_make(a->rank, a->dim);
     if (a->dtype != v->dtype || !ct_shape_equal(&s, &v->shape))
-        return ct_fail(e, CT_EDATA, "variable \"%s\": given %s %s; wanted %s %s", v->name, ct_dtype_name((ct_dtype)a->dtype),
-                       ct_shape_format(&s, have), ct_dtype_name((ct_dtype)v->dtype), ct_shape_format(&v->shape, want));
+        return ct_fail(e, CT_EDATA, "variable \"%s\": given %s %s; wanted %s %s", v->name,
+                       ct_dtype_name((ct_dtype)a->dtype), ct_shape_format(&s, have),
+                       ct_dtype_name((ct_dtype)v->dtype), ct_shape_format(&v->shape, want));
     *out = v;
     return CT_OK;
 }

@@ -13,7 +13,8 @@ static int find_file(const char *folder, int part, const char *kind, char out[43
     for (int i = 0; i < 2; i++)
         for (int dot = 0; dot < 2; dot++)
             for (int gz = 0; gz < 2; gz++) {
-                snprintf(out, 4300, "%s/%s-%s%cidx%d-ubyte%s", folder, stems[part - 1][i], kind, dot ? '.' : '-', kind[0] == 'i' ? 3 : 1, gz ? ".gz" : "");
+                snprintf(out, 4300, "%s/%s-%s%cidx%d-ubyte%s", folder, stems[part - 1][i], kind,
+                         dot ? '.' : '-', kind[0] == 'i' ? 3 : 1, gz ? ".gz" : "");
                 if (stat(out, &st) == 0) return 1;
             }
     return 0;
@@ -39,25 +40,38 @@ int64_t ct__pictures_label(const ct__pictures *p, int64_t i) {
 static ct_status check_pair(ct__pictures *p, const char *labels_path, ct_err *e) {
     const ct_array *x = &p->images, *y = &p->labels;
     if (x->rank < 3 && y->rank >= 3)
-        return ct_fail(e, CT_EDATA, "%s: %d dimensions (magic 0x080%d); wanted pictures (0x0803); are images and labels exchanged?", p->path, x->rank, x->rank);
+        return ct_fail(
+            e, CT_EDATA,
+            "%s: %d dimensions (magic 0x080%d); wanted pictures (0x0803); are images and labels exchanged?",
+            p->path, x->rank, x->rank);
     if (x->rank < 3 || x->rank > 4 || x->dtype != CT_U8)
-        return ct_fail(e, CT_EDATA, "%s: %s with %d dimensions (0x080%d); wanted bytes with 3 (0x0803), or 4: [records, channels, height, width]", p->path,
-                       ct_dtype_name((ct_dtype)x->dtype), x->rank, x->rank);
+        return ct_fail(e, CT_EDATA,
+                       "%s: %s with %d dimensions (0x080%d); wanted bytes with 3 (0x0803), or 4: [records, "
+                       "channels, height, width]",
+                       p->path, ct_dtype_name((ct_dtype)x->dtype), x->rank, x->rank);
     if (y->rank != 1 || (y->dtype != CT_U8 && y->dtype != CT_I8 && y->dtype != CT_I32))
-        return ct_fail(e, CT_EDATA, "%s: %s with %d dimensions; wanted one row of integers (0x0801)", labels_path, ct_dtype_name((ct_dtype)y->dtype), y->rank);
+        return ct_fail(e, CT_EDATA, "%s: %s with %d dimensions; wanted one row of integers (0x0801)",
+                       labels_path, ct_dtype_name((ct_dtype)y->dtype), y->rank);
     if (x->dim[0] != y->dim[0])
-        return ct_fail(e, CT_EDATA, "%s has %lld pictures, %s has %lld labels; wanted equal counts", p->path, (long long)x->dim[0], labels_path, (long long)y->dim[0]);
-    if (x->dim[0] == 0) return ct_fail(e, CT_EDATA, "%s: empty data set; wanted at least one picture", p->path);
+        return ct_fail(e, CT_EDATA, "%s has %lld pictures, %s has %lld labels; wanted equal counts", p->path,
+                       (long long)x->dim[0], labels_path, (long long)y->dim[0]);
+    if (x->dim[0] == 0)
+        return ct_fail(e, CT_EDATA, "%s: empty data set; wanted at least one picture", p->path);
     return CT_OK;
 }
 
-ct_status ct__pictures_load(const ct_files *f, const ct_allocator *a, const char *folder, int part, int64_t limit, ct__pictures *out, ct_err *e) {
+ct_status ct__pictures_load(const ct_files *f, const ct_allocator *a, const char *folder, int part,
+                            int64_t limit, ct__pictures *out, ct_err *e) {
     char labels[4300];
     struct stat st;
     memset(out, 0, sizeof *out);
-    if (stat(folder, &st) != 0) return ct_fail(e, CT_EIO, "%.3000s: no such folder; wanted one with %s-images-idx3-ubyte[.gz]", folder, stems[part - 1][0]);
+    if (stat(folder, &st) != 0)
+        return ct_fail(e, CT_EIO, "%.3000s: no such folder; wanted one with %s-images-idx3-ubyte[.gz]",
+                       folder, stems[part - 1][0]);
     if (!find_file(folder, part, "images", out->path) || !find_file(folder, part, "labels", labels))
-        return ct_fail(e, CT_EDATA, "%.3000s: no %s-images-idx3-ubyte[.gz] with its labels; wanted the usual MNIST names", folder, stems[part - 1][0]);
+        return ct_fail(e, CT_EDATA,
+                       "%.3000s: no %s-images-idx3-ubyte[.gz] with its labels; wanted the usual MNIST names",
+                       folder, stems[part - 1][0]);
     ct_status s = ct_idx_load(f, a, out->path, &out->images, e);
     if (!s) s = ct_idx_load(f, a, labels, &out->labels, e);
     if (!s) s = check_pair(out, labels, e);
@@ -73,7 +87,9 @@ ct_status ct__pictures_classes(const ct__pictures *p, int64_t *classes, ct_err *
     *classes = 0;
     for (int64_t i = 0; i < p->labels.dim[0]; i++) {
         int64_t y = ct__pictures_label(p, i);
-        if (y < 0) return ct_fail(e, CT_EDATA, "%s: label of record %lld is %lld; wanted 0 or more", p->path, (long long)i, (long long)y);
+        if (y < 0)
+            return ct_fail(e, CT_EDATA, "%s: label of record %lld is %lld; wanted 0 or more", p->path,
+                           (long long)i, (long long)y);
         if (y >= *classes) *classes = y + 1;
     }
     return CT_OK;
@@ -83,8 +99,11 @@ ct_status ct__pictures_check(const ct__pictures *p, int64_t classes, ct_err *e) 
     for (int64_t i = 0; i < p->labels.dim[0]; i++) {
         int64_t y = ct__pictures_label(p, i);
         if (y < 0 || y >= classes)
-            return ct_fail(e, CT_EDATA, "%s: label of record %lld (byte %lld of the labels file) is %lld; wanted 0 to %lld", p->path, (long long)i,
-                           (long long)(8 + i * (int64_t)ct_dtype_size((ct_dtype)p->labels.dtype)), (long long)y, (long long)classes - 1);
+            return ct_fail(
+                e, CT_EDATA,
+                "%s: label of record %lld (byte %lld of the labels file) is %lld; wanted 0 to %lld", p->path,
+                (long long)i, (long long)(8 + i * (int64_t)ct_dtype_size((ct_dtype)p->labels.dtype)),
+                (long long)y, (long long)classes - 1);
     }
     return CT_OK;
 }
@@ -95,7 +114,8 @@ static int in_part(int32_t tenth, int with_test, const char *part) {
     return strcmp(here, part) == 0;
 }
 
-ct_status ct__pictures_split(const ct_allocator *a, int64_t count, uint64_t seed, int with_test, const char *part, int64_t **index, int64_t *n, ct_err *e) {
+ct_status ct__pictures_split(const ct_allocator *a, int64_t count, uint64_t seed, int with_test,
+                             const char *part, int64_t **index, int64_t *n, ct_err *e) {
     int64_t *list = ct_new_array(a, (uint64_t)count + 1, sizeof *list), k = 0;
     if (!list) return ct_fail(e, CT_ELIMIT, "data: out of memory for %lld records", (long long)count);
     for (int64_t i = 0; i < count; i++) {
@@ -111,12 +131,14 @@ ct_status ct__pictures_split(const ct_allocator *a, int64_t count, uint64_t seed
     return CT_OK;
 }
 
-ct_status ct__pictures_normalize(const ct__pictures *p, const int64_t *index, int64_t n, ct_text *out, ct_err *e) {
+ct_status ct__pictures_normalize(const ct__pictures *p, const int64_t *index, int64_t n, ct_text *out,
+                                 ct_err *e) {
     const ct_array *x = &p->images;
     int64_t channels = x->rank == 3 ? 1 : x->dim[1], pixels = x->dim[x->rank - 2] * x->dim[x->rank - 1];
     ct_text std = {.allocator = out->allocator};
     ct_text_add(out, "normalize mean=");
-    if (channels > 4) return ct_fail(e, CT_EDATA, "%s: %lld channels; wanted at most 4", p->path, (long long)channels);
+    if (channels > 4)
+        return ct_fail(e, CT_EDATA, "%s: %lld channels; wanted at most 4", p->path, (long long)channels);
     for (int64_t c = 0; c < channels; c++) {
         uint64_t sum = 0, square = 0;
         for (int64_t i = 0; i < n; i++) {
@@ -126,7 +148,8 @@ ct_status ct__pictures_normalize(const ct__pictures *p, const int64_t *index, in
                 square += (uint64_t)v[k] * v[k];
             }
         }
-        double count = (double)n * (double)pixels * 255, m = (double)sum / count, s = sqrt((double)square / (count * 255) - m * m);
+        double count = (double)n * (double)pixels * 255, m = (double)sum / count,
+               s = sqrt((double)square / (count * 255) - m * m);
         if (c) ct_text_add(out, ":");
         ct_text_number(out, round(m * 1e4) / 1e4);
         if (c) ct_text_add(&std, ":");

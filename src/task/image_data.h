@@ -11,7 +11,8 @@ typedef struct ct__pictures { /* one part of a folder of idx files */
 
 enum { CT__PART_TRAIN = 1, CT__PART_TEST = 2 };
 /* The usual MNIST names, .gz or not: train-images-idx3-ubyte, t10k-images..., test-images.... */
-ct_status ct__pictures_load(const ct_files *f, const ct_allocator *a, const char *folder, int part, int64_t limit, ct__pictures *out, ct_err *e);
+ct_status ct__pictures_load(const ct_files *f, const ct_allocator *a, const char *folder, int part,
+                            int64_t limit, ct__pictures *out, ct_err *e);
 int ct__pictures_has(const char *folder, int part);
 void ct__pictures_free(ct__pictures *p);
 int64_t ct__pictures_label(const ct__pictures *p, int64_t i);
@@ -23,8 +24,10 @@ ct_status ct__pictures_check(const ct__pictures *p, int64_t classes, ct_err *e);
 /* Records by the split rule: tenths 0..9 by hash of (seed, record): which = 0 validation, 1 test; the rest
  * train. with_test 0: a folder with its own test part. Returns the index list of `part`:
  * "train", "validation", "test" or "all". */
-ct_status ct__pictures_split(const ct_allocator *a, int64_t count, uint64_t seed, int with_test, const char *part, int64_t **index, int64_t *n, ct_err *e);
+ct_status ct__pictures_split(const ct_allocator *a, int64_t count, uint64_t seed, int with_test,
+                             const char *part, int64_t **index, int64_t *n, ct_err *e);
 /* "normalize mean=... std=..." of the records listed, one number a channel. */
-ct_status ct__pictures_normalize(const ct__pictures *p, const int64_t *index, int64_t n, ct_text *out, ct_err *e);
+ct_status ct__pictures_normalize(const ct__pictures *p, const int64_t *index, int64_t n, ct_text *out,
+                                 ct_err *e);
 
 #endif

@@ -20,7 +20,9 @@ static ct_status walk_validation(visit *v) {
     int64_t batch = 256;
     float *logits = ct_new_array(&j->o->allocator, (uint64_t)(batch * j->classes) + 16, sizeof *logits);
     ct_status s = logits ? CT_OK : ct_fail(j->e, CT_ELIMIT, "validation: out of memory");
-    if (!s) s = ct_loader_new(&j->o->allocator, &j->validation_source, (ct_loader_options){.batch = batch, .evaluate = 1}, &l, j->e);
+    if (!s)
+        s = ct_loader_new(&j->o->allocator, &j->validation_source,
+                          (ct_loader_options){.batch = batch, .evaluate = 1}, &l, j->e);
     while (!s) {
         const void *in[1];
         void *out[1] = {logits};
@@ -36,7 +38,9 @@ static ct_status walk_validation(visit *v) {
     return s;
 }
 
-static ct_status add_scores(visit *v, const ct_batch *b, const float *logits) { return ct_scores_add(v->scores, logits, b->field[1], b->rows, v->j->e); }
+static ct_status add_scores(visit *v, const ct_batch *b, const float *logits) {
+    return ct_scores_add(v->scores, logits, b->field[1], b->rows, v->j->e);
+}
 
 ct_status ct__image_validate(ct__image_job *j, ct_score *score) {
     visit v = {.j = j, .each = add_scores};
@@ -67,16 +71,21 @@ static ct_status model_weights(ct__image_job *j, ct_tensors **out) {
         }
         ct_tensors_free(all);
     }
-    if (s) ct_tensors_free(t);
-    else *out = t;
+    if (s)
+        ct_tensors_free(t);
+    else
+        *out = t;
     return s;
 }
 
 static ct_status write_row(ct__image_job *j, const ct_epoch *row) {
-    json_t *v = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:b}", "epoch", (json_int_t)row->epoch, "steps", (json_int_t)row->steps, "loss", ct__json_number(row->loss),
-                          "validation_loss", ct__json_number(row->validation), "validation_accuracy", ct__json_number(row->accuracy), "lr", ct__json_number(row->lr), "gradient_norm",
+    json_t *v = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:b}", "epoch", (json_int_t)row->epoch,
+                          "steps", (json_int_t)row->steps, "loss", ct__json_number(row->loss),
+                          "validation_loss", ct__json_number(row->validation), "validation_accuracy",
+                          ct__json_number(row->accuracy), "lr", ct__json_number(row->lr), "gradient_norm",
                           ct__json_number(row->norm), "best", row->best);
-    ct_status s = v ? ct__run_append(&j->run, "metrics.jsonl", v, j->e) : ct_fail(j->e, CT_ELIMIT, "metrics: out of memory");
+    ct_status s = v ? ct__run_append(&j->run, "metrics.jsonl", v, j->e)
+                    : ct_fail(j->e, CT_ELIMIT, "metrics: out of memory");
     json_decref(v);
     return s;
 }
@@ -105,8 +114,15 @@ ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
     int best = j->best_epoch < 0 || score.loss < j->best_loss;
     j->epoch++;
     j->position = 0;
-    ct_epoch row = {.epoch = j->epoch, .steps = j->step, .loss = j->loss_sum / (double)j->loss_count, .validation = score.loss, .accuracy = score.accuracy,
-                    .seconds = seconds, .lr = j->last_lr, .norm = j->last_norm, .best = best};
+    ct_epoch row = {.epoch = j->epoch,
+                    .steps = j->step,
+                    .loss = j->loss_sum / (double)j->loss_count,
+                    .validation = score.loss,
+                    .accuracy = score.accuracy,
+                    .seconds = seconds,
+                    .lr = j->last_lr,
+                    .norm = j->last_norm,
+                    .best = best};
     j->loss_sum = 0;
     j->loss_count = 0;
     if (best) {
@@ -123,7 +139,12 @@ ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
     *stop = j->recipe.patience > 0 && j->bad_epochs >= j->recipe.patience;
     s = write_row(j, &row);
     j->rows++;
-    ct_event event = {.kind = CT_EVENT_EPOCH, .row = &row, .epoch = (int32_t)j->epoch, .epochs = (int32_t)j->recipe.epochs, .step = j->step, .steps = j->recipe.steps};
+    ct_event event = {.kind = CT_EVENT_EPOCH,
+                      .row = &row,
+                      .epoch = (int32_t)j->epoch,
+                      .epochs = (int32_t)j->recipe.epochs,
+                      .step = j->step,
+                      .steps = j->recipe.steps};
     if (!s && j->o->tell) j->o->tell(j->o->user, &event);
     return s;
 }
@@ -135,8 +156,10 @@ static ct_status add_line(visit *v, const ct_batch *b, const float *logits) {
     double *p = ct_new_array(&j->o->allocator, (uint64_t)j->classes, sizeof *p);
     if (!p) return ct_fail(j->e, CT_ELIMIT, "validation: out of memory");
     for (int64_t r = 0; r < b->rows; r++) {
-        int64_t label = ((const int64_t *)b->field[1])[r], best = ct_softmax_row(logits + r * j->classes, j->classes, p);
-        ct_text_format(v->lines, "{\"record\":%lld,\"label\":%lld,\"prediction\":%lld,\"loss\":", (long long)j->validation_index[b->record[r]], (long long)label, (long long)best);
+        int64_t label = ((const int64_t *)b->field[1])[r],
+                best = ct_softmax_row(logits + r * j->classes, j->classes, p);
+        ct_text_format(v->lines, "{\"record\":%lld,\"label\":%lld,\"prediction\":%lld,\"loss\":",
+                       (long long)j->validation_index[b->record[r]], (long long)label, (long long)best);
         ct_text_number(v->lines, p[label] > 0 ? -log(p[label]) : 745.0); /* the least double's logarithm */
         ct_text_add(v->lines, "}\n");
     }
@@ -149,14 +172,18 @@ static ct_status write_validation(ct__image_job *j) {
     ct_text lines = {.allocator = &j->o->allocator};
     visit v = {.j = j, .each = add_line, .lines = &lines};
     ct_status s = walk_validation(&v);
-    if (!s) s = ct_file_write(&j->o->files, &j->o->allocator, ct__run_path(&j->run, "validation.jsonl", path), lines.data, lines.length, j->e);
+    if (!s)
+        s = ct_file_write(&j->o->files, &j->o->allocator, ct__run_path(&j->run, "validation.jsonl", path),
+                          lines.data, lines.length, j->e);
     ct_text_free(&lines);
     return s;
 }
 
 static json_t *score_json(const ct_score *s) {
-    return json_pack("{s:I, s:o, s:o, s:[o,o], s:o, s:o, s:o}", "samples", (json_int_t)s->samples, "loss", ct__json_number(s->loss), "accuracy", ct__json_number(s->accuracy), "accuracy_ci95",
-                     ct__json_number(s->low), ct__json_number(s->high), "macro_f1", ct__json_number(s->macro_f1), "ece", ct__json_number(s->ece), "baseline_accuracy",
+    return json_pack("{s:I, s:o, s:o, s:[o,o], s:o, s:o, s:o}", "samples", (json_int_t)s->samples, "loss",
+                     ct__json_number(s->loss), "accuracy", ct__json_number(s->accuracy), "accuracy_ci95",
+                     ct__json_number(s->low), ct__json_number(s->high), "macro_f1",
+                     ct__json_number(s->macro_f1), "ece", ct__json_number(s->ece), "baseline_accuracy",
                      ct__json_number(s->baseline));
 }
 
@@ -172,14 +199,20 @@ static char *model_document(ct__image_job *j, const ct_score *score) {
     json_object_set_new(doc, "task", json_string("image"));
     json_object_set_new(doc, "version", json_string(CT_VERSION));
     json_object_set_new(doc, "net", json_string(j->recipe.net));
-    json_object_set_new(doc, "inputs", json_pack("[{s:s, s:s, s:[i,I,I,I]}]", "name", "image", "dtype", "f32", "shape", -1, (json_int_t)j->shape[0], (json_int_t)j->shape[1], (json_int_t)j->shape[2]));
+    json_object_set_new(doc, "inputs",
+                        json_pack("[{s:s, s:s, s:[i,I,I,I]}]", "name", "image", "dtype", "f32", "shape", -1,
+                                  (json_int_t)j->shape[0], (json_int_t)j->shape[1], (json_int_t)j->shape[2]));
     json_object_set_new(doc, "constants", json_pack("{s:s}", "classes", classes));
     json_object_set_new(doc, "labels", labels);
     json_object_set_new(doc, "transform", json_string(j->recipe.transform));
     json_object_set_new(doc, "recipe", ct__recipe_json(j));
-    json_object_set_new(doc, "metrics", json_pack("{s:I, s:I, s:o}", "best_epoch", (json_int_t)j->best_epoch, "steps", (json_int_t)j->step, "validation", score_json(score)));
-    json_object_set_new(doc, "data", json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation", j->validation_hash, "all", j->all_hash, "own_test", j->own_test,
-                                              "validation_given", j->o->validate != NULL));
+    json_object_set_new(doc, "metrics",
+                        json_pack("{s:I, s:I, s:o}", "best_epoch", (json_int_t)j->best_epoch, "steps",
+                                  (json_int_t)j->step, "validation", score_json(score)));
+    json_object_set_new(doc, "data",
+                        json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation",
+                                  j->validation_hash, "all", j->all_hash, "own_test", j->own_test,
+                                  "validation_given", j->o->validate != NULL));
     char *text = json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(doc);
     return text;
@@ -187,7 +220,8 @@ static char *model_document(ct__image_job *j, const ct_score *score) {
 
 ct_status ct__image_finish(ct__image_job *j) {
     ct_score score;
-    ct_status s = j->best ? ct_weights_apply(j->ctx, j->best, "best weights", CT_MODEL_KINDS, 0, j->e) : CT_OK;
+    ct_status s =
+        j->best ? ct_weights_apply(j->ctx, j->best, "best weights", CT_MODEL_KINDS, 0, j->e) : CT_OK;
     if (!s) s = ct__image_validate(j, &score);
     if (!s) s = write_validation(j);
     char *doc = s ? NULL : model_document(j, &score);

@@ -16,7 +16,7 @@ typedef struct ct__recipe { /* every option that changes the result, defaults fi
     int32_t reserved;
     char *transform; /* in the job's arena */
     char *init_hash;
-    char *net;       /* canonical text, settings written in */
+    char *net; /* canonical text, settings written in */
 } ct__recipe;
 
 typedef struct ct__image_job {
@@ -25,7 +25,7 @@ typedef struct ct__image_job {
     ct_arena arena;
     ct__run run;
     ct__recipe recipe;
-    double begin;             /* monotonic */
+    double begin; /* monotonic */
     int64_t checkpoint_every;
     /* data */
     ct__pictures train, validation; /* validation: of --validate, else empty */
@@ -34,7 +34,7 @@ typedef struct ct__image_job {
     ct_transform *transform;
     ct_source images, validation_images, train_source, validation_source;
     char train_hash[33], validation_hash[33], all_hash[33];
-    int32_t own_test;         /* 1: the folder has a test part of its own */
+    int32_t own_test; /* 1: the folder has a test part of its own */
     /* net */
     ct_ctx *ctx;
     ct_t logits, loss;
@@ -48,7 +48,7 @@ typedef struct ct__image_job {
     int64_t best_epoch, bad_epochs, rows; /* rows: of metrics.jsonl */
     double best_loss;
     ct_score best_score;
-    ct_tensors *best;         /* the weights of the best epoch */
+    ct_tensors *best; /* the weights of the best epoch */
     int32_t finished, resumed, limited;
     double last_lr, last_norm;
     ct_train_result *result;
@@ -59,8 +59,9 @@ void ct__tell_fact(const ct__image_job *j, const char *key, const char *format, 
 void ct__tell_note(const ct__image_job *j, const char *format, ...) CT_PRINTF(2, 3);
 
 /* image_recipe.c */
-ct_status ct__recipe_resolve(ct__image_job *j);                  /* from options, checked */
-ct_status ct__recipe_resume(ct__image_job *j, const json_t *config); /* from config.json; given options must be equal */
+ct_status ct__recipe_resolve(ct__image_job *j); /* from options, checked */
+ct_status ct__recipe_resume(ct__image_job *j,
+                            const json_t *config); /* from config.json; given options must be equal */
 json_t *ct__recipe_json(const ct__image_job *j);
 /* image_open.c */
 ct_status ct__image_open_data(ct__image_job *j);

@@ -19,14 +19,18 @@ typedef struct pass { /* a model over one part of pictures */
 static ct_status check_size(const ct_model *m, const ct_array *x, const char *path, ct_err *e) {
     ct_shape want = ct_plan_input_shape(ct_model_plan((ct_model *)(uintptr_t)m), 0);
     int64_t channels = x->rank == 3 ? 1 : x->dim[1];
-    if (want.rank == 4 && want.dim[1] == channels && want.dim[2] == x->dim[x->rank - 2] && want.dim[3] == x->dim[x->rank - 1]) return CT_OK;
+    if (want.rank == 4 && want.dim[1] == channels && want.dim[2] == x->dim[x->rank - 2] &&
+        want.dim[3] == x->dim[x->rank - 1])
+        return CT_OK;
     char text[CT_SHAPE_TEXT];
-    return ct_fail(e, CT_EDATA, "%s: pictures of [%lld,%lld,%lld]; the model wants %s", path, (long long)channels, (long long)x->dim[x->rank - 2], (long long)x->dim[x->rank - 1],
+    return ct_fail(e, CT_EDATA, "%s: pictures of [%lld,%lld,%lld]; the model wants %s", path,
+                   (long long)channels, (long long)x->dim[x->rank - 2], (long long)x->dim[x->rank - 1],
                    ct_shape_format(&want, text));
 }
 
 static ct_status open_pass(pass *p, const ct_array *images, const ct_array *labels, const char *path) {
-    if (strcmp(ct_model_task(p->m), "image") != 0) return ct_fail(p->e, CT_EUSAGE, "model: its task is \"%.40s\"; wanted image", ct_model_task(p->m));
+    if (strcmp(ct_model_task(p->m), "image") != 0)
+        return ct_fail(p->e, CT_EUSAGE, "model: its task is \"%.40s\"; wanted image", ct_model_task(p->m));
     p->allocator = ct_allocator_of(ct_model_context(p->m));
     p->classes = ct_shape_of(ct_model_output(p->m)).dim[1];
     p->batch = 256;
@@ -34,7 +38,8 @@ static ct_status open_pass(pass *p, const ct_array *images, const ct_array *labe
     if (!s) s = ct_transform_parse(p->allocator, ct_model_text(p->m, "transform"), &p->transform, p->e);
     if (!s) s = ct_source_images(p->allocator, images, labels, p->transform, &p->source, p->e);
     if (!s) s = ct_session_new(ct_model_context(p->m), &p->session, p->e);
-    p->logits = s ? NULL : ct_new_array(p->allocator, (uint64_t)(p->batch * p->classes) + 16, sizeof *p->logits);
+    p->logits =
+        s ? NULL : ct_new_array(p->allocator, (uint64_t)(p->batch * p->classes) + 16, sizeof *p->logits);
     if (!s && !p->logits) s = ct_fail(p->e, CT_ELIMIT, "predict: out of memory");
     return s;
 }
@@ -61,7 +66,10 @@ static ct_status next_logits(pass *p, ct_batch *b) {
 static ct_status score_part(pass *p, const ct_source *part, ct_evaluation *out) {
     ct_scores *scores = NULL;
     ct_status s = ct_scores_new(p->allocator, p->classes, &scores, p->e);
-    if (!s) s = ct_loader_new(p->allocator, part, (ct_loader_options){.batch = p->batch, .evaluate = 1, .threads = 1}, &p->loader, p->e);
+    if (!s)
+        s = ct_loader_new(p->allocator, part,
+                          (ct_loader_options){.batch = p->batch, .evaluate = 1, .threads = 1}, &p->loader,
+                          p->e);
     ct_batch b = {.rows = 1};
     while (!s && b.rows) {
         s = next_logits(p, &b);
@@ -72,7 +80,8 @@ static ct_status score_part(pass *p, const ct_source *part, ct_evaluation *out) 
         out->confusion = calloc((size_t)(p->classes * p->classes) + 1, sizeof *out->confusion);
         if (!out->confusion) s = ct_fail(p->e, CT_ELIMIT, "evaluate: out of memory");
     }
-    for (int64_t i = 0; !s && i < p->classes * p->classes; i++) out->confusion[i] = ct_scores_confusion(scores, i / p->classes, i % p->classes);
+    for (int64_t i = 0; !s && i < p->classes * p->classes; i++)
+        out->confusion[i] = ct_scores_confusion(scores, i / p->classes, i % p->classes);
     if (!s) out->score = ct_scores_result(scores);
     ct_scores_free(scores);
     return s;
@@ -80,7 +89,8 @@ static ct_status score_part(pass *p, const ct_source *part, ct_evaluation *out) 
 
 /* Which records: the folder's own test part; or, of the data trained on, the part by the run's split; of other
  * data all. */
-static ct_status choose_part(pass *p, const ct__pictures *pictures, const char *wanted, ct_evaluation *out, int64_t **index, int64_t *n) {
+static ct_status choose_part(pass *p, const ct__pictures *pictures, const char *wanted, ct_evaluation *out,
+                             int64_t **index, int64_t *n) {
     uint64_t seed = strtoull(ct_model_text(p->m, "recipe/seed"), NULL, 10);
     const char *all = ct_model_text(p->m, "data/all"), *part = wanted;
     char hex[33] = "";
@@ -94,20 +104,24 @@ static ct_status choose_part(pass *p, const ct__pictures *pictures, const char *
     if (!part) part = "all";
     memset(out->part, 0, sizeof out->part);
     memcpy(out->part, part, strlen(part) < 60 ? strlen(part) : 60);
-    return ct__pictures_split(p->allocator, pictures->images.dim[0], seed, all[0] != '\0', part, index, n, p->e);
+    return ct__pictures_split(p->allocator, pictures->images.dim[0], seed, all[0] != '\0', part, index, n,
+                              p->e);
 }
 
-ct_status ct_evaluate_image(ct_model *m, const char *data, const char *part, int64_t limit, ct_evaluation *out, ct_err *e) {
+ct_status ct_evaluate_image(ct_model *m, const char *data, const char *part, int64_t limit,
+                            ct_evaluation *out, ct_err *e) {
     pass p = {.m = m, .e = e};
     ct__pictures pictures = {0};
     ct_source chosen = {0};
     ct_evaluation v = {0};
     int64_t *index = NULL, n = 0, classes = ct_shape_of(ct_model_output(m)).dim[1];
     const ct_allocator *a = ct_allocator_of(ct_model_context(m));
-    if (part && strcmp(part, "train") != 0 && strcmp(part, "validation") != 0 && strcmp(part, "test") != 0 && strcmp(part, "all") != 0)
+    if (part && strcmp(part, "train") != 0 && strcmp(part, "validation") != 0 && strcmp(part, "test") != 0 &&
+        strcmp(part, "all") != 0)
         return ct_fail(e, CT_EUSAGE, "--part %.40s; wanted train, validation, test or all", part);
     int own_test = ct__pictures_has(data, CT__PART_TEST) && (!part || strcmp(part, "test") == 0);
-    ct_status s = ct__pictures_load(ct_files_of(ct_model_context(m)), a, data, own_test ? CT__PART_TEST : CT__PART_TRAIN, limit, &pictures, e);
+    ct_status s = ct__pictures_load(ct_files_of(ct_model_context(m)), a, data,
+                                    own_test ? CT__PART_TEST : CT__PART_TRAIN, limit, &pictures, e);
     if (!s) s = ct__pictures_check(&pictures, classes, e);
     if (!s) s = open_pass(&p, &pictures.images, &pictures.labels, pictures.path);
     if (!s && own_test) {
@@ -125,8 +139,10 @@ ct_status ct_evaluate_image(ct_model *m, const char *data, const char *part, int
     if (p.allocator) close_pass(&p);
     ct_delete(a, index, ((size_t)n + 1) * sizeof *index);
     ct__pictures_free(&pictures);
-    if (s) ct_evaluation_free(&v);
-    else *out = v;
+    if (s)
+        ct_evaluation_free(&v);
+    else
+        *out = v;
     return s;
 }
 
@@ -137,25 +153,35 @@ void ct_evaluation_free(ct_evaluation *v) {
 
 /* ---- predict ---- */
 
-static ct_status tell_rows(pass *p, const char *path, const ct_batch *b, double *probability, int (*each)(void *user, const ct_prediction *p), void *user) {
+static ct_status tell_rows(pass *p, const char *path, const ct_batch *b, double *probability,
+                           int (*each)(void *user, const ct_prediction *p), void *user) {
     for (int64_t r = 0; r < b->rows; r++) {
         int64_t label = ct_softmax_row(p->logits + r * p->classes, p->classes, probability);
-        ct_prediction q = {.path = path, .index = b->record[r], .label = label, .name = ct_model_label(p->m, label), .probability = probability, .classes = p->classes};
+        ct_prediction q = {.path = path,
+                           .index = b->record[r],
+                           .label = label,
+                           .name = ct_model_label(p->m, label),
+                           .probability = probability,
+                           .classes = p->classes};
         if (each(user, &q)) return ct_fail(p->e, CT_ECANCEL, "predict: stopped");
     }
     return CT_OK;
 }
 
-ct_status ct_predict_image(ct_model *m, const char *path, int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e) {
+ct_status ct_predict_image(ct_model *m, const char *path, int (*each)(void *user, const ct_prediction *p),
+                           void *user, ct_err *e) {
     pass p = {.m = m, .e = e};
     ct_array images = {0};
     const ct_allocator *a = ct_allocator_of(ct_model_context(m));
     ct_status s = ct_idx_load(ct_files_of(ct_model_context(m)), a, path, &images, e);
     if (!s && (images.dtype != CT_U8 || images.rank < 3 || images.rank > 4 || images.dim[0] == 0))
-        s = ct_fail(e, CT_EDATA, "%s: %s with %d dimensions and %lld records; wanted pictures (0x0803), at least one", path, ct_dtype_name((ct_dtype)images.dtype), images.rank,
+        s = ct_fail(e, CT_EDATA,
+                    "%s: %s with %d dimensions and %lld records; wanted pictures (0x0803), at least one",
+                    path, ct_dtype_name((ct_dtype)images.dtype), images.rank,
                     images.rank ? (long long)images.dim[0] : 0);
     if (!s) s = open_pass(&p, &images, NULL, path);
-    if (!s) s = ct_loader_new(a, &p.source, (ct_loader_options){.batch = p.batch, .evaluate = 1}, &p.loader, e);
+    if (!s)
+        s = ct_loader_new(a, &p.source, (ct_loader_options){.batch = p.batch, .evaluate = 1}, &p.loader, e);
     double *probability = s ? NULL : ct_new_array(a, (uint64_t)p.classes + 1, sizeof *probability);
     if (!s && !probability) s = ct_fail(e, CT_ELIMIT, "predict: out of memory");
     ct_batch b = {.rows = 1};

@@ -34,18 +34,32 @@ static ct_status choose_net(ct__image_job *j) {
     int32_t n = 0;
     for (; n < ct_preset_count() && n < 64; n++) names[n] = ct_preset_name(n);
     const char *near = ct_nearest(name, names, (size_t)n);
-    return ct_fail(j->e, CT_EUSAGE, "--model %.60s: no such preset%s%s; `cotan presets` lists them, --net FILE takes your own", name, near ? "; nearest is " : "", near ? near : "");
+    return ct_fail(j->e, CT_EUSAGE,
+                   "--model %.60s: no such preset%s%s; `cotan presets` lists them, --net FILE takes your own",
+                   name, near ? "; nearest is " : "", near ? near : "");
 }
 
 static ct_status check(const ct__image_job *j) {
     const ct__recipe *r = &j->recipe;
-    if (r->epochs < 1 || r->epochs > 1000000) return ct_fail(j->e, CT_EUSAGE, "--epochs %lld; wanted 1 to 1000000", (long long)r->epochs);
-    if (r->batch < 1 || r->batch > 1 << 24) return ct_fail(j->e, CT_EUSAGE, "--batch %lld; wanted 1 to 16777216", (long long)r->batch);
-    if (!(r->lr > 0 && r->lr < 1e30)) return ct_fail(j->e, CT_EUSAGE, "--lr %g; wanted a positive number", r->lr);
-    if (!(r->smoothing >= 0 && r->smoothing < 1)) return ct_fail(j->e, CT_EUSAGE, "--label-smoothing %g; wanted 0 to under 1", r->smoothing);
-    if (!(r->average >= 0 && r->average < 1)) return ct_fail(j->e, CT_EUSAGE, "--ema %g; wanted 0 to under 1", r->average);
-    if (ct_optimiser_of(r->optimiser) < 0) return ct_fail(j->e, CT_EUSAGE, "--optimizer %s; wanted adam, adamw, sgd, nadam, rmsprop, adagrad, adadelta or lion", r->optimiser);
-    if (ct_schedule_of(r->schedule) < 0) return ct_fail(j->e, CT_EUSAGE, "--schedule %s; wanted constant, step, cosine, one_cycle, inverse_sqrt, plateau or linear", r->schedule);
+    if (r->epochs < 1 || r->epochs > 1000000)
+        return ct_fail(j->e, CT_EUSAGE, "--epochs %lld; wanted 1 to 1000000", (long long)r->epochs);
+    if (r->batch < 1 || r->batch > 1 << 24)
+        return ct_fail(j->e, CT_EUSAGE, "--batch %lld; wanted 1 to 16777216", (long long)r->batch);
+    if (!(r->lr > 0 && r->lr < 1e30))
+        return ct_fail(j->e, CT_EUSAGE, "--lr %g; wanted a positive number", r->lr);
+    if (!(r->smoothing >= 0 && r->smoothing < 1))
+        return ct_fail(j->e, CT_EUSAGE, "--label-smoothing %g; wanted 0 to under 1", r->smoothing);
+    if (!(r->average >= 0 && r->average < 1))
+        return ct_fail(j->e, CT_EUSAGE, "--ema %g; wanted 0 to under 1", r->average);
+    if (ct_optimiser_of(r->optimiser) < 0)
+        return ct_fail(j->e, CT_EUSAGE,
+                       "--optimizer %s; wanted adam, adamw, sgd, nadam, rmsprop, adagrad, adadelta or lion",
+                       r->optimiser);
+    if (ct_schedule_of(r->schedule) < 0)
+        return ct_fail(
+            j->e, CT_EUSAGE,
+            "--schedule %s; wanted constant, step, cosine, one_cycle, inverse_sqrt, plateau or linear",
+            r->schedule);
     return CT_OK;
 }
 
@@ -86,10 +100,13 @@ static json_t *seed_text(uint64_t seed) { /* 64-bit integers are strings */
 
 json_t *ct__recipe_json(const ct__image_job *j) {
     const ct__recipe *r = &j->recipe;
-    json_t *v = json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:s, s:s, s:i, s:s, s:s}", "model", r->model, "epochs", (json_int_t)r->epochs, "batch",
-                          (json_int_t)r->batch, "limit", (json_int_t)r->limit, "steps", (json_int_t)r->steps, "lr", r->lr, "weight_decay", r->weight_decay, "clip_norm",
-                          r->clip_norm, "ema", r->average, "label_smoothing", r->smoothing, "optimizer", r->optimiser, "schedule", r->schedule, "patience", (int)r->patience,
-                          "transform", r->transform ? r->transform : "", "init", r->init_hash ? r->init_hash : "");
+    json_t *v = json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:s, s:s, s:i, s:s, s:s}",
+                          "model", r->model, "epochs", (json_int_t)r->epochs, "batch", (json_int_t)r->batch,
+                          "limit", (json_int_t)r->limit, "steps", (json_int_t)r->steps, "lr", r->lr,
+                          "weight_decay", r->weight_decay, "clip_norm", r->clip_norm, "ema", r->average,
+                          "label_smoothing", r->smoothing, "optimizer", r->optimiser, "schedule", r->schedule,
+                          "patience", (int)r->patience, "transform", r->transform ? r->transform : "", "init",
+                          r->init_hash ? r->init_hash : "");
     if (v) json_object_set_new(v, "seed", seed_text(r->seed));
     if (v && r->stop) json_object_set_new(v, "stop", json_integer(r->stop));
     return v;
@@ -106,12 +123,19 @@ static const char *text(const json_t *v, const char *key) {
 
 static ct_status same_number(const ct__image_job *j, const char *option, double given, double stored) {
     if (given == 0 || given == stored) return CT_OK;
-    return ct_fail(j->e, CT_EUSAGE, "--%s %.10g; the run was begun with %.10g; leave the option out, or begin anew with --force", option, given, stored);
+    return ct_fail(
+        j->e, CT_EUSAGE,
+        "--%s %.10g; the run was begun with %.10g; leave the option out, or begin anew with --force", option,
+        given, stored);
 }
 
-static ct_status same_text(const ct__image_job *j, const char *option, const char *given, const char *stored) {
+static ct_status same_text(const ct__image_job *j, const char *option, const char *given,
+                           const char *stored) {
     if (!given || strcmp(given, stored) == 0) return CT_OK;
-    return ct_fail(j->e, CT_EUSAGE, "--%s %.100s; the run was begun with %.100s; leave the option out, or begin anew with --force", option, given, stored);
+    return ct_fail(
+        j->e, CT_EUSAGE,
+        "--%s %.100s; the run was begun with %.100s; leave the option out, or begin anew with --force",
+        option, given, stored);
 }
 
 static ct_status compare(const ct__image_job *j) {
@@ -136,7 +160,8 @@ static ct_status compare(const ct__image_job *j) {
 ct_status ct__recipe_resume(ct__image_job *j, const json_t *config) {
     const json_t *v = json_object_get(config, "recipe");
     ct__recipe *r = &j->recipe;
-    if (!json_is_object(v) || !json_is_string(json_object_get(config, "net"))) return ct_fail(j->e, CT_EDATA, "%s/config.json: no recipe; begin anew with --force", j->run.folder);
+    if (!json_is_object(v) || !json_is_string(json_object_get(config, "net")))
+        return ct_fail(j->e, CT_EDATA, "%s/config.json: no recipe; begin anew with --force", j->run.folder);
     r->epochs = whole(v, "epochs");
     r->batch = whole(v, "batch");
     r->limit = whole(v, "limit");

@@ -18,13 +18,24 @@ static double exact_value(const json_t *doc, const char *key) {
     return s ? strtod(s, NULL) : NAN;
 }
 
-static const struct { const char *name; size_t offset; } whole[] = {
-    {"step", offsetof(ct__image_job, step)}, {"epoch", offsetof(ct__image_job, epoch)}, {"position", offsetof(ct__image_job, position)},
-    {"loss_count", offsetof(ct__image_job, loss_count)}, {"best_epoch", offsetof(ct__image_job, best_epoch)}, {"bad_epochs", offsetof(ct__image_job, bad_epochs)},
-    {"rows", offsetof(ct__image_job, rows)}};
-static const struct { const char *name; size_t offset; } reals[] = {
-    {"loss_sum", offsetof(ct__image_job, loss_sum)}, {"plateau", offsetof(ct__image_job, plateau)}, {"best_loss", offsetof(ct__image_job, best_loss)},
-    {"lr", offsetof(ct__image_job, last_lr)}, {"norm", offsetof(ct__image_job, last_norm)}};
+static const struct {
+    const char *name;
+    size_t offset;
+} whole[] = {{"step", offsetof(ct__image_job, step)},
+             {"epoch", offsetof(ct__image_job, epoch)},
+             {"position", offsetof(ct__image_job, position)},
+             {"loss_count", offsetof(ct__image_job, loss_count)},
+             {"best_epoch", offsetof(ct__image_job, best_epoch)},
+             {"bad_epochs", offsetof(ct__image_job, bad_epochs)},
+             {"rows", offsetof(ct__image_job, rows)}};
+static const struct {
+    const char *name;
+    size_t offset;
+} reals[] = {{"loss_sum", offsetof(ct__image_job, loss_sum)},
+             {"plateau", offsetof(ct__image_job, plateau)},
+             {"best_loss", offsetof(ct__image_job, best_loss)},
+             {"lr", offsetof(ct__image_job, last_lr)},
+             {"norm", offsetof(ct__image_job, last_norm)}};
 
 static int64_t *whole_at(ct__image_job *j, size_t offset) { return (int64_t *)(void *)((char *)j + offset); }
 static double *real_at(ct__image_job *j, size_t offset) { return (double *)(void *)((char *)j + offset); }
@@ -32,8 +43,10 @@ static double *real_at(ct__image_job *j, size_t offset) { return (double *)(void
 static char *document(ct__image_job *j) {
     json_t *doc = json_object();
     json_object_set_new(doc, "task", json_string("checkpoint"));
-    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) json_object_set_new(doc, whole[i].name, json_integer(*whole_at(j, whole[i].offset)));
-    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) json_object_set_new(doc, reals[i].name, exact(*real_at(j, reals[i].offset)));
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        json_object_set_new(doc, whole[i].name, json_integer(*whole_at(j, whole[i].offset)));
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+        json_object_set_new(doc, reals[i].name, exact(*real_at(j, reals[i].offset)));
     json_object_set_new(doc, "data", json_string(j->train_hash));
     json_object_set_new(doc, "validation", json_string(j->validation_hash));
     json_object_set_new(doc, "recipe", ct__recipe_json(j));
@@ -71,15 +84,21 @@ ct_status ct__image_save(ct__image_job *j) {
 }
 
 static ct_status check_same(ct__image_job *j, const json_t *doc) {
-    const char *data = json_string_value(json_object_get(doc, "data")), *validation = json_string_value(json_object_get(doc, "validation"));
+    const char *data = json_string_value(json_object_get(doc, "data")),
+               *validation = json_string_value(json_object_get(doc, "validation"));
     json_t *now = ct__recipe_json(j);
     ct_status s = CT_OK;
     if (!data || strcmp(data, j->train_hash) != 0)
-        s = ct_fail(j->e, CT_EUSAGE, "--resume: the data's hash is %s; the run was begun with %s; give the same data, or begin anew with --force", j->train_hash, data ? data : "none");
+        s = ct_fail(j->e, CT_EUSAGE,
+                    "--resume: the data's hash is %s; the run was begun with %s; give the same data, or "
+                    "begin anew with --force",
+                    j->train_hash, data ? data : "none");
     else if (!validation || strcmp(validation, j->validation_hash) != 0)
-        s = ct_fail(j->e, CT_EUSAGE, "--resume: the validation data's hash is %s; the run was begun with %s", j->validation_hash, validation ? validation : "none");
+        s = ct_fail(j->e, CT_EUSAGE, "--resume: the validation data's hash is %s; the run was begun with %s",
+                    j->validation_hash, validation ? validation : "none");
     else if (!json_equal(now, json_object_get(doc, "recipe")))
-        s = ct_fail(j->e, CT_EUSAGE, "--resume: checkpoint and config.json hold different recipes; begin anew with --force");
+        s = ct_fail(j->e, CT_EUSAGE,
+                    "--resume: checkpoint and config.json hold different recipes; begin anew with --force");
     json_decref(now);
     return s;
 }
@@ -88,12 +107,16 @@ static ct_status read_state(ct__image_job *j, const json_t *doc) {
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         const json_t *v = json_object_get(doc, whole[i].name);
         if (!json_is_integer(v) || json_integer_value(v) < -1)
-            return ct_fail(j->e, CT_EDATA, "%s: checkpoint: %s is missing or out of range; begin anew with --force", j->run.folder, whole[i].name);
+            return ct_fail(j->e, CT_EDATA,
+                           "%s: checkpoint: %s is missing or out of range; begin anew with --force",
+                           j->run.folder, whole[i].name);
         *whole_at(j, whole[i].offset) = json_integer_value(v);
     }
-    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) *real_at(j, reals[i].offset) = exact_value(doc, reals[i].name);
-    if (j->step > j->recipe.steps || j->epoch > j->recipe.epochs) return ct_fail(j->e, CT_EDATA, "%s: checkpoint: step %lld of %lld; begin anew with --force", j->run.folder,
-                                                                             (long long)j->step, (long long)j->recipe.steps);
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+        *real_at(j, reals[i].offset) = exact_value(doc, reals[i].name);
+    if (j->step > j->recipe.steps || j->epoch > j->recipe.epochs)
+        return ct_fail(j->e, CT_EDATA, "%s: checkpoint: step %lld of %lld; begin anew with --force",
+                       j->run.folder, (long long)j->step, (long long)j->recipe.steps);
     return CT_OK;
 }
 
@@ -132,11 +155,15 @@ ct_status ct__image_restore(ct__image_job *j) {
     if (!s) s = take_best(j, t);
     if (!s) s = ct__run_truncate(&j->run, "metrics.jsonl", j->rows, j->e);
     if (!s) {
-        const char *isa = json_string_value(json_object_get(doc, "instructions")), *kernels = json_string_value(json_object_get(doc, "kernels"));
+        const char *isa = json_string_value(json_object_get(doc, "instructions")),
+                   *kernels = json_string_value(json_object_get(doc, "kernels"));
         ct_session_step(ct_trainer_session(j->trainer), (uint64_t)j->step);
-        if (isa && kernels && (strcmp(isa, ct_cpu_features()) != 0 || strcmp(kernels, ct_kernel_library()) != 0))
-            ct__tell_note(j, "begun with %s, %s; goes on with %s, %s: last digits may differ", isa, kernels, ct_cpu_features(), ct_kernel_library());
-        ct__tell_note(j, "resumed at step %lld of %lld, epoch %lld", (long long)j->step, (long long)j->recipe.steps, (long long)j->epoch + 1);
+        if (isa && kernels &&
+            (strcmp(isa, ct_cpu_features()) != 0 || strcmp(kernels, ct_kernel_library()) != 0))
+            ct__tell_note(j, "begun with %s, %s; goes on with %s, %s: last digits may differ", isa, kernels,
+                          ct_cpu_features(), ct_kernel_library());
+        ct__tell_note(j, "resumed at step %lld of %lld, epoch %lld", (long long)j->step,
+                      (long long)j->recipe.steps, (long long)j->epoch + 1);
     }
     json_decref(doc);
     ct_tensors_free(t);

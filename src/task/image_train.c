@@ -13,16 +13,24 @@ static ct_status check_output(ct__image_job *j, int *nothing_to_do) {
     char path[4200];
     int model = ct__run_has(&j->run, NULL), begun = ct__run_has(&j->run, "config.json");
     struct stat a, b;
-    if (stat(j->run.model, &a) == 0 && S_ISDIR(a.st_mode)) return ct_fail(j->e, CT_EUSAGE, "-o %s: a folder; wanted a file name such as m.safetensors", j->run.model);
-    if (o->init && stat(o->init, &b) == 0 && stat(j->run.model, &a) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev)
+    if (stat(j->run.model, &a) == 0 && S_ISDIR(a.st_mode))
+        return ct_fail(j->e, CT_EUSAGE, "-o %s: a folder; wanted a file name such as m.safetensors",
+                       j->run.model);
+    if (o->init && stat(o->init, &b) == 0 && stat(j->run.model, &a) == 0 && a.st_ino == b.st_ino &&
+        a.st_dev == b.st_dev)
         return ct_fail(j->e, CT_EUSAGE, "-o %s: is the file of --init; wanted another name", j->run.model);
     if (o->resume && model && begun) {
         *nothing_to_do = 1;
         return CT_OK;
     }
     if (o->resume || o->force || o->dry_run) return CT_OK;
-    if (model) return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; give --force to train anew, or another name", j->run.model);
-    if (begun) return ct_fail(j->e, CT_EUSAGE, "%s: holds an unfinished run; give --resume to go on, or --force to begin anew", ct__run_path(&j->run, "config.json", path));
+    if (model)
+        return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; give --force to train anew, or another name",
+                       j->run.model);
+    if (begun)
+        return ct_fail(j->e, CT_EUSAGE,
+                       "%s: holds an unfinished run; give --resume to go on, or --force to begin anew",
+                       ct__run_path(&j->run, "config.json", path));
     return CT_OK;
 }
 
@@ -30,12 +38,15 @@ static void remove_file(const ct__image_job *j, const char *name) {
     char path[4200];
     const ct_files *f = &j->o->files;
     ct__run_path(&j->run, name, path);
-    if (f->unlink) f->unlink(f->user, path);
-    else remove(path);
+    if (f->unlink)
+        f->unlink(f->user, path);
+    else
+        remove(path);
 }
 
 static void begin_anew(const ct__image_job *j) {
-    static const char *const names[] = {"config.json", "checkpoint.safetensors", "previous.safetensors", "metrics.jsonl", "validation.jsonl", "report.html"};
+    static const char *const names[] = {"config.json",   "checkpoint.safetensors", "previous.safetensors",
+                                        "metrics.jsonl", "validation.jsonl",       "report.html"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (ct__run_has(&j->run, names[i])) remove_file(j, names[i]);
     if (ct__run_has(&j->run, NULL)) remove_file(j, NULL);
@@ -43,10 +54,13 @@ static void begin_anew(const ct__image_job *j) {
 
 static ct_status write_config(ct__image_job *j) {
     const ct_image_train *o = j->o;
-    json_t *v = json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s}", "task", "image", "recipe", ct__recipe_json(j), "net", j->recipe.net, "data", o->data, "validate",
-                          o->validate ? o->validate : "", "init", o->init ? o->init : "", "command", o->command ? o->command : "", "threads", (int)ct_threads(j->ctx), "instructions",
+    json_t *v = json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s}", "task", "image",
+                          "recipe", ct__recipe_json(j), "net", j->recipe.net, "data", o->data, "validate",
+                          o->validate ? o->validate : "", "init", o->init ? o->init : "", "command",
+                          o->command ? o->command : "", "threads", (int)ct_threads(j->ctx), "instructions",
                           ct_cpu_features(), "kernels", ct_kernel_library(), "version", CT_VERSION);
-    ct_status s = v ? ct__run_write(&j->run, "config.json", v, j->e) : ct_fail(j->e, CT_EUSAGE, "config: text that is not UTF-8, or out of memory");
+    ct_status s = v ? ct__run_write(&j->run, "config.json", v, j->e)
+                    : ct_fail(j->e, CT_EUSAGE, "config: text that is not UTF-8, or out of memory");
     json_decref(v);
     return s;
 }
@@ -93,7 +107,10 @@ static ct_status measure_pace(ct__image_job *j, double *step_seconds, double *va
     int n = 0;
     ct_status s = ct_tensors_new(&j->o->allocator, &keep, j->e);
     if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, keep, j->e);
-    if (!s) s = ct_loader_new(&j->o->allocator, &j->train_source, (ct_loader_options){.batch = j->recipe.batch, .shuffle = 1, .threads = 1}, &l, j->e);
+    if (!s)
+        s = ct_loader_new(&j->o->allocator, &j->train_source,
+                          (ct_loader_options){.batch = j->recipe.batch, .shuffle = 1, .threads = 1}, &l,
+                          j->e);
     while (!s && n < TRIAL_STEPS) {
         double begin = ct__seconds();
         s = ct_next(l, &b, j->e);
@@ -118,28 +135,41 @@ static ct_status plan_time(ct__image_job *j) {
     ct_status s = measure_pace(j, &step, &validation);
     if (s) return s;
     int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
-    double left = 0.9 * j->recipe.time_limit - (ct__seconds() - j->begin) - 2 * validation, epoch = step * (double)batches + validation;
-    if (left <= 0) return ct_fail(j->e, CT_EUSAGE, "--time-limit %g: opening the data and one validation take longer; wanted more", j->recipe.time_limit);
+    double left = 0.9 * j->recipe.time_limit - (ct__seconds() - j->begin) - 2 * validation,
+           epoch = step * (double)batches + validation;
+    if (left <= 0)
+        return ct_fail(j->e, CT_EUSAGE,
+                       "--time-limit %g: opening the data and one validation take longer; wanted more",
+                       j->recipe.time_limit);
     int64_t epochs = (int64_t)(left / epoch);
     if (j->o->epochs && epochs > j->recipe.epochs) epochs = j->recipe.epochs;
     j->recipe.epochs = epochs > 0 ? epochs : 1;
     j->recipe.steps = epochs > 0 ? epochs * batches : (int64_t)(left / step) + 1;
     if (j->recipe.steps > j->recipe.epochs * batches) j->recipe.steps = j->recipe.epochs * batches;
-    ct__tell_fact(j, "time limit", "%.0f s: %lld epochs, %lld steps at %.1f ms", j->recipe.time_limit, (long long)j->recipe.epochs, (long long)j->recipe.steps, step * 1e3);
+    ct__tell_fact(j, "time limit", "%.0f s: %lld epochs, %lld steps at %.1f ms", j->recipe.time_limit,
+                  (long long)j->recipe.epochs, (long long)j->recipe.steps, step * 1e3);
     return CT_OK;
 }
 
 /* ---- the loop ---- */
 
 static double rate_now(const ct__image_job *j) {
-    ct_schedule s = {.kind = ct_schedule_of(j->recipe.schedule), .steps = j->recipe.steps, .every = j->recipe.steps / 3 + 1};
+    ct_schedule s = {.kind = ct_schedule_of(j->recipe.schedule),
+                     .steps = j->recipe.steps,
+                     .every = j->recipe.steps / 3 + 1};
     return j->recipe.lr * ct_schedule_at(&s, j->step, j->plateau);
 }
 
 static void tell_step(const ct__image_job *j, double loss, double begin, int64_t first_step) {
     double seconds = ct__seconds() - begin, steps = (double)(j->step - first_step);
-    ct_event event = {.kind = CT_EVENT_STEP, .epoch = (int32_t)j->epoch + 1, .epochs = (int32_t)j->recipe.epochs, .step = j->step, .steps = j->recipe.steps, .loss = loss,
-                      .rate = steps * (double)j->recipe.batch / seconds, .eta = seconds / steps * (double)(j->recipe.steps - j->step)};
+    ct_event event = {.kind = CT_EVENT_STEP,
+                      .epoch = (int32_t)j->epoch + 1,
+                      .epochs = (int32_t)j->recipe.epochs,
+                      .step = j->step,
+                      .steps = j->recipe.steps,
+                      .loss = loss,
+                      .rate = steps * (double)j->recipe.batch / seconds,
+                      .eta = seconds / steps * (double)(j->recipe.steps - j->step)};
     if (j->o->tell) j->o->tell(j->o->user, &event);
 }
 
@@ -163,12 +193,19 @@ static ct_status one_step(ct__image_job *j, const ct_batch *b, double begin, int
 
 static ct_status stopped(ct__image_job *j) {
     ct_status s = ct__image_save(j);
-    return s ? s : ct_fail(j->e, CT_ECANCEL, "stopped at step %lld of %lld; saved in %s", (long long)j->step, (long long)j->recipe.steps, j->run.folder);
+    return s ? s
+             : ct_fail(j->e, CT_ECANCEL, "stopped at step %lld of %lld; saved in %s", (long long)j->step,
+                       (long long)j->recipe.steps, j->run.folder);
 }
 
 static ct_status loop(ct__image_job *j) {
     ct_loader *l = NULL;
-    ct_loader_options lo = {.batch = j->recipe.batch, .seed = j->recipe.seed, .shuffle = 1, .threads = 1, .epoch = j->epoch, .position = j->position};
+    ct_loader_options lo = {.batch = j->recipe.batch,
+                            .seed = j->recipe.seed,
+                            .shuffle = 1,
+                            .threads = 1,
+                            .epoch = j->epoch,
+                            .position = j->position};
     ct_status s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
     double begin = ct__seconds(), epoch_begin = begin;
     int64_t first_step = j->step;
@@ -185,7 +222,8 @@ static ct_status loop(ct__image_job *j) {
         if (out_of_time(j) && j->step < j->recipe.steps) {
             j->recipe.stop = j->step;
             j->limited = 1;
-            ct__tell_note(j, "the time limit is reached: stopped after step %lld of %lld", (long long)j->step, (long long)j->recipe.steps);
+            ct__tell_note(j, "the time limit is reached: stopped after step %lld of %lld", (long long)j->step,
+                          (long long)j->recipe.steps);
             break;
         }
         int64_t batches = ct_loader_batches(l);
@@ -197,7 +235,9 @@ static ct_status loop(ct__image_job *j) {
             s = ct__image_save(j);
         }
     }
-    if (!s && j->position > 0) s = ct__image_end_epoch(j, ct__seconds() - epoch_begin, &stop); /* a last epoch that a limit cut short */
+    if (!s && j->position > 0)
+        s = ct__image_end_epoch(j, ct__seconds() - epoch_begin,
+                                &stop); /* a last epoch that a limit cut short */
     ct_loader_free(l);
     return s;
 }
@@ -225,8 +265,10 @@ static ct_status train(ct__image_job *j) {
     s = j->o->dry_run ? ct__recipe_resolve(j) : open_run(j);
     if (!s) s = prepare(j);
     if (s || j->o->dry_run) return s;
-    if (j->resumed) s = ct__image_restore(j);
-    else s = plan_time(j);
+    if (j->resumed)
+        s = ct__image_restore(j);
+    else
+        s = plan_time(j);
     if (!s && !j->resumed) s = write_config(j);
     if (!s) s = loop(j);
     return s ? s : ct__image_finish(j);
@@ -255,7 +297,8 @@ static void close_job(ct__image_job *j) {
 ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *e) {
     ct_train_result result = {.best_epoch = -1};
     ct__image_job j = {.o = o, .e = e, .result = &result, .begin = ct__seconds(), .run = {.lock = -1}};
-    if (!o->data || !o->output) return ct_fail(e, CT_EUSAGE, "train image: no data folder or no output; wanted DIR and -o FILE");
+    if (!o->data || !o->output)
+        return ct_fail(e, CT_EUSAGE, "train image: no data folder or no output; wanted DIR and -o FILE");
     j.arena.allocator = &o->allocator;
     j.run.files = &o->files;
     j.run.allocator = &o->allocator;

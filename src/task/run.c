@@ -12,17 +12,22 @@
 
 ct_status ct__run_paths(ct__run *r, const char *output, ct_err *e) {
     const char *slash = strrchr(output, '/'), *dot = strrchr(output, '.');
-    size_t stem = dot && (!slash || dot > slash + 1) && dot != output ? (size_t)(dot - output) : strlen(output);
+    size_t stem =
+        dot && (!slash || dot > slash + 1) && dot != output ? (size_t)(dot - output) : strlen(output);
     r->lock = -1;
-    if (!output[0] || strlen(output) + 8 > sizeof r->model) return ct_fail(e, CT_EUSAGE, "output: a path of %zu bytes; wanted 1 to %zu", strlen(output), sizeof r->model - 8);
+    if (!output[0] || strlen(output) + 8 > sizeof r->model)
+        return ct_fail(e, CT_EUSAGE, "output: a path of %zu bytes; wanted 1 to %zu", strlen(output),
+                       sizeof r->model - 8);
     snprintf(r->model, sizeof r->model, "%s", output);
     snprintf(r->folder, sizeof r->folder, "%.*s.run", (int)stem, output);
     return CT_OK;
 }
 
 const char *ct__run_path(const ct__run *r, const char *name, char out[4200]) {
-    if (name) snprintf(out, 4200, "%s/%s", r->folder, name);
-    else snprintf(out, 4200, "%s", r->model);
+    if (name)
+        snprintf(out, 4200, "%s/%s", r->folder, name);
+    else
+        snprintf(out, 4200, "%s", r->model);
     return out;
 }
 
@@ -36,7 +41,9 @@ static ct_status locked(const ct__run *r, const char *path, ct_err *e) {
     char pid[32] = {0};
     ssize_t n = pread(r->lock, pid, sizeof pid - 1, 0);
     if (n > 0) pid[strcspn(pid, "\n")] = '\0';
-    return ct_fail(e, CT_EIO, "%s: held by process %s, which trains into this folder; wait for it, or give another -o", path, n > 0 ? pid : "unknown");
+    return ct_fail(e, CT_EIO,
+                   "%s: held by process %s, which trains into this folder; wait for it, or give another -o",
+                   path, n > 0 ? pid : "unknown");
 }
 
 static int make_folder(const ct__run *r) {
@@ -46,7 +53,8 @@ static int make_folder(const ct__run *r) {
 
 ct_status ct__run_open(ct__run *r, ct_err *e) {
     char path[4200], pid[32];
-    if (make_folder(r) != 0 && errno != EEXIST) return ct_fail(e, CT_EIO, "%s: cannot be made: %s", r->folder, strerror(errno));
+    if (make_folder(r) != 0 && errno != EEXIST)
+        return ct_fail(e, CT_EIO, "%s: cannot be made: %s", r->folder, strerror(errno));
     ct__run_path(r, "lock", path);
     r->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (r->lock < 0) return ct_fail(e, CT_EIO, "%s: cannot be opened: %s", path, strerror(errno));
@@ -58,7 +66,8 @@ ct_status ct__run_open(ct__run *r, ct_err *e) {
         return s;
     }
     int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-    if (ftruncate(r->lock, 0) != 0 || pwrite(r->lock, pid, (size_t)n, 0) != n) return ct_fail(e, CT_EIO, "%s: cannot be written: %s", path, strerror(errno));
+    if (ftruncate(r->lock, 0) != 0 || pwrite(r->lock, pid, (size_t)n, 0) != n)
+        return ct_fail(e, CT_EIO, "%s: cannot be written: %s", path, strerror(errno));
     return CT_OK;
 }
 
@@ -72,7 +81,8 @@ json_t *ct__run_read(const ct__run *r, const char *name, ct_err *e) {
     void *data;
     uint64_t bytes;
     json_error_t je;
-    if (ct_file_read(r->files, r->allocator, ct__run_path(r, name, path), 16u << 20, &data, &bytes, e)) return NULL;
+    if (ct_file_read(r->files, r->allocator, ct__run_path(r, name, path), 16u << 20, &data, &bytes, e))
+        return NULL;
     json_t *v = json_loadb(data, bytes, JSON_REJECT_DUPLICATES, &je);
     ct_delete(r->allocator, data, bytes);
     if (!v) ct_fail_at(e, CT_EDATA, path, je.line, "%s; wanted JSON as this program wrote it", je.text);
@@ -92,8 +102,11 @@ ct_status ct__run_truncate(const ct__run *r, const char *name, int64_t lines, ct
     char path[4200];
     void *data;
     uint64_t bytes, keep = 0;
-    if (!ct__run_has(r, name)) return lines == 0 ? CT_OK : ct_fail(e, CT_EDATA, "%s: missing; wanted %lld lines", name, (long long)lines);
-    ct_status s = ct_file_read(r->files, r->allocator, ct__run_path(r, name, path), 1u << 30, &data, &bytes, e);
+    if (!ct__run_has(r, name))
+        return lines == 0 ? CT_OK
+                          : ct_fail(e, CT_EDATA, "%s: missing; wanted %lld lines", name, (long long)lines);
+    ct_status s =
+        ct_file_read(r->files, r->allocator, ct__run_path(r, name, path), 1u << 30, &data, &bytes, e);
     if (s) return s;
     int64_t have = 0;
     for (uint64_t i = 0; i < bytes && have < lines; i++)
@@ -101,8 +114,11 @@ ct_status ct__run_truncate(const ct__run *r, const char *name, int64_t lines, ct
             have++;
             keep = i + 1;
         }
-    if (have < lines) s = ct_fail(e, CT_EDATA, "%s: %lld whole lines; wanted %lld; begin anew with --force", path, (long long)have, (long long)lines);
-    else if (keep != bytes) s = ct_file_write(r->files, r->allocator, path, data, keep, e);
+    if (have < lines)
+        s = ct_fail(e, CT_EDATA, "%s: %lld whole lines; wanted %lld; begin anew with --force", path,
+                    (long long)have, (long long)lines);
+    else if (keep != bytes)
+        s = ct_file_write(r->files, r->allocator, path, data, keep, e);
     ct_delete(r->allocator, data, bytes);
     return s;
 }
@@ -120,7 +136,8 @@ ct_status ct__run_append(const ct__run *r, const char *name, const json_t *row, 
     int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, ok = 0;
     int fd = f && f->open ? f->open(f->user, path, flags, 0666) : open(path, flags, 0666);
     if (fd >= 0) {
-        int64_t n = f && f->write ? f->write(f->user, fd, line.data, line.length) : (int64_t)write(fd, line.data, line.length);
+        int64_t n = f && f->write ? f->write(f->user, fd, line.data, line.length)
+                                  : (int64_t)write(fd, line.data, line.length);
         ok = n == (int64_t)line.length && (f && f->fsync ? f->fsync(f->user, fd) : fsync(fd)) == 0;
         int closed = f && f->close ? f->close(f->user, fd) : close(fd);
         ok = ok && closed == 0;
@@ -150,15 +167,22 @@ ct_status ct__run_load(const ct__run *r, ct_tensors **out, const char **document
         char path[4200];
         ct_err inner = {0};
         if (!ct__run_has(r, names[i])) continue;
-        ct_status s = ct_model_read(r->files, r->allocator, ct__run_path(r, names[i], path), out, document, &inner);
+        ct_status s =
+            ct_model_read(r->files, r->allocator, ct__run_path(r, names[i], path), out, document, &inner);
         if (!s && *document) return CT_OK;
         if (!s) ct_tensors_free(*out);
         *out = NULL;
         if (s == CT_ELIMIT) return ct_fail(e, s, "%s", inner.text);
-        if (i == 0) snprintf(note, 600, "the last checkpoint is damaged (%.400s); the one before is used", inner.text);
-        else if (note[0] || !ct__run_has(r, names[0])) return ct_fail(e, CT_EDATA, "%s: no whole checkpoint: %.600s; begin anew with --force", r->folder, inner.text);
+        if (i == 0)
+            snprintf(note, 600, "the last checkpoint is damaged (%.400s); the one before is used",
+                     inner.text);
+        else if (note[0] || !ct__run_has(r, names[0]))
+            return ct_fail(e, CT_EDATA, "%s: no whole checkpoint: %.600s; begin anew with --force", r->folder,
+                           inner.text);
     }
-    if (note[0]) return ct_fail(e, CT_EDATA, "%s: %.500s, and there is none; begin anew with --force", r->folder, note);
+    if (note[0])
+        return ct_fail(e, CT_EDATA, "%s: %.500s, and there is none; begin anew with --force", r->folder,
+                       note);
     return CT_OK;
 }
 

@@ -18,7 +18,7 @@ ct_status ct__run_paths(ct__run *r, const char *output, ct_err *e);
 /* Make the folder, take the lock (CT_EIO with the holder's pid when another has it). */
 ct_status ct__run_open(ct__run *r, ct_err *e);
 void ct__run_close(ct__run *r);
-int ct__run_has(const ct__run *r, const char *name);          /* a file of the folder; NULL: the model */
+int ct__run_has(const ct__run *r, const char *name); /* a file of the folder; NULL: the model */
 const char *ct__run_path(const ct__run *r, const char *name, char out[4200]);
 /* JSON files. Read: NULL with *e. Write: atomically, sorted keys, indented. */
 json_t *ct__run_read(const ct__run *r, const char *name, ct_err *e);

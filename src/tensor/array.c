@@ -133,14 +133,30 @@ static number element_read(const unsigned char *p, int32_t dtype) {
     memcpy(&u, p, ct_dtype_size((ct_dtype)dtype));
     n.is_float = dtype == CT_F32 || dtype == CT_F64 || dtype == CT_BF16;
     switch (dtype) {
-    case CT_F32: n.f = (double)u.f32; break;
-    case CT_F64: n.f = u.f64; break;
-    case CT_BF16: n.f = (double)float_of_bits((uint32_t)u.bf16 << 16); break;
-    case CT_I64: n.i = u.i64; break;
-    case CT_I32: n.i = u.i32; break;
-    case CT_I8: n.i = u.i8; break;
-    case CT_U8: n.i = *p; break;
-    default: n.i = *p != 0; break;
+        case CT_F32:
+            n.f = (double)u.f32;
+            break;
+        case CT_F64:
+            n.f = u.f64;
+            break;
+        case CT_BF16:
+            n.f = (double)float_of_bits((uint32_t)u.bf16 << 16);
+            break;
+        case CT_I64:
+            n.i = u.i64;
+            break;
+        case CT_I32:
+            n.i = u.i32;
+            break;
+        case CT_I8:
+            n.i = u.i8;
+            break;
+        case CT_U8:
+            n.i = *p;
+            break;
+        default:
+            n.i = *p != 0;
+            break;
     }
     return n;
 }

@@ -265,8 +265,8 @@ static void decode(const header *h, const uint8_t *from, uint64_t count, unsigne
 static ct_status to_row_major(const ct_allocator *a, ct_array *array, ct_err *e) {
     ct_array view = *array, plain;
     int64_t stride = 1;
-    ct_status status = ct_array_new(a, (ct_dtype)array->dtype, ct_shape_make(array->rank, array->dim), &plain,
-                                    e);
+    ct_status status =
+        ct_array_new(a, (ct_dtype)array->dtype, ct_shape_make(array->rank, array->dim), &plain, e);
     if (status) return status;
     for (int32_t i = 0; i < view.rank; i++) {
         view.stride[i] = stride;

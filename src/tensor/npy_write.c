@@ -15,14 +15,22 @@
 
 static const char *descr_of(int32_t dtype) {
     switch (dtype) {
-    case CT_F32: return ORDER "f4";
-    case CT_F64: return ORDER "f8";
-    case CT_BF16: return ORDER "V2";
-    case CT_I64: return ORDER "i8";
-    case CT_I32: return ORDER "i4";
-    case CT_U8: return "|u1";
-    case CT_BOOL: return "|b1";
-    default: return "|i1";
+        case CT_F32:
+            return ORDER "f4";
+        case CT_F64:
+            return ORDER "f8";
+        case CT_BF16:
+            return ORDER "V2";
+        case CT_I64:
+            return ORDER "i8";
+        case CT_I32:
+            return ORDER "i4";
+        case CT_U8:
+            return "|u1";
+        case CT_BOOL:
+            return "|b1";
+        default:
+            return "|i1";
     }
 }
 
@@ -57,8 +65,8 @@ static ct_status write_file(const ct_files *f, const ct_allocator *a, const char
     if (status) return status;
     status = ct_writer_write(w, header, header_bytes, e);
     if (!status)
-        status = ct_writer_write(w, plain->data,
-                                 ct_array_count(plain) * ct_dtype_size((ct_dtype)plain->dtype), e);
+        status =
+            ct_writer_write(w, plain->data, ct_array_count(plain) * ct_dtype_size((ct_dtype)plain->dtype), e);
     if (!status) return ct_writer_commit(w, e);
     ct_writer_abandon(w);
     return status;

@@ -17,9 +17,12 @@ typedef struct output {
 static ct_status grow(output *o, const char *path, ct_err *e) {
     uint64_t capacity = o->capacity ? 2 * o->capacity : CHUNK;
     if (capacity > o->limit) capacity = o->limit;
-    if (capacity <= o->size) return ct_fail(e, CT_ELIMIT, "%s: inflates to more than %llu bytes; wanted at most that", path, (unsigned long long)o->limit);
+    if (capacity <= o->size)
+        return ct_fail(e, CT_ELIMIT, "%s: inflates to more than %llu bytes; wanted at most that", path,
+                       (unsigned long long)o->limit);
     uint8_t *p = ct_resize(o->allocator, o->data, o->capacity, capacity);
-    if (!p) return ct_fail(e, CT_ELIMIT, "%s: out of memory for %llu bytes", path, (unsigned long long)capacity);
+    if (!p)
+        return ct_fail(e, CT_ELIMIT, "%s: out of memory for %llu bytes", path, (unsigned long long)capacity);
     o->data = p;
     o->capacity = capacity;
     return CT_OK;
@@ -42,14 +45,17 @@ static ct_status inflate_all(z_stream *z, output *o, const char *path, ct_err *e
             if (z->avail_in == 0) return CT_OK;
             if (inflateReset(z) != Z_OK) return ct_fail(e, CT_EINTERNAL, "%s: zlib failed", path);
         } else if (r == Z_BUF_ERROR && z->avail_in == 0) {
-            return ct_fail_at(e, CT_EDATA, path, (int64_t)z->total_in, "gzip data is cut; wanted its end; fetch the file again");
+            return ct_fail_at(e, CT_EDATA, path, (int64_t)z->total_in,
+                              "gzip data is cut; wanted its end; fetch the file again");
         } else if (r != Z_OK && r != Z_BUF_ERROR) {
-            return ct_fail_at(e, CT_EDATA, path, (int64_t)z->total_in, "gzip data is damaged (%s); fetch the file again", z->msg ? z->msg : "unknown");
+            return ct_fail_at(e, CT_EDATA, path, (int64_t)z->total_in,
+                              "gzip data is damaged (%s); fetch the file again", z->msg ? z->msg : "unknown");
         }
     }
 }
 
-ct_status ct_file_inflate(const ct_files *f, const ct_allocator *a, const char *path, uint64_t limit, void **data, uint64_t *bytes, ct_err *e) {
+ct_status ct_file_inflate(const ct_files *f, const ct_allocator *a, const char *path, uint64_t limit,
+                          void **data, uint64_t *bytes, ct_err *e) {
     void *raw;
     uint64_t size;
     ct_status s = ct_file_read(f, a, path, limit, &raw, &size, e);
@@ -64,8 +70,11 @@ ct_status ct_file_inflate(const ct_files *f, const ct_allocator *a, const char *
     z_stream z = {0};
     z.next_in = raw;
     z.avail_in = (uInt)size;
-    if (size > UINT32_MAX) s = ct_fail(e, CT_ELIMIT, "%s: gzip file of %llu bytes; wanted under 4 GiB; unpack it first", path, (unsigned long long)size);
-    else if (inflateInit2(&z, 15 + 16) != Z_OK) s = ct_fail(e, CT_ELIMIT, "%s: out of memory for zlib", path);
+    if (size > UINT32_MAX)
+        s = ct_fail(e, CT_ELIMIT, "%s: gzip file of %llu bytes; wanted under 4 GiB; unpack it first", path,
+                    (unsigned long long)size);
+    else if (inflateInit2(&z, 15 + 16) != Z_OK)
+        s = ct_fail(e, CT_ELIMIT, "%s: out of memory for zlib", path);
     if (!s) {
         s = inflate_all(&z, &o, path, e);
         inflateEnd(&z);

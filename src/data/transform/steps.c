@@ -12,7 +12,9 @@ static ct_status same(const ct__step_args *s, const int64_t in[3], int64_t out[3
 }
 
 static ct_status normalize_shape(const ct__step_args *s, const int64_t in[3], int64_t out[3], ct_err *e) {
-    if (s->count > 1 && s->count != in[0]) return ct_fail(e, CT_EUSAGE, "normalize: %d numbers for %lld channels; wanted one, or one a channel", s->count, (long long)in[0]);
+    if (s->count > 1 && s->count != in[0])
+        return ct_fail(e, CT_EUSAGE, "normalize: %d numbers for %lld channels; wanted one, or one a channel",
+                       s->count, (long long)in[0]);
     return same(s, in, out, e);
 }
 
@@ -29,8 +31,10 @@ static void normalize(const ct__step_args *s, ct__picture *p, ct_random *r) {
 static ct_status crop_shape(const ct__step_args *s, const int64_t in[3], int64_t out[3], ct_err *e) {
     int64_t size = (int64_t)s->a[0], pad = (int64_t)s->b[0];
     if (in[1] != size || in[2] != size || pad >= size)
-        return ct_fail(e, CT_EUSAGE, "random_crop: pictures are %lldx%lld; wanted %lldx%lld (evaluation leaves them as they are) and a smaller pad", (long long)in[1], (long long)in[2],
-                       (long long)size, (long long)size);
+        return ct_fail(e, CT_EUSAGE,
+                       "random_crop: pictures are %lldx%lld; wanted %lldx%lld (evaluation leaves them as "
+                       "they are) and a smaller pad",
+                       (long long)in[1], (long long)in[2], (long long)size, (long long)size);
     return same(s, in, out, e);
 }
 
@@ -42,7 +46,8 @@ static void random_crop(const ct__step_args *s, ct__picture *p, ct_random *r) {
         for (int64_t y = 0; y < p->h; y++) {
             float *to = p->spare + (c * p->h + y) * p->w;
             const float *from = p->data + (c * p->h + y + dy) * p->w;
-            for (int64_t x = 0; x < p->w; x++) to[x] = y + dy >= 0 && y + dy < p->h && x + dx >= 0 && x + dx < p->w ? from[x + dx] : 0;
+            for (int64_t x = 0; x < p->w; x++)
+                to[x] = y + dy >= 0 && y + dy < p->h && x + dx >= 0 && x + dx < p->w ? from[x + dx] : 0;
         }
     float *keep = p->data;
     p->data = p->spare;

@@ -12,32 +12,42 @@ typedef struct numbers {
 } numbers;
 
 /* "0.1" or "0.1:0.2:0.3" */
-static ct_status parse_numbers(const char *step, const char *key, char *text, double min, double max, int whole, numbers *out, ct_err *e) {
+static ct_status parse_numbers(const char *step, const char *key, char *text, double min, double max,
+                               int whole, numbers *out, ct_err *e) {
     char *save = NULL;
     out->count = 0;
     for (char *t = strtok_r(text, ":", &save); t; t = strtok_r(NULL, ":", &save)) {
         double v;
-        if (out->count == CT__MAX_CHANNELS) return ct_fail(e, CT_EUSAGE, "%s: %s has more than %d numbers", step, key, CT__MAX_CHANNELS);
+        if (out->count == CT__MAX_CHANNELS)
+            return ct_fail(e, CT_EUSAGE, "%s: %s has more than %d numbers", step, key, CT__MAX_CHANNELS);
         if (!ct_parse_number(t, &v) || !(v >= min && v <= max) || (whole && v != floor(v)))
-            return ct_fail(e, CT_EUSAGE, "%s: %s is \"%.40s\"; wanted %s %.9g to %.9g", step, key, t, whole ? "an integer" : "a number", min, max);
+            return ct_fail(e, CT_EUSAGE, "%s: %s is \"%.40s\"; wanted %s %.9g to %.9g", step, key, t,
+                           whole ? "an integer" : "a number", min, max);
         out->v[out->count++] = v;
     }
     if (out->count == 0) return ct_fail(e, CT_EUSAGE, "%s: %s is empty; wanted a number", step, key);
     return CT_OK;
 }
 
-static ct_status set_argument(const ct__transform_row *row, ct__step_args *s, char *word, int position, ct_err *e) {
+static ct_status set_argument(const ct__transform_row *row, ct__step_args *s, char *word, int position,
+                              ct_err *e) {
     char *equal = strchr(word, '=');
     const char *key = equal ? word : row->positional;
     if (equal) *equal = '\0';
-    if (!key || (!equal && position > 0)) return ct_fail(e, CT_EUSAGE, "%s: found \"%.40s\"; wanted KEY=VALUE", row->name, word);
+    if (!key || (!equal && position > 0))
+        return ct_fail(e, CT_EUSAGE, "%s: found \"%.40s\"; wanted KEY=VALUE", row->name, word);
     int is_a = row->key_a && strcmp(key, row->key_a) == 0, is_b = row->key_b && strcmp(key, row->key_b) == 0;
-    if (!is_a && !is_b) return ct_fail(e, CT_EUSAGE, "%s: no argument %.40s; wanted %s%s%s", row->name, key, row->key_a, row->key_b ? " or " : "", row->key_b ? row->key_b : "");
+    if (!is_a && !is_b)
+        return ct_fail(e, CT_EUSAGE, "%s: no argument %.40s; wanted %s%s%s", row->name, key, row->key_a,
+                       row->key_b ? " or " : "", row->key_b ? row->key_b : "");
     numbers n;
-    ct_status status = parse_numbers(row->name, key, equal ? equal + 1 : word, is_a ? row->min_a : row->min_b, is_a ? row->max_a : row->max_b, row->whole, &n, e);
+    ct_status status = parse_numbers(row->name, key, equal ? equal + 1 : word, is_a ? row->min_a : row->min_b,
+                                     is_a ? row->max_a : row->max_b, row->whole, &n, e);
     if (status) return status;
     memcpy(is_a ? s->a : s->b, n.v, sizeof n.v);
-    if (s->count > 1 && n.count > 1 && n.count != s->count) return ct_fail(e, CT_EUSAGE, "%s: %s has %d numbers, the other %d; wanted equal counts", row->name, key, n.count, s->count);
+    if (s->count > 1 && n.count > 1 && n.count != s->count)
+        return ct_fail(e, CT_EUSAGE, "%s: %s has %d numbers, the other %d; wanted equal counts", row->name,
+                       key, n.count, s->count);
     double *other = is_a ? s->b : s->a, *mine = is_a ? s->a : s->b;
     int32_t count = n.count > s->count ? n.count : s->count;
     for (int32_t i = n.count; i < count; i++) mine[i] = mine[0];
@@ -51,7 +61,8 @@ static ct_status parse_step(char *text, ct__step_args *s, ct_err *e) {
     size_t n = 0;
     char *save = NULL, *name = strtok_r(text, " \t\n", &save);
     const ct__transform_row *row = NULL;
-    if (!name) return ct_fail(e, CT_EUSAGE, "transform: an empty step; wanted NAME [ARGUMENTS] between commas");
+    if (!name)
+        return ct_fail(e, CT_EUSAGE, "transform: an empty step; wanted NAME [ARGUMENTS] between commas");
     for (int32_t i = 0; ct__transforms[i].name; i++) {
         names[n++] = ct__transforms[i].name;
         if (strcmp(name, ct__transforms[i].name) != 0) continue;
@@ -60,7 +71,8 @@ static ct_status parse_step(char *text, ct__step_args *s, ct_err *e) {
     }
     if (!row) {
         const char *near = ct_nearest(name, names, n);
-        return ct_fail(e, CT_EUSAGE, "transform: no step \"%.40s\"%s%s", name, near ? "; nearest is " : "; wanted normalize, random_crop or flip", near ? near : "");
+        return ct_fail(e, CT_EUSAGE, "transform: no step \"%.40s\"%s%s", name,
+                       near ? "; nearest is " : "; wanted normalize, random_crop or flip", near ? near : "");
     }
     for (int32_t i = 0; i < CT__MAX_CHANNELS; i++) {
         s->a[i] = row->a;
@@ -72,7 +84,8 @@ static ct_status parse_step(char *text, ct__step_args *s, ct_err *e) {
         if (status) return status;
     }
     if (isnan(s->a[0])) return ct_fail(e, CT_EUSAGE, "%s: %s is not given", row->name, row->key_a);
-    if (row->key_b && isnan(s->b[0])) return ct_fail(e, CT_EUSAGE, "%s: %s is not given", row->name, row->key_b);
+    if (row->key_b && isnan(s->b[0]))
+        return ct_fail(e, CT_EUSAGE, "%s: %s is not given", row->name, row->key_b);
     if (s->count < 1) s->count = 1;
     return CT_OK;
 }
@@ -86,8 +99,10 @@ ct_status ct_transform_parse(const ct_allocator *a, const char *text, ct_transfo
     while (!s && copy && !blank) {
         char *comma = strchr(copy, ',');
         if (comma) *comma = '\0';
-        if (t->steps == CT__MAX_STEPS) s = ct_fail(e, CT_EUSAGE, "transform: more than %d steps", CT__MAX_STEPS);
-        else s = parse_step(copy, &t->step[t->steps++], e);
+        if (t->steps == CT__MAX_STEPS)
+            s = ct_fail(e, CT_EUSAGE, "transform: more than %d steps", CT__MAX_STEPS);
+        else
+            s = parse_step(copy, &t->step[t->steps++], e);
         copy = comma ? comma + 1 : NULL;
     }
     ct_arena_free(&arena);
@@ -142,7 +157,8 @@ static int has_normalize(const ct_transform *t) {
     return 0;
 }
 
-void ct_transform_run(const ct_transform *t, const uint8_t *picture, const int64_t shape[3], int64_t record, int64_t epoch, uint64_t seed, float *out) {
+void ct_transform_run(const ct_transform *t, const uint8_t *picture, const int64_t shape[3], int64_t record,
+                      int64_t epoch, uint64_t seed, float *out) {
     float spare[SMALL];
     int64_t n = shape[0] * shape[1] * shape[2];
     float *second = n <= SMALL ? spare : ct_new(NULL, (uint64_t)n * sizeof *second);

@@ -23,10 +23,10 @@ typedef struct ct__transform_row {
     const char *name;
     const char *positional; /* name of the first argument, or NULL */
     const char *key_a, *key_b;
-    double a, b;            /* defaults; NaN: must be given */
+    double a, b; /* defaults; NaN: must be given */
     double min_a, max_a, min_b, max_b;
-    int32_t random;         /* 1: only in training */
-    int32_t whole;          /* 1: integers */
+    int32_t random; /* 1: only in training */
+    int32_t whole;  /* 1: integers */
     ct_status (*shape)(const ct__step_args *s, const int64_t in[3], int64_t out[3], ct_err *e);
     void (*run)(const ct__step_args *s, ct__picture *p, ct_random *r);
 } ct__transform_row;

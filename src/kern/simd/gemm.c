@@ -12,7 +12,7 @@
 
 #if LANES == 16
 #define ROWS 14
-#define WIDE 2  /* panels of a tile */
+#define WIDE 2 /* panels of a tile */
 #elif LANES == 8
 #define ROWS 6
 #define WIDE 1
@@ -22,12 +22,12 @@
 #endif
 #define ONE_ROW 4 /* panels of a tile of one row */
 
-typedef struct tile {     /* what a tile needs of the call */
+typedef struct tile {          /* what a tile needs of the call */
     const float *a, *b, *bias; /* at its first row, its first panel, its first column */
     float *c;
     int64_t k, a_row, a_col, b_panel, c_row, c_panel; /* c_panel: floats between panels of C */
-    int64_t columns;      /* of C that exist, from the tile's first on */
-    int32_t go_on, relu, pad; /* start from C; act; write zeros beyond the columns */
+    int64_t columns;                                  /* of C that exist, from the tile's first on */
+    int32_t go_on, relu, pad;                         /* start from C; act; write zeros beyond the columns */
 } tile;
 
 /* Where register v of a row of C or of bias begins. */
@@ -66,23 +66,26 @@ static __attribute__((noinline)) void edge_out(const tile *t, edge *e, int64_t r
 
 /* The sums of a tile, from C or zero through all of p. */
 /* A step of a pointer that the compiler may not turn into many pointers, kept in memory for want of registers. */
-#define NEXT(p, step)              \
-    do {                           \
-        (p) += (step);             \
-        __asm__("" : "+r"(p));     \
+#define NEXT(p, step) \
+    do { \
+        (p) += (step); \
+        __asm__("" : "+r"(p)); \
     } while (0)
 #define FOR(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++)
 ALWAYS void tile_run(const tile *t, const int rows, const int panels) {
     const int vectors = panels * PER_PANEL;
-    const int64_t c_row = t->c_row, c_panel = t->c_panel, a_row = t->a_row, a_col = t->a_col, b_panel = t->b_panel;
+    const int64_t c_row = t->c_row, c_panel = t->c_panel, a_row = t->a_row, a_col = t->a_col,
+                  b_panel = t->b_panel;
     float *to = t->c;
     ct__gv c[ROWS][ONE_ROW * PER_PANEL], y[ONE_ROW * PER_PANEL];
     if (t->go_on) FOR(i, rows) {
-        FOR(v, vectors) c[i][v] = gv_load(to + AT(v, c_panel));
-        NEXT(to, c_row);
-    }
-    else FOR(i, rows) FOR(v, vectors) c[i][v] = (ct__gv){0};
-    const float *a[5], *b = t->b; /* a pointer for every three rows: p, p + row and p + 2 row are one address each */
+            FOR(v, vectors) c[i][v] = gv_load(to + AT(v, c_panel));
+            NEXT(to, c_row);
+        }
+    else
+        FOR(i, rows) FOR(v, vectors) c[i][v] = (ct__gv){0};
+    const float *a[5],
+        *b = t->b; /* a pointer for every three rows: p, p + row and p + 2 row are one address each */
     FOR(i, 5) a[i] = t->a + 3 * i * a_row;
     for (int64_t p = t->k; p > 0; p--, b += 16) {
         FOR(v, vectors) y[v] = gv_load(b + AT(v, b_panel));
@@ -96,7 +99,8 @@ ALWAYS void tile_run(const tile *t, const int rows, const int panels) {
         FOR(v, vectors) y[v] = gv_load(t->bias + v * LANES);
         FOR(i, rows) FOR(v, vectors) c[i][v] += y[v];
     }
-    if (t->relu) FOR(i, rows) FOR(v, vectors) c[i][v] = (ct__gv)((ct__gi)c[i][v] & ~(c[i][v] <= (ct__gv){0})); /* NaN stays */
+    if (t->relu) FOR(i, rows)
+    FOR(v, vectors) c[i][v] = (ct__gv)((ct__gi)c[i][v] & ~(c[i][v] <= (ct__gv){0})); /* NaN stays */
     to = t->c;
     FOR(i, rows) {
         FOR(v, vectors) gv_store(to + AT(v, c_panel), c[i][v]);
@@ -105,7 +109,7 @@ ALWAYS void tile_run(const tile *t, const int rows, const int panels) {
 }
 
 /* One function a size. */
-#define TILE(r, p)                                                                                                               \
+#define TILE(r, p) \
     static void tile_##r##_##p(const tile *t) { tile_run(t, r, p); }
 #define EACH_3(F, p) F(1, p) F(2, p) F(3, p)
 #define EACH_6(F, p) EACH_3(F, p) F(4, p) F(5, p) F(6, p)
@@ -137,7 +141,8 @@ static void rows_down(tile t, int64_t m, int32_t panels) {
     for (; count > 0; count--) {
         int64_t rows = (m + count - 1) / count;
         tile_fn fn = panels > WIDE ? tile_1_4 : tiles[panels - 1][rows - 1];
-        if (t.columns >= panels * 16) fn(&t);
+        if (t.columns >= panels * 16)
+            fn(&t);
         else {
             edge e;
             tile inner = edge_in(&t, &e, rows, panels * 16);
@@ -151,7 +156,8 @@ static void rows_down(tile t, int64_t m, int32_t panels) {
 }
 
 /* One block of K and of rows: all panels. t: at column 0. */
-static void columns_along(const ct__gemm *g, tile t, int64_t m, const float *b, int64_t b_stride, float *packed) {
+static void columns_along(const ct__gemm *g, tile t, int64_t m, const float *b, int64_t b_stride,
+                          float *packed) {
     for (int64_t j = 0; j < g->n;) {
         int64_t left = (g->n - j + 15) / 16;
         int32_t panels = m == 1 && left >= ONE_ROW ? ONE_ROW : left >= WIDE ? WIDE : 1;
@@ -159,7 +165,8 @@ static void columns_along(const ct__gemm *g, tile t, int64_t m, const float *b, 
         now.c += g->c_panel ? (j / 16) * t.c_panel : j;
         now.columns = g->n - j;
         if (t.bias) now.bias += j;
-        if (g->b_panel) now.b = b + (j / 16) * b_stride;
+        if (g->b_panel)
+            now.b = b + (j / 16) * b_stride;
         else {
             int64_t width = g->n - j < panels * 16 ? g->n - j : panels * 16;
             CT_SIMD(ct__gemm_pack)(t.k, width, b + j * g->b_col, g->b_row, g->b_col, packed, t.b_panel);
@@ -170,15 +177,22 @@ static void columns_along(const ct__gemm *g, tile t, int64_t m, const float *b, 
     }
 }
 
-static void run(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c, void *scratch) {
+static void run(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c,
+                void *scratch) {
     int64_t b_stride = g->b_panel_stride ? g->b_panel_stride : g->k * 16, copies = ct__gemm_copies(g), k = 0;
     int64_t rows = copies ? CT__GEMM_M : g->m;
     float *packed = scratch, *block = packed;
     if (!g->b_panel) block += (g->k < CT__GEMM_K ? g->k : CT__GEMM_K) * CT__GEMM_PACKED * 16;
     do {
         int64_t kc = g->k - k < CT__GEMM_K ? g->k - k : CT__GEMM_K;
-        tile t = {.k = kc, .a_row = g->a_row, .a_col = g->a_col, .b_panel = g->b_panel ? b_stride : kc * 16,
-                  .c_row = g->c_panel ? 16 : g->c_row, .c_panel = 16, .go_on = g->accumulate || k > 0, .pad = g->c_panel};
+        tile t = {.k = kc,
+                  .a_row = g->a_row,
+                  .a_col = g->a_col,
+                  .b_panel = g->b_panel ? b_stride : kc * 16,
+                  .c_row = g->c_panel ? 16 : g->c_row,
+                  .c_panel = 16,
+                  .go_on = g->accumulate || k > 0,
+                  .pad = g->c_panel};
         if (g->c_panel) t.c_panel = g->c_panel_stride ? g->c_panel_stride : g->m * 16;
         if (k + kc == g->k && !g->accumulate) t.bias = bias, t.relu = g->act == CT__ACT_RELU;
         for (int64_t i = 0; i < g->m; i += rows) {
@@ -186,7 +200,8 @@ static void run(const ct__gemm *g, const float *a, const float *b, const float *
             t.a = a + i * g->a_row + k * g->a_col;
             t.c = c + i * t.c_row;
             if (copies) {
-                for (int64_t r = 0; r < m; r++) memcpy(block + r * CT__GEMM_A_ROW, t.a + r * g->a_row, (size_t)kc * sizeof *a);
+                for (int64_t r = 0; r < m; r++)
+                    memcpy(block + r * CT__GEMM_A_ROW, t.a + r * g->a_row, (size_t)kc * sizeof *a);
                 t.a = block;
                 t.a_row = CT__GEMM_A_ROW;
             }
@@ -212,9 +227,11 @@ static void sum_rows(int64_t rows, int64_t columns, const float *x, float *sum) 
     for (; j < columns; j += LANES) {
         int64_t left = columns - j;
         ct__gv s = {0};
-        for (int64_t i = 0; i < rows; i++) s += left < LANES ? gv_load_part(x + i * columns + j, left) : gv_load(x + i * columns + j);
+        for (int64_t i = 0; i < rows; i++)
+            s += left < LANES ? gv_load_part(x + i * columns + j, left) : gv_load(x + i * columns + j);
         gv_store_part(sum + j, s, left);
     }
 }
 
-const ct__gemm_table CT_SIMD(ct__gemm_table) = {run, pack, CT_SIMD(ct__gemm_unpack), CT_SIMD(ct__gemm_flip), sum_rows};
+const ct__gemm_table CT_SIMD(ct__gemm_table) = {run, pack, CT_SIMD(ct__gemm_unpack), CT_SIMD(ct__gemm_flip),
+                                                sum_rows};

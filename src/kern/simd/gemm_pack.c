@@ -12,11 +12,11 @@
 #else
 #define MIX(a, b, ...) __builtin_shuffle(a, b, (ct__gi){__VA_ARGS__})
 #endif
-#define ROUND(half, LOW, HIGH)                                                                                                   \
-    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) if (!(i & (half))) {                                                \
-        ct__gv a = x[i], b = x[i + (half)];                                                                                      \
-        x[i] = MIX(a, b, LOW);                                                                                                   \
-        x[i + (half)] = MIX(a, b, HIGH);                                                                                         \
+#define ROUND(half, LOW, HIGH) \
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) if (!(i & (half))) { \
+        ct__gv a = x[i], b = x[i + (half)]; \
+        x[i] = MIX(a, b, LOW); \
+        x[i + (half)] = MIX(a, b, HIGH); \
     }
 #if LANES == 16
 #define LOW8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
@@ -69,7 +69,9 @@ static void turn_square(const float *from, int64_t from_row, float *to, int64_t 
 static void pack_rows(int64_t r, int64_t lanes, const float *x, int64_t x_row, float *panel) {
     if (lanes < 16) {
         for (int64_t i = 0; i < r; i++)
-            for (int v = 0; v < PER_PANEL; v++) gv_store(panel + i * 16 + v * LANES, gv_load_part(x + i * x_row + v * LANES, lanes - v * LANES));
+            for (int v = 0; v < PER_PANEL; v++)
+                gv_store(panel + i * 16 + v * LANES,
+                         gv_load_part(x + i * x_row + v * LANES, lanes - v * LANES));
         return;
     }
     for (int64_t i = 0; i < r; i++, x += x_row, panel += 16) memcpy(panel, x, 16 * sizeof *x);
@@ -80,7 +82,8 @@ static void pack_any(int64_t r, int64_t lanes, const float *x, int64_t x_row, in
         for (int64_t l = 0; l < 16; l++) panel[i * 16 + l] = l < lanes ? x[i * x_row + l * x_col] : 0.0f;
 }
 
-void CT_SIMD(ct__gemm_pack)(int64_t r, int64_t s, const float *x, int64_t x_row, int64_t x_col, float *panel, int64_t stride) {
+void CT_SIMD(ct__gemm_pack)(int64_t r, int64_t s, const float *x, int64_t x_row, int64_t x_col, float *panel,
+                            int64_t stride) {
     for (int64_t j = 0; j < s; j += 16, panel += stride) {
         const float *from = x + j * x_col;
         int64_t lanes = s - j < 16 ? s - j : 16, done = 0;
@@ -94,14 +97,16 @@ void CT_SIMD(ct__gemm_pack)(int64_t r, int64_t s, const float *x, int64_t x_row,
     }
 }
 
-void CT_SIMD(ct__gemm_unpack)(int64_t r, int64_t s, const float *panel, float *x, int64_t x_row, int64_t x_col) {
+void CT_SIMD(ct__gemm_unpack)(int64_t r, int64_t s, const float *panel, float *x, int64_t x_row,
+                              int64_t x_col) {
     for (int64_t j = 0; j < s; j += 16, panel += r * 16) {
         float *to = x + j * x_col;
         int64_t lanes = s - j < 16 ? s - j : 16, done = 0;
         if (x_row == 1 && lanes == 16)
             for (; done + 16 <= r; done += 16) turn_square(panel + done * 16, 16, to + done, x_col);
         for (int64_t i = done; i < r; i++) {
-            if (x_col == 1 && lanes == 16) memcpy(to + i * x_row, panel + i * 16, 16 * sizeof *x);
+            if (x_col == 1 && lanes == 16)
+                memcpy(to + i * x_row, panel + i * 16, 16 * sizeof *x);
             else
                 for (int64_t l = 0; l < lanes; l++) to[i * x_row + l * x_col] = panel[i * 16 + l];
         }

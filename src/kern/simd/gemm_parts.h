@@ -62,8 +62,10 @@ ALWAYS void gv_store_part(float *p, ct__gv v, int64_t n) {
 }
 
 /* gemm_pack.c. Panel p of `panel` is at panel + p * stride. */
-void CT_SIMD(ct__gemm_pack)(int64_t r, int64_t s, const float *x, int64_t x_row, int64_t x_col, float *panel, int64_t stride);
-void CT_SIMD(ct__gemm_unpack)(int64_t r, int64_t s, const float *panel, float *x, int64_t x_row, int64_t x_col);
+void CT_SIMD(ct__gemm_pack)(int64_t r, int64_t s, const float *x, int64_t x_row, int64_t x_col, float *panel,
+                            int64_t stride);
+void CT_SIMD(ct__gemm_unpack)(int64_t r, int64_t s, const float *panel, float *x, int64_t x_row,
+                              int64_t x_col);
 void CT_SIMD(ct__gemm_flip)(int64_t r, int64_t s, const float *panel, float *flipped);
 
 #endif

@@ -77,8 +77,10 @@ static void plane_in(int64_t channels, int64_t spatial, int64_t block, const flo
         if (s > spatial - TILE) s = spatial - TILE;
         for (int64_t k = 0; k < block; k += TILE) {
             const float *from = src + k * spatial + s;
-            if (k + TILE <= channels) tile_in(from, spatial, TILE, dst + s * block + k, block);
-            else tile_in(k < channels ? from : src, spatial, channels - k, dst + s * block + k, block);
+            if (k + TILE <= channels)
+                tile_in(from, spatial, TILE, dst + s * block + k, block);
+            else
+                tile_in(k < channels ? from : src, spatial, channels - k, dst + s * block + k, block);
         }
     }
 }
@@ -92,8 +94,10 @@ static void plane_out(int64_t channels, int64_t spatial, int64_t block, const fl
     for (int64_t s = 0; s < spatial; s += TILE) {
         if (s > spatial - TILE) s = spatial - TILE;
         for (int64_t k = 0; k < channels; k += TILE) {
-            if (k + TILE <= channels) tile_out(src + s * block + k, block, dst + k * spatial + s, spatial, TILE);
-            else tile_out(src + s * block + k, block, dst + k * spatial + s, spatial, channels - k);
+            if (k + TILE <= channels)
+                tile_out(src + s * block + k, block, dst + k * spatial + s, spatial, TILE);
+            else
+                tile_out(src + s * block + k, block, dst + k * spatial + s, spatial, channels - k);
         }
     }
 }
@@ -144,7 +148,8 @@ static void spatial_spread(const ct__image *m, float scale, const float *y, floa
     for (int64_t n = 0; n < m->n; n++)
         for (int64_t c = 0; c < m->c; c += lanes, x += run) {
             float value[16];
-            for (int64_t l = 0; l < 16; l++) value[l] = c + l % lanes < m->c ? y[n * m->c + c + l % lanes] * scale : 0;
+            for (int64_t l = 0; l < 16; l++)
+                value[l] = c + l % lanes < m->c ? y[n * m->c + c + l % lanes] * scale : 0;
             v16 v = load16(value);
             int64_t i = 0;
             for (; i + 16 <= run; i += 16) store16(x + i, v);
@@ -170,9 +175,11 @@ static void rows_sum(const float *x, int64_t spatial, int64_t first, int64_t las
 }
 
 /* One position: its channels in a row, zeros before and after, then windows of it. */
-static void position_sum(const ct__image *m, int64_t before, int64_t after, const float *x, float *row, float *y) {
+static void position_sum(const ct__image *m, int64_t before, int64_t after, const float *x, float *row,
+                         float *y) {
     int64_t lanes = m->lanes, step = m->spatial * lanes, blocks = (m->c + lanes - 1) / lanes;
-    for (int64_t k = 0; k < blocks; k++) memcpy(row + before + k * lanes, x + k * step, (size_t)lanes * sizeof *row);
+    for (int64_t k = 0; k < blocks; k++)
+        memcpy(row + before + k * lanes, x + k * step, (size_t)lanes * sizeof *row);
     for (int64_t c = 0; c < blocks * lanes; c += 16) {
         v16 sum = zero16();
         float out[16];
@@ -184,21 +191,33 @@ static void position_sum(const ct__image *m, int64_t before, int64_t after, cons
     }
 }
 
-static void channel_sum(const ct__image *m, int64_t before, int64_t after, const float *x, float *scratch, float *y) {
+static void channel_sum(const ct__image *m, int64_t before, int64_t after, const float *x, float *scratch,
+                        float *y) {
     int64_t lanes = m->lanes, sample = (m->c + lanes - 1) / lanes * lanes * m->spatial;
     if (lanes > 1) memset(scratch, 0, (size_t)(ct__image_channels(m->c) + before + after) * sizeof *scratch);
     for (int64_t n = 0; n < m->n; n++, x += sample, y += sample) {
         for (int64_t c = 0; lanes == 1 && c < m->c; c++)
-            rows_sum(x, m->spatial, c > before ? c - before : 0, c + after < m->c ? c + after : m->c - 1, y + c * m->spatial);
-        for (int64_t s = 0; lanes > 1 && s < m->spatial; s++) position_sum(m, before, after, x + s * lanes, scratch, y + s * lanes);
+            rows_sum(x, m->spatial, c > before ? c - before : 0, c + after < m->c ? c + after : m->c - 1,
+                     y + c * m->spatial);
+        for (int64_t s = 0; lanes > 1 && s < m->spatial; s++)
+            position_sum(m, before, after, x + s * lanes, scratch, y + s * lanes);
     }
 }
 
 extern const ct__image_table CT_SIMD(ct__image_table);
 const ct__image_table CT_SIMD(ct__image_table) = {
-    .to_blocked = to_blocked, .to_plain = to_plain,
-    .maxpool = MAXPOOL, .maxpool_grad = MAXPOOL_GRAD, .maxpool_take = MAXPOOL_TAKE, .avgpool = AVGPOOL, .avgpool_grad = AVGPOOL_GRAD,
-    .spatial_sum = spatial_sum, .spatial_spread = spatial_spread,
-    .norm_stats = NORM_STATS, .norm_apply = NORM_APPLY, .norm_sums = NORM_SUMS, .norm_grad = NORM_GRAD,
+    .to_blocked = to_blocked,
+    .to_plain = to_plain,
+    .maxpool = MAXPOOL,
+    .maxpool_grad = MAXPOOL_GRAD,
+    .maxpool_take = MAXPOOL_TAKE,
+    .avgpool = AVGPOOL,
+    .avgpool_grad = AVGPOOL_GRAD,
+    .spatial_sum = spatial_sum,
+    .spatial_spread = spatial_spread,
+    .norm_stats = NORM_STATS,
+    .norm_apply = NORM_APPLY,
+    .norm_sums = NORM_SUMS,
+    .norm_grad = NORM_GRAD,
     .channel_sum = channel_sum,
 };

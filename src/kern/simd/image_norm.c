@@ -45,9 +45,11 @@ static void merge(moments *m, int l, double n, double mean, double m2) {
 }
 
 /* The chunk's lanes: n values, their mean up to rounding, the sums of deviations from it and of their squares. */
-static void merge_lanes(moments *m, const float n[16], const float mean[16], const float rest[16], const float square[16]) {
+static void merge_lanes(moments *m, const float n[16], const float mean[16], const float rest[16],
+                        const float square[16]) {
     for (int l = 0; l < 16; l++) {
-        double count = (double)n[l], one = 1 / (count > 0 ? count : 1), r = (double)rest[l], all = m->n[l] + count;
+        double count = (double)n[l], one = 1 / (count > 0 ? count : 1), r = (double)rest[l],
+               all = m->n[l] + count;
         double d = (double)mean[l] + r * one - m->mean[l], share = count / (all > 0 ? all : 1);
         m->m2[l] += (double)square[l] - r * r * one + d * d * m->n[l] * share;
         m->mean[l] += d * share;
@@ -102,8 +104,10 @@ static void chunk_moments(const run *r, moments *m) {
         mean[l] = n[l] > 0 ? s[l] / n[l] : 0;
     }
     v16 center = load16(mean);
-    if (r->lanes == 16) deviate_rows(r, 16, center, &rest, &square);
-    else deviate_rows(r, r->lanes, center, &rest, &square);
+    if (r->lanes == 16)
+        deviate_rows(r, 16, center, &rest, &square);
+    else
+        deviate_rows(r, r->lanes, center, &rest, &square);
     last = keep_lanes(sub16(last, center), r->last);
     store16(s, add16(rest, last));
     store16(q, add16(square, mul16(last, last)));
@@ -137,7 +141,8 @@ void NORM_STATS(const ct__image *g, const float *x, float *out) {
         moments m = {{0}, {0}, {0}};
         int64_t width = g->c - c < 16 ? g->c - c : 16;
         if (columns && g->n) run_moments((run){x + c, NULL, g->c, g->n, width, width}, &m);
-        for (int64_t n = 0; !columns && plane && n < g->n; n++) run_moments(contiguous(x + n * sample + c / lanes * plane, NULL, plane), &m);
+        for (int64_t n = 0; !columns && plane && n < g->n; n++)
+            run_moments(contiguous(x + n * sample + c / lanes * plane, NULL, plane), &m);
         moments_out(&m, g, c, columns ? 16 : lanes, out);
     }
 }
@@ -168,8 +173,10 @@ ALWAYS void add_rows(const run *r, const int64_t lanes, v16 center, v16 *d, v16 
 static void chunk_sums(const run *r, v16 center, sums *t) {
     v16 d, xd, last = zero16(), xlast = zero16();
     float a[16], b[16];
-    if (r->lanes == 16) add_rows(r, 16, center, &d, &xd);
-    else add_rows(r, r->lanes, center, &d, &xd);
+    if (r->lanes == 16)
+        add_rows(r, 16, center, &d, &xd);
+    else
+        add_rows(r, r->lanes, center, &d, &xd);
     add_row(r, r->rows - 1, r->last, center, &last, &xlast);
     store16(a, add16(d, last));
     store16(b, add16(xd, keep_lanes(xlast, r->last)));
@@ -195,7 +202,8 @@ static v16 per_lane(const float *value, int64_t channels, int64_t c, int64_t gro
     return load16(v);
 }
 
-void NORM_SUMS(const ct__image *g, const float *dy, const float *x, const float *mean, const float *var, double eps, float *db, float *dw) {
+void NORM_SUMS(const ct__image *g, const float *dy, const float *x, const float *mean, const float *var,
+               double eps, float *db, float *dw) {
     int64_t lanes = g->lanes, plane = g->spatial * lanes, sample = (g->c + lanes - 1) / lanes * plane;
     int columns = lanes == 1 && g->spatial == 1;
     int64_t group = columns ? 16 : lanes;
@@ -240,13 +248,18 @@ ALWAYS v16 value(v16 x, v16 dy, const factors *f, const int form) {
 }
 
 /* A run of `count` floats with the same factors in every vector. */
-ALWAYS void run_of(int64_t count, const float *x, const float *dy, const factors *f, const int form, float *out) {
+ALWAYS void run_of(int64_t count, const float *x, const float *dy, const factors *f, const int form,
+                   float *out) {
     factors k = *f;
     v16 none = zero16();
     int64_t i = 0;
-    for (; i + 16 <= count; i += 16) store16(out + i, value(load16(x + i), form == GRADIENT ? load16(dy + i) : none, &k, form));
+    for (; i + 16 <= count; i += 16)
+        store16(out + i, value(load16(x + i), form == GRADIENT ? load16(dy + i) : none, &k, form));
     if (i < count)
-        store_part(out + i, value(load_part(x + i, count - i), form == GRADIENT ? load_part(dy + i, count - i) : none, &k, form), count - i);
+        store_part(out + i,
+                   value(load_part(x + i, count - i), form == GRADIENT ? load_part(dy + i, count - i) : none,
+                         &k, form),
+                   count - i);
 }
 
 /* The factors of `scratch` [mean, a, b, c][padded channels] for channels c, c + 1 ... */
@@ -267,7 +280,8 @@ ALWAYS factors factors_at(const float *scratch, int64_t padded, int64_t c, int64
     return f;
 }
 
-ALWAYS void pass(const ct__image *g, const float *x, const float *dy, const float *scratch, const int form, float *out) {
+ALWAYS void pass(const ct__image *g, const float *x, const float *dy, const float *scratch, const int form,
+                 float *out) {
     int64_t lanes = g->lanes, padded = ct__image_channels(g->c), plane = g->spatial * lanes;
     for (int64_t n = 0; n < g->n; n++) {
         if (lanes == 1 && g->spatial == 1) {
@@ -288,8 +302,8 @@ ALWAYS void pass(const ct__image *g, const float *x, const float *dy, const floa
     }
 }
 
-void NORM_APPLY(const ct__image *g, const float *x, const float *mean, const float *var, const float *weight, const float *bias,
-                double eps, int32_t relu, float *scratch, float *y) {
+void NORM_APPLY(const ct__image *g, const float *x, const float *mean, const float *var, const float *weight,
+                const float *bias, double eps, int32_t relu, float *scratch, float *y) {
     int64_t padded = ct__image_channels(g->c);
     memset(scratch, 0, (size_t)(3 * padded) * sizeof *scratch);
     for (int64_t c = 0; c < g->c; c++) {
@@ -297,12 +311,15 @@ void NORM_APPLY(const ct__image *g, const float *x, const float *mean, const flo
         scratch[padded + c] = (float)((weight ? (double)weight[c] : 1) / sqrt((double)var[c] + eps));
         scratch[2 * padded + c] = bias ? bias[c] : 0;
     }
-    if (relu) pass(g, x, x, scratch, APPLY_RELU, y);
-    else pass(g, x, x, scratch, APPLY, y);
+    if (relu)
+        pass(g, x, x, scratch, APPLY_RELU, y);
+    else
+        pass(g, x, x, scratch, APPLY, y);
 }
 
-void NORM_GRAD(const ct__image *g, const float *dy, const float *x, const float *mean, const float *var, const float *weight,
-               const float *db, const float *dw, double eps, double count, float *scratch, float *dx) {
+void NORM_GRAD(const ct__image *g, const float *dy, const float *x, const float *mean, const float *var,
+               const float *weight, const float *db, const float *dw, double eps, double count,
+               float *scratch, float *dx) {
     int64_t padded = ct__image_channels(g->c);
     memset(scratch, 0, (size_t)(4 * padded) * sizeof *scratch);
     for (int64_t c = 0; c < g->c; c++) {

@@ -89,11 +89,12 @@ void MAXPOOL_TAKE(const ct__pool *p, const float *x, const int32_t *index, float
 void AVGPOOL(const ct__pool *p, const float *x, float *y);
 void AVGPOOL_GRAD(const ct__pool *p, const float *dy, float *dx);
 void NORM_STATS(const ct__image *m, const float *x, float *out);
-void NORM_APPLY(const ct__image *m, const float *x, const float *mean, const float *var, const float *weight, const float *bias,
-                double eps, int32_t relu, float *scratch, float *y);
-void NORM_SUMS(const ct__image *m, const float *dy, const float *x, const float *mean, const float *var, double eps, float *db,
-               float *dw);
-void NORM_GRAD(const ct__image *m, const float *dy, const float *x, const float *mean, const float *var, const float *weight,
-               const float *db, const float *dw, double eps, double count, float *scratch, float *dx);
+void NORM_APPLY(const ct__image *m, const float *x, const float *mean, const float *var, const float *weight,
+                const float *bias, double eps, int32_t relu, float *scratch, float *y);
+void NORM_SUMS(const ct__image *m, const float *dy, const float *x, const float *mean, const float *var,
+               double eps, float *db, float *dw);
+void NORM_GRAD(const ct__image *m, const float *dy, const float *x, const float *mean, const float *var,
+               const float *weight, const float *db, const float *dw, double eps, double count,
+               float *scratch, float *dx);
 
 #endif

@@ -27,7 +27,8 @@ static int64_t plane_in(const ct__pool *p) { return p->h.in * p->w.in * p->lanes
 static int64_t plane_out(const ct__pool *p) { return p->h.out * p->w.out * p->lanes; }
 
 void MAXPOOL(const ct__pool *p, const float *x, float *y, int32_t *index) {
-    void (*run)(const ct__pool *, const float *, float *, int32_t *) = p->pairs ? PICK(p->lanes, max_pairs) : PICK(p->lanes, max_windows);
+    void (*run)(const ct__pool *, const float *, float *, int32_t *) =
+        p->pairs ? PICK(p->lanes, max_pairs) : PICK(p->lanes, max_windows);
     int64_t in = plane_in(p), out = plane_out(p);
     for (int64_t i = 0; i < p->planes; i++)
         EACH_PART(p, l) run(p, x + i * in + l, y + i * out + l, index + i * out + l);
@@ -36,26 +37,31 @@ void MAXPOOL(const ct__pool *p, const float *x, float *y, int32_t *index) {
 /* Zeros where no pair lies: the last row and column of odd extents. */
 static void clear_rest(const ct__pool *p, float *dx) {
     int64_t row = p->w.in * p->lanes, used = 2 * p->w.out * p->lanes;
-    for (int64_t i = 0; used < row && i < 2 * p->h.out; i++) memset(dx + i * row + used, 0, (size_t)(row - used) * sizeof *dx);
+    for (int64_t i = 0; used < row && i < 2 * p->h.out; i++)
+        memset(dx + i * row + used, 0, (size_t)(row - used) * sizeof *dx);
     memset(dx + 2 * p->h.out * row, 0, (size_t)((p->h.in - 2 * p->h.out) * row) * sizeof *dx);
 }
 
-static void max_plane_grad(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, float *dx) {
+static void max_plane_grad(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled,
+                           float *dx) {
     if (!p->pairs) {
         memset(dx, 0, (size_t)plane_in(p) * sizeof *dx);
         PICK(p->lanes, grad_scatter)(p, dy, index, pooled, dx);
         return;
     }
     EACH_PART(p, l) {
-        if (pooled) PICK(p->lanes, grad_pairs_relu)(p, dy + l, index + l, pooled + l, dx + l);
-        else PICK(p->lanes, grad_pairs_plain)(p, dy + l, index + l, dx + l);
+        if (pooled)
+            PICK(p->lanes, grad_pairs_relu)(p, dy + l, index + l, pooled + l, dx + l);
+        else
+            PICK(p->lanes, grad_pairs_plain)(p, dy + l, index + l, dx + l);
     }
     clear_rest(p, dx);
 }
 
 void MAXPOOL_GRAD(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, float *dx) {
     int64_t in = plane_in(p), out = plane_out(p);
-    for (int64_t i = 0; i < p->planes; i++) max_plane_grad(p, dy + i * out, index + i * out, pooled ? pooled + i * out : NULL, dx + i * in);
+    for (int64_t i = 0; i < p->planes; i++)
+        max_plane_grad(p, dy + i * out, index + i * out, pooled ? pooled + i * out : NULL, dx + i * in);
 }
 
 void MAXPOOL_TAKE(const ct__pool *p, const float *x, const int32_t *index, float *y) {

@@ -37,7 +37,8 @@ ALWAYS void NAME(challenge)(vec v, int32_t position, vec *best, ivec *at) {
     *best = wins ? v : *best;
     *at = wins ? position : *at;
 #elif VEC == 16
-    __mmask16 wins = _mm512_cmp_ps_mask((__m512)v, (__m512)*best, _CMP_GT_OQ) | _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
+    __mmask16 wins = _mm512_cmp_ps_mask((__m512)v, (__m512)*best, _CMP_GT_OQ) |
+                     _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
     *best = (vec)_mm512_mask_mov_ps((__m512)*best, wins, (__m512)v);
     *at = (ivec)_mm512_mask_mov_epi32((__m512i)*at, wins, _mm512_set1_epi32(position));
 #else
@@ -52,7 +53,8 @@ ALWAYS vec NAME(share)(vec d, ivec at, int32_t position) {
 #if LANES == 1
     return at == position ? d : 0;
 #elif VEC == 16
-    return (vec)_mm512_maskz_mov_ps(_mm512_cmpeq_epi32_mask((__m512i)at, _mm512_set1_epi32(position)), (__m512)d);
+    return (vec)_mm512_maskz_mov_ps(_mm512_cmpeq_epi32_mask((__m512i)at, _mm512_set1_epi32(position)),
+                                    (__m512)d);
 #else
     return (vec)((ivec)d & (at == position));
 #endif
@@ -62,7 +64,8 @@ ALWAYS vec NAME(above_zero)(vec d, const float *y) {
 #if LANES == 1
     return *y > 0 ? d : 0;
 #elif VEC == 16
-    return (vec)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask((__m512)NAME(load)(y), _mm512_setzero_ps(), _CMP_GT_OQ), (__m512)d);
+    return (vec)_mm512_maskz_mov_ps(
+        _mm512_cmp_ps_mask((__m512)NAME(load)(y), _mm512_setzero_ps(), _CMP_GT_OQ), (__m512)d);
 #else
     return (vec)((ivec)d & (NAME(load)(y) > 0));
 #endif
@@ -74,7 +77,8 @@ static void NAME(max_pairs)(const ct__pool *p, const float *x, float *y, int32_t
     for (int64_t oh = 0; oh < p->h.out; oh++) {
         const float *a = x + 2 * oh * row, *b = a + row;
         int32_t at = (int32_t)(2 * oh * p->w.in), below = at + (int32_t)p->w.in;
-        for (int64_t ow = 0; ow < p->w.out; ow++, a += 2 * LANES, b += 2 * LANES, at += 2, below += 2, y += LANES, index += LANES) {
+        for (int64_t ow = 0; ow < p->w.out;
+             ow++, a += 2 * LANES, b += 2 * LANES, at += 2, below += 2, y += LANES, index += LANES) {
             vec best = NAME(load)(a);
             ivec where = (ivec){0} + at;
             NAME(challenge)(NAME(load)(a + LANES), at + 1, &best, &where);
@@ -103,7 +107,8 @@ static void NAME(max_windows)(const ct__pool *p, const float *x, float *y, int32
 }
 
 /* Every element of dx belongs to at most one window: it is written once, in order; those outside stay. */
-ALWAYS void NAME(grad_pairs)(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, const int relu, float *dx) {
+ALWAYS void NAME(grad_pairs)(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled,
+                             const int relu, float *dx) {
     int64_t row = p->w.in * LANES, used = 2 * p->w.out * LANES;
     for (int64_t oh = 0; oh < p->h.out; oh++) {
         float *a = dx + 2 * oh * row, *b = a + row;
@@ -125,11 +130,13 @@ ALWAYS void NAME(grad_pairs)(const ct__pool *p, const float *dy, const int32_t *
 static void NAME(grad_pairs_plain)(const ct__pool *p, const float *dy, const int32_t *index, float *dx) {
     NAME(grad_pairs)(p, dy, index, NULL, 0, dx);
 }
-static void NAME(grad_pairs_relu)(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, float *dx) {
+static void NAME(grad_pairs_relu)(const ct__pool *p, const float *dy, const int32_t *index,
+                                  const float *pooled, float *dx) {
     NAME(grad_pairs)(p, dy, index, pooled, 1, dx);
 }
 
-static void NAME(grad_scatter)(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled, float *dx) {
+static void NAME(grad_scatter)(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled,
+                               float *dx) {
     int64_t out = p->h.out * p->w.out * LANES;
     for (int64_t i = 0; i < out; i += LANES)
         for (int64_t l = 0; l < LANES; l++)
@@ -148,7 +155,8 @@ static void NAME(average)(const ct__pool *p, const float *x, float *y) {
             const ct__span *h = &p->h.span[oh], *w = &p->w.span[ow];
             vec sum = (vec){0};
             for (int64_t i = h->begin; i < h->end; i += p->h.step)
-                for (int64_t j = w->begin; j < w->end; j += p->w.step) sum += NAME(load)(x + (i * p->w.in + j) * LANES);
+                for (int64_t j = w->begin; j < w->end; j += p->w.step)
+                    sum += NAME(load)(x + (i * p->w.in + j) * LANES);
             NAME(store)(y, sum / ((float)h->count * (float)w->count));
         }
 }

@@ -2,7 +2,8 @@
  * masked add exact zeros, so a row has the same bits however many masked keys follow it. */
 #include "kern/simd/row_parts.h"
 
-CT_V ct_f16v masked(int64_t i, int64_t n, float scale, const uint8_t *allowed, const float *added, const float *x) {
+CT_V ct_f16v masked(int64_t i, int64_t n, float scale, const uint8_t *allowed, const float *added,
+                    const float *x) {
     ct_f16v v = (n == 16 ? ct_v_load(x + i) : ct_v_load_part(x + i, n)) * scale;
     if (added) v += n == 16 ? ct_v_load(added + i) : ct_v_load_part(added + i, n);
     for (int64_t k = 0; allowed && k < n; k++)
@@ -37,19 +38,27 @@ void ATTEND(int64_t columns, float scale, const uint8_t *allowed, const float *a
     *lse = max + ct_v_log(ct_v_splat(total))[0];
 }
 
-void ATTEND_AGAIN(int64_t columns, float scale, const uint8_t *allowed, const float *added, float lse, float *x) {
+void ATTEND_AGAIN(int64_t columns, float scale, const uint8_t *allowed, const float *added, float lse,
+                  float *x) {
     tail t = tail_of(columns);
     if (lse == -INFINITY) {
         memset(x, 0, (size_t)columns * sizeof *x);
         return;
     }
-    for (int64_t i = 0; i < t.whole; i += 16) ct_v_store(x + i, ct_v_exp(masked(i, 16, scale, allowed, added, x) - lse));
-    if (t.left) ct_v_store_part(x + t.whole, ct_v_exp(masked(t.whole, t.left, scale, allowed, added, x) - lse), t.left);
+    for (int64_t i = 0; i < t.whole; i += 16)
+        ct_v_store(x + i, ct_v_exp(masked(i, 16, scale, allowed, added, x) - lse));
+    if (t.left)
+        ct_v_store_part(x + t.whole, ct_v_exp(masked(t.whole, t.left, scale, allowed, added, x) - lse),
+                        t.left);
 }
 
 void ATTEND_GRAD(int64_t columns, float scale, const float *p, float delta, float *dp) {
     tail t = tail_of(columns);
-    for (int64_t i = 0; i < t.whole; i += 16) ct_v_store(dp + i, ct_v_load(p + i) * (ct_v_load(dp + i) - delta) * scale);
+    for (int64_t i = 0; i < t.whole; i += 16)
+        ct_v_store(dp + i, ct_v_load(p + i) * (ct_v_load(dp + i) - delta) * scale);
     if (t.left)
-        ct_v_store_part(dp + t.whole, ct_v_load_part(p + t.whole, t.left) * (ct_v_load_part(dp + t.whole, t.left) - delta) * scale, t.left);
+        ct_v_store_part(dp + t.whole,
+                        ct_v_load_part(p + t.whole, t.left) * (ct_v_load_part(dp + t.whole, t.left) - delta) *
+                            scale,
+                        t.left);
 }

@@ -2,8 +2,12 @@
  * deviations, which loses no digits), one for the result. */
 #include "kern/simd/row_parts.h"
 
-CT_V ct_f16v part_or(const float *p, int64_t n, float absent) { return p ? ct_v_load_part(p, n) : ct_v_splat(absent); }
-CT_V ct_f16v full_or(const float *p, int64_t i, float absent) { return p ? ct_v_load(p + i) : ct_v_splat(absent); }
+CT_V ct_f16v part_or(const float *p, int64_t n, float absent) {
+    return p ? ct_v_load_part(p, n) : ct_v_splat(absent);
+}
+CT_V ct_f16v full_or(const float *p, int64_t i, float absent) {
+    return p ? ct_v_load(p + i) : ct_v_splat(absent);
+}
 
 CT_V float row_sum(const float *x, const tail *t) {
     ct_f16v s = {0};
@@ -24,8 +28,8 @@ CT_V float square_sum(const float *x, const tail *t, float mean) {
     return ct_v_sum(s);
 }
 
-void NORM(int64_t rows, int64_t columns, int centre, double eps, const float *x, const float *weight, const float *bias, float *y,
-          float *mean, float *scale) {
+void NORM(int64_t rows, int64_t columns, int centre, double eps, const float *x, const float *weight,
+          const float *bias, float *y, float *mean, float *scale) {
     tail t = tail_of(columns);
     for (int64_t r = 0; r < rows; r++, x += columns, y += columns) {
         float m = centre ? row_sum(x, &t) / (float)columns : 0;
@@ -37,7 +41,9 @@ void NORM(int64_t rows, int64_t columns, int centre, double eps, const float *x,
         if (t.left) {
             ct_f16v h = (ct_v_load_part(x + t.whole, t.left) - m) * f;
             const float *w = weight ? weight + t.whole : NULL, *b = bias ? bias + t.whole : NULL;
-            ct_v_store_part(y + t.whole, weight || bias ? ct_v_fma(h, part_or(w, t.left, 1), part_or(b, t.left, 0)) : h, t.left);
+            ct_v_store_part(y + t.whole,
+                            weight || bias ? ct_v_fma(h, part_or(w, t.left, 1), part_or(b, t.left, 0)) : h,
+                            t.left);
         }
         if (mean) mean[r] = m;
         if (scale) scale[r] = f;
@@ -45,7 +51,8 @@ void NORM(int64_t rows, int64_t columns, int centre, double eps, const float *x,
 }
 
 /* The averages of a and a h over one row. */
-CT_V void averages(const float *dy, const float *x, const float *weight, const tail *t, float m, float f, float out[2]) {
+CT_V void averages(const float *dy, const float *x, const float *weight, const tail *t, float m, float f,
+                   float out[2]) {
     ct_f16v a, sum = {0}, product = {0};
     for (int64_t i = 0; i < t->whole; i += 16) {
         a = ct_v_load(dy + i) * full_or(weight, i, 1);
@@ -62,14 +69,16 @@ CT_V void averages(const float *dy, const float *x, const float *weight, const t
     out[1] = ct_v_sum(product) / n;
 }
 
-CT_V void data_row(const float *dy, const float *x, const float *weight, const tail *t, float m, float f, const float avg[2], float *dx) {
+CT_V void data_row(const float *dy, const float *x, const float *weight, const tail *t, float m, float f,
+                   const float avg[2], float *dx) {
     for (int64_t i = 0; i < t->whole; i += 16) {
         ct_f16v h = (ct_v_load(x + i) - m) * f, a = ct_v_load(dy + i) * full_or(weight, i, 1);
         ct_v_store(dx + i, (a - avg[0] - h * avg[1]) * f);
     }
     if (!t->left) return;
     ct_f16v h = (ct_v_load_part(x + t->whole, t->left) - m) * f;
-    ct_f16v a = ct_v_load_part(dy + t->whole, t->left) * part_or(weight ? weight + t->whole : NULL, t->left, 1);
+    ct_f16v a =
+        ct_v_load_part(dy + t->whole, t->left) * part_or(weight ? weight + t->whole : NULL, t->left, 1);
     ct_v_store_part(dx + t->whole, (a - avg[0] - h * avg[1]) * f, t->left);
 }
 
@@ -82,12 +91,15 @@ CT_V void weight_row(const float *dy, const float *x, const tail *t, float m, fl
     if (!t->left) return;
     int64_t k = t->whole;
     ct_f16v d = ct_v_load_part(dy + k, t->left);
-    if (dw) ct_v_store_part(dw + k, ct_v_fma(d, (ct_v_load_part(x + k, t->left) - m) * f, ct_v_load_part(dw + k, t->left)), t->left);
+    if (dw)
+        ct_v_store_part(
+            dw + k, ct_v_fma(d, (ct_v_load_part(x + k, t->left) - m) * f, ct_v_load_part(dw + k, t->left)),
+            t->left);
     if (db) ct_v_store_part(db + k, ct_v_load_part(db + k, t->left) + d, t->left);
 }
 
-void NORM_GRAD(int64_t rows, int64_t columns, int centre, const float *dy, const float *x, const float *weight, const float *mean,
-               const float *scale, float *dx, float *dw, float *db) {
+void NORM_GRAD(int64_t rows, int64_t columns, int centre, const float *dy, const float *x,
+               const float *weight, const float *mean, const float *scale, float *dx, float *dw, float *db) {
     tail t = tail_of(columns);
     if (dw) memset(dw, 0, (size_t)columns * sizeof *dw);
     if (db) memset(db, 0, (size_t)columns * sizeof *db);

@@ -19,7 +19,8 @@ static inline tail tail_of(int64_t columns) {
 CT_V float row_max(const float *x, const tail *t) {
     ct_f16v m = ct_v_splat(-INFINITY);
     for (int64_t i = 0; i < t->whole; i += 16) m = ct_v_max(ct_v_load(x + i), m);
-    if (t->left) m = ct_v_max(ct_v_select(t->in, ct_v_load_part(x + t->whole, t->left), ct_v_splat(-INFINITY)), m);
+    if (t->left)
+        m = ct_v_max(ct_v_select(t->in, ct_v_load_part(x + t->whole, t->left), ct_v_splat(-INFINITY)), m);
     return ct_v_max_lane(m);
 }
 
@@ -27,7 +28,8 @@ CT_V float row_max(const float *x, const tail *t) {
 CT_V float exp_sum(const float *x, const tail *t, float max) {
     ct_f16v s = {0};
     for (int64_t i = 0; i < t->whole; i += 16) s += ct_v_exp(ct_v_load(x + i) - max);
-    if (t->left) s += ct_v_select(t->in, ct_v_exp(ct_v_load_part(x + t->whole, t->left) - max), ct_v_splat(0.0f));
+    if (t->left)
+        s += ct_v_select(t->in, ct_v_exp(ct_v_load_part(x + t->whole, t->left) - max), ct_v_splat(0.0f));
     return ct_v_sum(s);
 }
 
@@ -41,15 +43,16 @@ CT_V float exp_sum(const float *x, const tail *t, float max) {
 #define ATTEND_AGAIN CT_SIMD(ct__row_attend_again)
 #define ATTEND_GRAD CT_SIMD(ct__row_attend_grad)
 void ATTEND(int64_t columns, float scale, const uint8_t *allowed, const float *added, float *x, float *lse);
-void ATTEND_AGAIN(int64_t columns, float scale, const uint8_t *allowed, const float *added, float lse, float *x);
+void ATTEND_AGAIN(int64_t columns, float scale, const uint8_t *allowed, const float *added, float lse,
+                  float *x);
 void ATTEND_GRAD(int64_t columns, float scale, const float *p, float delta, float *dp);
 void SOFTMAX(int64_t rows, int64_t columns, const float *x, float *y);
 void SOFTMAX_GRAD(int64_t rows, int64_t columns, const float *y, const float *dy, float *dx);
 void LOG_SOFTMAX(int64_t rows, int64_t columns, const float *x, float *y);
 void LOGSUMEXP(int64_t rows, int64_t columns, const float *x, float *y);
-void NORM(int64_t rows, int64_t columns, int centre, double eps, const float *x, const float *weight, const float *bias, float *y,
-          float *mean, float *scale);
-void NORM_GRAD(int64_t rows, int64_t columns, int centre, const float *dy, const float *x, const float *weight, const float *mean,
-               const float *scale, float *dx, float *dw, float *db);
+void NORM(int64_t rows, int64_t columns, int centre, double eps, const float *x, const float *weight,
+          const float *bias, float *y, float *mean, float *scale);
+void NORM_GRAD(int64_t rows, int64_t columns, int centre, const float *dy, const float *x,
+               const float *weight, const float *mean, const float *scale, float *dx, float *dw, float *db);
 
 #endif

@@ -34,11 +34,15 @@ void SOFTMAX_GRAD(int64_t rows, int64_t columns, const float *y, const float *dy
     for (int64_t r = 0; r < rows; r++, y += columns, dy += columns, dx += columns) {
         ct_f16v sum = {0};
         for (int64_t i = 0; i < t.whole; i += 16) sum = ct_v_fma(ct_v_load(y + i), ct_v_load(dy + i), sum);
-        if (t.left) sum = ct_v_fma(ct_v_load_part(y + t.whole, t.left), ct_v_load_part(dy + t.whole, t.left), sum);
-        float s = ct_v_sum(sum);
-        for (int64_t i = 0; i < t.whole; i += 16) ct_v_store(dx + i, ct_v_load(y + i) * (ct_v_load(dy + i) - s));
         if (t.left)
-            ct_v_store_part(dx + t.whole, ct_v_load_part(y + t.whole, t.left) * (ct_v_load_part(dy + t.whole, t.left) - s), t.left);
+            sum = ct_v_fma(ct_v_load_part(y + t.whole, t.left), ct_v_load_part(dy + t.whole, t.left), sum);
+        float s = ct_v_sum(sum);
+        for (int64_t i = 0; i < t.whole; i += 16)
+            ct_v_store(dx + i, ct_v_load(y + i) * (ct_v_load(dy + i) - s));
+        if (t.left)
+            ct_v_store_part(dx + t.whole,
+                            ct_v_load_part(y + t.whole, t.left) * (ct_v_load_part(dy + t.whole, t.left) - s),
+                            t.left);
     }
 }
 

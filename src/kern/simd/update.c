@@ -8,7 +8,7 @@
 
 #include "kern/simd/vmath.h"
 
-typedef struct numbers { /* of one call */
+typedef struct numbers {                 /* of one call */
     float scale, clip, l1, weight_decay; /* gradient; weight_decay 0 when decoupled */
     float keep;                          /* decoupled decay: p *= keep */
     float lr, a, b, c, d, eps;           /* the body's own */
@@ -33,12 +33,19 @@ CT_V void each(body_fn body, const int vars, const numbers *c, float *const *var
 }
 
 static int open_call(const ct__rule *r, const float *scalars, numbers *c) {
-    *c = (numbers){.scale = scalars[1], .clip = (float)r->clip, .l1 = (float)r->l1, .weight_decay = r->decoupled ? 0 : (float)r->weight_decay,
-                   .keep = r->decoupled ? (float)(1 - (double)scalars[0] * r->weight_decay) : 1.0f, .lr = scalars[0], .eps = (float)r->eps};
+    *c = (numbers){.scale = scalars[1],
+                   .clip = (float)r->clip,
+                   .l1 = (float)r->l1,
+                   .weight_decay = r->decoupled ? 0 : (float)r->weight_decay,
+                   .keep = r->decoupled ? (float)(1 - (double)scalars[0] * r->weight_decay) : 1.0f,
+                   .lr = scalars[0],
+                   .eps = (float)r->eps};
     return isfinite(scalars[1]) != 0;
 }
 
-CT_V ct_f16v sign_of(ct_f16v x) { return ct_v_select(x != 0.0f, ct_v_copysign(ct_v_splat(1.0f), x), ct_v_splat(0.0f)); }
+CT_V ct_f16v sign_of(ct_f16v x) {
+    return ct_v_select(x != 0.0f, ct_v_copysign(ct_v_splat(1.0f), x), ct_v_splat(0.0f));
+}
 CT_V ct_f16v over(ct_f16v a, ct_f16v b) { return ct_v_select(b == 0.0f, ct_v_splat(0.0f), a / b); }
 CT_V ct_f16v fma1(float a, ct_f16v b, ct_f16v c) { return ct_v_fma(ct_v_splat(a), b, c); }
 
@@ -55,7 +62,9 @@ CT_V ct_f16v gradient(const numbers *c, ct_f16v p, ct_f16v g) {
 }
 
 /* ---- SGD ---- */
-CT_V void sgd_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) { v[0] = fma1(-c->lr, gradient(c, v[0], g), v[0]); }
+CT_V void sgd_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
+    v[0] = fma1(-c->lr, gradient(c, v[0], g), v[0]);
+}
 /* a: momentum, b: 1 - dampening */
 CT_V void sgd_momentum_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
     g = gradient(c, v[0], g);
@@ -63,12 +72,14 @@ CT_V void sgd_momentum_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
     v[0] = fma1(-c->lr, c->nesterov ? fma1(c->a, v[1], g) : v[1], v[0]);
 }
 
-static void sgd(const void *data, float *const *var, const float *g, int64_t n, const float *scalars, uint64_t step) {
+static void sgd(const void *data, float *const *var, const float *g, int64_t n, const float *scalars,
+                uint64_t step) {
     numbers c;
     (void)step;
     if (open_call(data, scalars, &c)) each(sgd_body, 1, &c, var, g, n);
 }
-static void sgd_momentum(const void *data, float *const *var, const float *g, int64_t n, const float *scalars, uint64_t step) {
+static void sgd_momentum(const void *data, float *const *var, const float *g, int64_t n, const float *scalars,
+                         uint64_t step) {
     const ct__rule *r = data;
     numbers c;
     if (!open_call(r, scalars, &c)) return;
@@ -94,7 +105,8 @@ CT_V void adam_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
     v[0] = fma1(-c->lr, over(v[1], fma1(c->c, ct_v_sqrt(v[2]), ct_v_splat(c->eps))), v[0]);
 }
 
-static void adam(const void *data, float *const *var, const float *g, int64_t n, const float *scalars, uint64_t step) {
+static void adam(const void *data, float *const *var, const float *g, int64_t n, const float *scalars,
+                 uint64_t step) {
     const ct__rule *r = data;
     double t = (double)step + 1;
     numbers c;
@@ -122,7 +134,9 @@ CT_V void nadam_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
 
 /* mu_t = beta1 (1 - 0.96^(t decay) / 2); the product of all up to t is below the last digit of 1 after some
  * hundred steps, so the walk to it is short whatever t is. */
-static double mu_of(const ct__rule *r, double t) { return r->beta1 * (1 - 0.5 * pow(0.96, t * r->momentum_decay)); }
+static double mu_of(const ct__rule *r, double t) {
+    return r->beta1 * (1 - 0.5 * pow(0.96, t * r->momentum_decay));
+}
 static double mu_product(const ct__rule *r, double t) {
     double ratio = pow(0.96, r->momentum_decay), power = 1, product = 1;
     for (double i = 1; i <= t && product > 1e-20; i++) {
@@ -132,9 +146,11 @@ static double mu_product(const ct__rule *r, double t) {
     return product;
 }
 
-static void nadam(const void *data, float *const *var, const float *g, int64_t n, const float *scalars, uint64_t step) {
+static void nadam(const void *data, float *const *var, const float *g, int64_t n, const float *scalars,
+                  uint64_t step) {
     const ct__rule *r = data;
-    double t = (double)step + 1, lr = (double)scalars[0], product = mu_product(r, t), mu = mu_of(r, t), next = mu_of(r, t + 1);
+    double t = (double)step + 1, lr = (double)scalars[0], product = mu_product(r, t), mu = mu_of(r, t),
+           next = mu_of(r, t + 1);
     nadam_numbers s;
     if (!open_call(r, scalars, &s.c)) return;
     s.c.a = (float)(1 - r->beta1);
@@ -153,7 +169,8 @@ CT_V void lion_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
     v[0] = fma1(-c->lr, sign_of(fma1(c->a, g - v[1], v[1])), v[0] * c->keep);
     v[1] = fma1(c->b, g - v[1], v[1]);
 }
-static void lion(const void *data, float *const *var, const float *g, int64_t n, const float *scalars, uint64_t step) {
+static void lion(const void *data, float *const *var, const float *g, int64_t n, const float *scalars,
+                 uint64_t step) {
     const ct__rule *r = data;
     numbers c;
     (void)step;
@@ -165,7 +182,9 @@ static void lion(const void *data, float *const *var, const float *g, int64_t n,
 
 /* ---- RMSprop ---- */
 /* a: alpha, b: 1 - alpha, c: momentum */
-CT_V ct_f16v squared(const numbers *c, ct_f16v square, ct_f16v g) { return ct_v_fma(g * c->b, g, square * c->a); }
+CT_V ct_f16v squared(const numbers *c, ct_f16v square, ct_f16v g) {
+    return ct_v_fma(g * c->b, g, square * c->a);
+}
 CT_V ct_f16v deviation(const numbers *c, ct_f16v square) { return ct_v_sqrt(square) + c->eps; }
 /* Rounding may bring square - mean^2 below zero. */
 CT_V ct_f16v spread(ct_f16v square, ct_f16v mean) {
@@ -204,11 +223,12 @@ static int rmsprop_call(const ct__rule *r, const float *scalars, numbers *c) {
     c->c = (float)r->beta1;
     return fine;
 }
-#define RMSPROP(name, vars)                                                                                                             \
-    static void name(const void *data, float *const *var, const float *g, int64_t n, const float *scalars, uint64_t step) {           \
-        numbers c;                                                                                                                      \
-        (void)step;                                                                                                                     \
-        if (rmsprop_call(data, scalars, &c)) each(name##_body, vars, &c, var, g, n);                                                    \
+#define RMSPROP(name, vars) \
+    static void name(const void *data, float *const *var, const float *g, int64_t n, const float *scalars, \
+                     uint64_t step) { \
+        numbers c; \
+        (void)step; \
+        if (rmsprop_call(data, scalars, &c)) each(name##_body, vars, &c, var, g, n); \
     }
 RMSPROP(rmsprop, 2)
 RMSPROP(rmsprop_centered, 3)
@@ -221,7 +241,8 @@ CT_V void adagrad_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
     v[1] = ct_v_fma(g, g, v[1]);
     v[0] = fma1(-c->lr, over(g, ct_v_sqrt(v[1]) + c->eps), v[0]);
 }
-static void adagrad(const void *data, float *const *var, const float *g, int64_t n, const float *scalars, uint64_t step) {
+static void adagrad(const void *data, float *const *var, const float *g, int64_t n, const float *scalars,
+                    uint64_t step) {
     const ct__rule *r = data;
     numbers c;
     if (!open_call(r, scalars, &c)) return;
@@ -237,7 +258,8 @@ CT_V void adadelta_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
     v[2] = squared(c, v[2], d);
     v[0] = fma1(-c->lr, d, v[0]);
 }
-static void adadelta(const void *data, float *const *var, const float *g, int64_t n, const float *scalars, uint64_t step) {
+static void adadelta(const void *data, float *const *var, const float *g, int64_t n, const float *scalars,
+                     uint64_t step) {
     const ct__rule *r = data;
     numbers c;
     (void)step;
@@ -248,7 +270,8 @@ static void adadelta(const void *data, float *const *var, const float *g, int64_
 }
 
 /* ---- average ---- */
-static void average(const void *data, float *const *var, const float *g, int64_t n, const float *scalars, uint64_t step) {
+static void average(const void *data, float *const *var, const float *g, int64_t n, const float *scalars,
+                    uint64_t step) {
     const ct__rule *r = data;
     const float *p = var[0];
     float *to = var[1], rest = (float)(1 - r->beta2);
@@ -266,4 +289,6 @@ static void average(const void *data, float *const *var, const float *g, int64_t
 }
 
 extern const ct__update_table CT_SIMD(ct__update_table);
-const ct__update_table CT_SIMD(ct__update_table) = {sgd, sgd_momentum, adam, nadam, lion, rmsprop, rmsprop_centered, rmsprop_momentum, rmsprop_both, adagrad, adadelta, average};
+const ct__update_table CT_SIMD(ct__update_table) = {
+    sgd,          sgd_momentum, adam,     nadam,  lion, rmsprop, rmsprop_centered, rmsprop_momentum,
+    rmsprop_both, adagrad,      adadelta, average};

@@ -48,7 +48,9 @@ CT_V ct_f16v ct_v_splat(float x) {
     ct_f16v v = {0};
     return v + x;
 }
-CT_V ct_f16v ct_v_select(ct_i16v mask, ct_f16v a, ct_f16v b) { return (ct_f16v)((mask & (ct_i16v)a) | (~mask & (ct_i16v)b)); }
+CT_V ct_f16v ct_v_select(ct_i16v mask, ct_f16v a, ct_f16v b) {
+    return (ct_f16v)((mask & (ct_i16v)a) | (~mask & (ct_i16v)b));
+}
 CT_V ct_f16v ct_v_fma(ct_f16v a, ct_f16v b, ct_f16v c) {
 #if defined(__AVX512F__)
     return (ct_f16v)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -67,7 +69,9 @@ CT_V ct_f16v ct_v_fma(ct_f16v a, ct_f16v b, ct_f16v c) {
 #endif
 }
 CT_V ct_f16v ct_v_abs(ct_f16v x) { return (ct_f16v)((ct_i16v)x & 0x7fffffff); }
-CT_V ct_f16v ct_v_copysign(ct_f16v magnitude, ct_f16v sign) { return (ct_f16v)(((ct_i16v)magnitude & 0x7fffffff) | ((ct_i16v)sign & (int32_t)0x80000000)); }
+CT_V ct_f16v ct_v_copysign(ct_f16v magnitude, ct_f16v sign) {
+    return (ct_f16v)(((ct_i16v)magnitude & 0x7fffffff) | ((ct_i16v)sign & (int32_t)0x80000000));
+}
 /* NaN of either wins. */
 CT_V ct_f16v ct_v_max(ct_f16v a, ct_f16v b) { return ct_v_select((a > b) | (a != a), a, b); }
 CT_V ct_f16v ct_v_min(ct_f16v a, ct_f16v b) { return ct_v_select((a < b) | (a != a), a, b); }
@@ -170,7 +174,8 @@ CT_V ct_f16v ct_v_expm1(ct_f16v x) {
 CT_V ct_f16v ct_v_log1p(ct_f16v x) {
     ct_f16v u = x + 1.0f, lost = x - (u - 1.0f);
     ct_f16v r = ct_v_log(u) + lost / u;
-    r = ct_v_select(ct_v_abs(x) < 1e-4f, ct_v_fma(x * x, ct_v_fma(x, ct_v_splat(1.0f / 3), ct_v_splat(-0.5f)), x), r);
+    r = ct_v_select(ct_v_abs(x) < 1e-4f,
+                    ct_v_fma(x * x, ct_v_fma(x, ct_v_splat(1.0f / 3), ct_v_splat(-0.5f)), x), r);
     return ct_v_select((x == INFINITY) | (x <= -1.0f), ct_v_log(u), r);
 }
 
