@@ -104,20 +104,52 @@ CT_API ct_status ct_file_inflate(const ct_files *f, const ct_allocator *a, const
 
 /* ---- transforms of pictures (libcotan-data) ---- */
 
-/* A list as text: "normalize mean=0.2860 std=0.3530, random_crop 28 pad=2, flip 0.5". Steps:
- *     normalize mean=M[:M...] std=S[:S...]   (x / 255 - M) / S for u8 pictures; one number, or one a channel
- *     random_crop SIZE pad=P                 zeros around, then a window; evaluation leaves the picture
- *     flip P                                 left-right with probability P; evaluation: none
- * Without normalize a picture is x / 255. Random steps draw from Philox by (seed, epoch, record). */
+/* A list of steps as data: "resize 256, center_crop 224, to_tensor, normalize mean=0.5 std=0.25". It is stored
+ * in the model and applied alike in training, evaluation, prediction and export. The steps, their parameters
+ * and their meaning: ct_transform_help, docs/transforms.md.
+ *
+ * Steps end with a comma or a line; # begins a comment. A step is a name, the value of its first parameter if
+ * it has one, and KEY=VALUE words. Pictures begin as bytes [C,H,W]; to_tensor (x / 255) or normalize makes them
+ * floats; without either the result is x / 255. Random steps draw from Philox by (seed, epoch, record), so the
+ * same pictures come from any number of threads; where data is only evaluated (epoch -1) they do nothing, but
+ * random_crop and random_resized_crop, which must make a size, take the middle. */
 typedef struct ct_transform ct_transform;
+/* Errors are CT_EUSAGE "transform:LINE:COLUMN: ..."; `pos` is the byte. */
 CT_API ct_status ct_transform_parse(const ct_allocator *a, const char *text, ct_transform **out, ct_err *e);
 CT_API void ct_transform_free(ct_transform *t);
-CT_API ct_status ct_transform_text(const ct_transform *t, ct_text *out); /* canonical */
-/* The shape it makes of [C,H,W]. */
+CT_API ct_status ct_transform_text(const ct_transform *t, ct_text *out); /* canonical; parses to the same */
+/* The shape it makes of [C,H,W]; CT_EUSAGE where a step cannot. */
 CT_API ct_status ct_transform_shape(const ct_transform *t, const int64_t in[3], int64_t out[3], ct_err *e);
-/* picture [C,H,W] u8 -> out f32. */
-CT_API void ct_transform_run(const ct_transform *t, const uint8_t *picture, const int64_t shape[3],
-                             int64_t record, int64_t epoch, uint64_t seed, float *out);
+CT_API int32_t ct_transform_steps(const ct_transform *t);
+CT_API int ct_transform_mixes(const ct_transform *t); /* 1: has mixup or cutmix, see ct_mix */
+
+/* What random steps draw from. */
+typedef struct ct_draw {
+    int64_t record, epoch; /* epoch -1: evaluation */
+    uint64_t seed;
+} ct_draw;
+/* Memory that one thread at a time works in. It is kept from picture to picture: after the largest one nothing
+ * is allocated. */
+typedef struct ct_scratch ct_scratch;
+CT_API ct_scratch *ct_scratch_new(const ct_allocator *a); /* NULL: out of memory */
+CT_API void ct_scratch_free(ct_scratch *s);               /* NULL is fine */
+/* picture [C,H,W] u8 -> out f32 of ct_transform_shape's shape. `t` NULL: x / 255. `s` NULL: memory of its own. */
+CT_API ct_status ct_transform_run(const ct_transform *t, ct_scratch *s, const uint8_t *picture,
+                                  const int64_t shape[3], ct_draw draw, float *out, ct_err *e);
+/* The same up to the step that makes floats: *out is a new u8 array [C,H,W], to look at or to keep. */
+CT_API ct_status ct_transform_bytes(const ct_transform *t, ct_scratch *s, const uint8_t *picture,
+                                    const int64_t shape[3], ct_draw draw, const ct_allocator *a,
+                                    ct_array *out, ct_err *e);
+
+/* Step `index` of the table: its name, how it is written ("resize SIZE [filter=bilinear]") and what it and its
+ * parameters do (lines), appended. 0 past the last one. */
+CT_API int ct_transform_help(int32_t index, const char **name, ct_text *usage, ct_text *help);
+
+/* mixup (Zhang et al. 2018) and cutmix (Yun et al. 2019), the steps that need a batch: row r is mixed with row
+ * n-1-r. Draws by (seed, epoch, position of the batch: draw.record). x [rows,C,H,W], in place; label[r] in 0..classes-1;
+ * target [rows, classes]: the shares of the labels. Without such a step only the targets are written. */
+CT_API ct_status ct_mix(const ct_transform *t, float *x, const int64_t shape[3], const int64_t *label,
+                        int64_t rows, int64_t classes, ct_draw draw, float *target, ct_err *e);
 /* Pictures [N,H,W] or [N,C,H,W] u8 and labels (any integer type, or NULL) as a source with the fields
  * "image" f32 and "label" i64. The arrays and the transform must outlive it. */
 CT_API ct_status ct_source_images(const ct_allocator *a, const ct_array *images, const ct_array *labels,
