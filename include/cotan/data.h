@@ -102,6 +102,53 @@ CT_API ct_status ct_idx_parse(const ct_allocator *a, const void *data, uint64_t 
 CT_API ct_status ct_file_inflate(const ct_files *f, const ct_allocator *a, const char *path, uint64_t limit,
                                  void **data, uint64_t *bytes, ct_err *e);
 
+/* ---- pictures in files (libcotan-data) ---- */
+
+/* PNG, JPEG, WebP and .npy (u8 [H,W], [H,W,C] or [C,H,W], C 1 or 3), known by their content, never by a name.
+ * Animations, CMYK, arithmetic and 12-bit JPEG, and every other format are refused (CT_EDATA) by name. */
+typedef enum ct_picture_format {
+    CT_PICTURE_PNG = 1,
+    CT_PICTURE_JPEG = 2,
+    CT_PICTURE_WEBP = 3,
+    CT_PICTURE_NPY = 4
+} ct_picture_format;
+/* Limits, checked before memory is taken; beyond them CT_ELIMIT. */
+#define CT_PICTURE_PIXELS (1 << 26) /* 64 Mi pixels */
+#define CT_PICTURE_CHUNK (8 << 20)  /* bytes of a PNG chunk that is not picture data */
+#define CT_PICTURE_SCANS 256        /* of a progressive JPEG */
+#define CT_PICTURE_FILE (1 << 30)   /* bytes of a file */
+
+typedef struct ct_picture_info {
+    int64_t width, height;         /* as shown: after the turn */
+    int32_t format, channels;      /* channels: 1 grey, 3 colour; alpha is laid on the background */
+    int32_t depth, alpha, palette; /* bits of a sample in the file; 1: has them */
+    int32_t interlaced, turn; /* interlaced or progressive; the EXIF orientation, 1 to 8, that was undone */
+    int32_t warnings;         /* oddities that do not touch pixels; the first is in `warning` */
+    char warning[120];
+} ct_picture_info;
+
+#define CT_RGB(r, g, b) (0x1000000 | (r) << 16 | (g) << 8 | (b))
+typedef struct ct_picture_options {
+    int32_t channels;   /* 0: as the file has them; 1: grey (0.299 R + 0.587 G + 0.114 B); 3: colour */
+    int32_t background; /* behind alpha, CT_RGB(...); 0: white */
+    int32_t accept_cut; /* 1: a picture whose end is missing is read as far as it goes, the rest grey */
+    int32_t reserved;
+    int64_t max_pixels; /* 0: CT_PICTURE_PIXELS */
+} ct_picture_options;
+
+/* The structure of a file in memory, not its pixels: size, kind, limits. `name` is for errors. */
+CT_API ct_status ct_picture_probe(const void *data, uint64_t bytes, const char *name,
+                                  const ct_picture_options *o, ct_picture_info *out, ct_err *e);
+/* The pixels: a new array u8 [C,H,W], C 1 or 3. 16-bit samples are rounded to 8. `o`, `info` may be NULL.
+ * Errors: CT_EDATA (broken, cut, another format), CT_ELIMIT. */
+CT_API ct_status ct_picture_decode(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
+                                   const ct_picture_options *o, ct_array *out, ct_picture_info *info,
+                                   ct_err *e);
+CT_API ct_status ct_picture_load(const ct_files *f, const ct_allocator *a, const char *path,
+                                 const ct_picture_options *o, ct_array *out, ct_picture_info *info,
+                                 ct_err *e);
+CT_API const char *ct_picture_format_name(int32_t format); /* "PNG", ... */
+
 /* ---- transforms of pictures (libcotan-data) ---- */
 
 /* A list of steps as data: "resize 256, center_crop 224, to_tensor, normalize mean=0.5 std=0.25". It is stored

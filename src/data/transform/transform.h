@@ -6,6 +6,7 @@
 #ifndef CT_DATA_TRANSFORM_H
 #define CT_DATA_TRANSFORM_H
 
+#include "data/luma.h"
 #include "data/scratch.h"
 
 #define CT__MAX_STEPS 32
@@ -152,10 +153,6 @@ ct_status ct__tone_posterize(ct__frame *f, int bits);
 ct_status ct__tone_solarize(ct__frame *f, double threshold);
 ct_status ct__tone_autocontrast(ct__frame *f);
 ct_status ct__tone_equalize(ct__frame *f);
-/* L = (19595 R + 38470 G + 7471 B + 2^15) >> 16, as Pillow (ITU-R 601-2). */
-static inline uint8_t ct__luma(uint32_t r, uint32_t g, uint32_t b) {
-    return (uint8_t)((19595 * r + 38470 * g + 7471 * b + 32768) >> 16);
-}
 void ct__grey_planes(const uint8_t *rgb, int64_t plane, uint8_t *grey);
 
 /* Uniform in low..high. */
