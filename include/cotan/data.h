@@ -202,6 +202,125 @@ CT_API ct_status ct_mix(const ct_transform *t, float *x, const int64_t shape[3],
 CT_API ct_status ct_source_images(const ct_allocator *a, const ct_array *images, const ct_array *labels,
                                   const ct_transform *t, ct_source *out, ct_err *e);
 
+/* ---- sets of pictures (libcotan-data) ---- */
+
+/* Pictures with labels, from
+ *     a folder of folders, one a class: DIR/CLASS/..., or DIR/train/CLASS/..., DIR/test/CLASS/... (also validation,
+ *         valid or val); sub-folders of a class belong to it
+ *     a list: FILE.csv (or .tsv) with a header naming path and label (and part), or FILE.jsonl with these keys;
+ *         paths are relative to the list's folder
+ *     a folder of idx files (MNIST's names), of CIFAR-10 or CIFAR-100 binary files, or of .npy arrays
+ *         (train_images.npy, train_labels.npy, test_..., or x_train.npy, y_train.npy, ...; images.npy, labels.npy)
+ * Records are in the order of their paths' bytes, classes in the order of their names' bytes (numbers in arrays).
+ * Hidden files, Thumbs.db, desktop.ini and __MACOSX are passed over; symbolic links are counted and passed over
+ * unless asked for; what is no picture and has no picture's name is counted as `other`. */
+typedef struct ct_images ct_images;
+enum {
+    CT_PART_NONE = 0,
+    CT_PART_TRAIN = 1,
+    CT_PART_TEST = 2,
+    CT_PART_VALIDATION = 3
+}; /* NONE: not divided */
+
+typedef struct ct_images_options {
+    ct_picture_options picture; /* channels 0: 3 where one picture has colour, else 1 */
+    int32_t follow_links;       /* 1: symbolic links are read; loops are found by device and inode */
+    int32_t strict;             /* 1: the first broken picture is an error */
+    int32_t allow_broken;       /* 1: any share may be broken; else more than 1 % is CT_EDATA */
+    int32_t threads;            /* that scan; 0: one */
+    int32_t parts;              /* 1 << CT_PART_TRAIN | ...: what is listed; 0: all */
+    int32_t unlabelled;         /* 1: any folder or file, one class ""; for prediction */
+    int64_t limit;  /* so many of each part: of arrays the first, else by a hash of paths; 0: all */
+    uint64_t cache; /* bytes of decoded pictures that a source may keep; 0: none */
+    void (*tell)(void *user, const char *line); /* pictures that are passed over, by name; may be NULL */
+    void *user;
+    volatile int32_t *stop; /* set: the scan ends with CT_ECANCEL; may be NULL */
+} ct_images_options;
+
+typedef struct ct_image {
+    const char *path;             /* below the folder or as listed, the key of the split; NULL: of an array */
+    int64_t number;               /* in its array, or in the order of paths */
+    int64_t label, width, height; /* sizes: after a scan, else 0 */
+    int32_t part, format, channels, depth, alpha, palette, turn, reserved;
+    ct_hash128 hash; /* of the pixels, after ct_images_scan */
+} ct_image;
+
+/* Lists; reads no picture. Errors: CT_EIO (a folder that cannot be read), CT_EDATA (no class folders, no pictures,
+ * a bad list). The allocator and files must outlive the set. */
+CT_API ct_status ct_images_open(const ct_files *f, const ct_allocator *a, const char *path,
+                                const ct_images_options *o, ct_images **out, ct_err *e);
+CT_API void ct_images_close(ct_images *s); /* NULL is fine */
+CT_API int64_t ct_images_count(const ct_images *s);
+CT_API int64_t ct_images_classes(const ct_images *s);
+CT_API const char *ct_images_class(const ct_images *s, int64_t label);
+CT_API ct_status ct_images_at(const ct_images *s, int64_t i, ct_image *out);
+CT_API int ct_images_has(const ct_images *s, int32_t part); /* 1: the data has this part, listed or not */
+CT_API int64_t ct_images_channels(const ct_images *s);      /* of the pictures that it gives; after a scan */
+
+/* Reads every picture once. Broken ones are named and taken out, and classes without a picture are CT_EDATA; sizes,
+ * kinds and, unless `sizes_only`, hashes and what the audit needs are kept. With a cache, pictures are kept as
+ * the steps that begin `t` (or NULL), draw nothing and make no floats, leave them. A file that is gone: CT_EIO. */
+CT_API ct_status ct_images_scan(ct_images *s, const ct_transform *t, int sizes_only, ct_err *e);
+/* The records of "train", "validation", "test" or "all", by their part or, where the set is not divided, by the hash
+ * of (seed, path or number): a tenth validates, and a tenth tests where there is no test part. *index is freed
+ * with ct_delete(a, *index, (*n + 1) * sizeof **index). */
+CT_API ct_status ct_images_part(const ct_images *s, uint64_t seed, const char *part, int64_t **index,
+                                int64_t *n, ct_err *e);
+/* The part of record i by that rule: CT_PART_TRAIN, ... */
+CT_API int32_t ct_images_part_of(const ct_images *s, uint64_t seed, int64_t i);
+/* Labels of the other set by this one's classes: CT_EDATA with both lists where a class is missing here. */
+CT_API ct_status ct_images_match(const ct_images *s, ct_images *other, ct_err *e);
+/* One picture, [C,H,W] u8, a new array. From any thread. */
+CT_API ct_status ct_images_read(const ct_images *s, int64_t i, const ct_allocator *a, ct_array *out,
+                                ct_err *e);
+/* Records index[0..n-1] as a source with the fields "image" f32 and, unless unlabelled, "label" i64. The set and the
+ * transform must outlive it. CT_EDATA where the transform does not make one size (the first two are named). Random
+ * steps draw by the record's number in the set. Needs a scan. */
+CT_API ct_status ct_images_source(ct_images *s, const int64_t *index, int64_t n, const ct_transform *t,
+                                  ct_source *out, ct_err *e);
+/* xxh3-128 over pixels, shapes and, with `labels`, labels of the records, in order. Needs a scan of pixels. */
+CT_API ct_status ct_images_hash(const ct_images *s, const int64_t *index, int64_t n, int labels,
+                                ct_hash128 *out, ct_err *e);
+/* Mean and standard deviation of x / 255, each channel, over the records' pixels as the scan's `t` leaves them where
+ * it begins to draw or makes floats. Needs a scan of pixels. */
+CT_API ct_status ct_images_moments(const ct_images *s, const int64_t *index, int64_t n, double mean[3],
+                                   double std[3], ct_err *e);
+
+/* ---- audit ---- */
+
+/* Pictures with the same pixels, or nearly: perceptual hashes (a bit for each of 64 slopes of brightness) that differ
+ * in at most 3 places, and 16x16 grey thumbnails that differ by at most 4 of 255 in the root of the mean square. */
+typedef struct ct_audit_pair {
+    int64_t first, second;
+    int32_t exact, leak, conflict; /* leak: one in the test part, one not; conflict: other labels */
+    int32_t reserved;
+} ct_audit_pair;
+typedef struct ct_audit_class {
+    int64_t train, validation, test;
+} ct_audit_class;
+typedef struct ct_audit {
+    int64_t listed, pictures, broken, links, other;     /* pictures: readable; links: passed over */
+    int64_t grey, colour, alpha, palette, deep, turned; /* deep: 16 bits a sample; turned: by EXIF */
+    int64_t formats[5];                                 /* by ct_picture_format; 0: arrays */
+    int64_t width_min, width_median, width_max, height_min, height_median, height_max;
+    int64_t sizes, size_width, size_height, size_count; /* different sizes; the most frequent one */
+    int64_t tiny;                                       /* pictures with a side under 16 */
+    int64_t classes, class_min, class_max; /* pictures in the training part: the least, the most */
+    int64_t tiny_classes;                  /* classes with under 10 training pictures */
+    int64_t exact, near, leaks, conflicts; /* pairs, at most one or two a picture */
+    int64_t incomplete;                    /* 1: too many are alike to compare all for nearness */
+    ct_audit_class *each;                  /* [classes] */
+    ct_audit_pair *pair;                   /* [exact + near] */
+    uint64_t room;                         /* of `pair` */
+    const ct_allocator *allocator;
+} ct_audit;
+/* After ct_images_scan with pixels. `seed` divides a set that is not divided. */
+CT_API ct_status ct_audit_images(const ct_images *s, uint64_t seed, ct_audit *out, ct_err *e);
+CT_API void ct_audit_free(ct_audit *a);
+/* What to know before training, a sentence a call. */
+CT_API void ct_audit_findings(const ct_audit *a, const ct_images *s,
+                              void (*each)(void *user, const char *sentence), void *user);
+
 #ifdef __cplusplus
 }
 #endif

@@ -15,6 +15,7 @@ enum {
     CT__ROOM_BLOCK,  /* of a pass */
     CT__ROOM_ROWS,   /* a decoder's interleaved rows */
     CT__ROOM_PICTURE,
+    CT__ROOM_FILE,
     CT__ROOMS
 };
 

@@ -81,8 +81,8 @@ ct_status ct__transform_steps(const ct_transform *t, int32_t first, int32_t last
     return CT_OK;
 }
 
-static ct_status shape_after(const ct_transform *t, int32_t last, const int64_t in[3], int64_t out[3],
-                             ct_err *e) {
+ct_status ct__transform_shape(const ct_transform *t, int32_t last, const int64_t in[3], int64_t out[3],
+                              ct_err *e) {
     int64_t now[3] = {in[0], in[1], in[2]};
     for (int i = 0; i < 3; i++)
         if (in[i] < 1)
@@ -101,7 +101,7 @@ static ct_status shape_after(const ct_transform *t, int32_t last, const int64_t 
 }
 
 ct_status ct_transform_shape(const ct_transform *t, const int64_t in[3], int64_t out[3], ct_err *e) {
-    return shape_after(t, t ? t->steps : 0, in, out, e);
+    return ct__transform_shape(t, t ? t->steps : 0, in, out, e);
 }
 
 static ct__frame frame_of(const uint8_t *picture, const int64_t shape[3], ct_draw draw, ct_scratch *s,
@@ -158,7 +158,7 @@ ct_status ct__transform_bytes(const ct_transform *t, int32_t last, ct_scratch *s
     ct__frame f = frame_of(picture, shape, draw, s, e);
     ct_random r = ct__draw_stream(&draw);
     int64_t made[3];
-    ct_status status = shape_after(t, last, shape, made, e);
+    ct_status status = ct__transform_shape(t, last, shape, made, e);
     if (!status && t) status = ct__transform_steps(t, 0, last, &f, &r);
     if (!status) status = ct_array_new(a, CT_U8, CT_SHAPE(f.c, f.h, f.w), out, e);
     if (!status) memcpy(out->data, f.data, (size_t)ct__frame_count(&f));

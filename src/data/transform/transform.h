@@ -106,7 +106,9 @@ ct_status ct__transform_steps(const ct_transform *t, int32_t first, int32_t last
 /* Steps that begin the list, take bytes, leave bytes and draw nothing: the part that may be kept. */
 int32_t ct__transform_prefix(const ct_transform *t);
 ct_random ct__draw_stream(const ct_draw *d);
-/* ct_transform_run from step `first` on, and ct_transform_bytes up to step `last`. */
+/* The shape after the first `last` steps; ct_transform_run from step `first` on; ct_transform_bytes up to `last`. */
+ct_status ct__transform_shape(const ct_transform *t, int32_t last, const int64_t in[3], int64_t out[3],
+                              ct_err *e);
 ct_status ct__transform_from(const ct_transform *t, int32_t first, ct_scratch *s, const uint8_t *picture,
                              const int64_t shape[3], ct_draw draw, float *out, int64_t out_count, ct_err *e);
 ct_status ct__transform_bytes(const ct_transform *t, int32_t last, ct_scratch *s, const uint8_t *picture,
