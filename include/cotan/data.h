@@ -118,7 +118,7 @@ typedef enum ct_picture_format {
 #define CT_PICTURE_SCANS 256        /* of a progressive JPEG */
 #define CT_PICTURE_FILE (1 << 30)   /* bytes of a file */
 
-typedef struct ct_picture_info {
+typedef struct ct_picture_info {   /* of the file, whatever is asked of it */
     int64_t width, height;         /* as shown: after the turn */
     int32_t format, channels;      /* channels: 1 grey, 3 colour; alpha is laid on the background */
     int32_t depth, alpha, palette; /* bits of a sample in the file; 1: has them */

@@ -68,9 +68,9 @@ ct_status ct__slurp(const ct_files *f, ct_scratch *s, const char *path, uint64_t
 char *ct__prefix_text(ct_images *s, const ct_transform *t);
 /* The shape of record i's planes. */
 void ct__images_shape(const ct_images *s, int64_t i, int64_t shape[3]);
-/* Pixels [C,H,W] of record i, in the scratch or in an array. `info` may be NULL. */
+/* Pixels [C,H,W] of record i, in the scratch or in an array. */
 ct_status ct__images_planes(const ct_images *s, int64_t i, ct_scratch *scratch, uint8_t **planes,
-                            int64_t shape[3], ct_picture_info *info, ct_err *e);
+                            int64_t shape[3], ct_err *e);
 /* duplicates.c */
 /* Fills thumb and slopes. */
 ct_status ct__look_at(ct__record *r, const uint8_t *planes, const int64_t shape[3], ct_scratch *scratch,

@@ -22,9 +22,8 @@ static ct_status array_planes(const ct_images *s, const ct__record *r, uint8_t *
 }
 
 ct_status ct__images_planes(const ct_images *s, int64_t i, ct_scratch *scratch, uint8_t **planes,
-                            int64_t shape[3], ct_picture_info *info, ct_err *e) {
+                            int64_t shape[3], ct_err *e) {
     char path[CT__PATH];
-    ct_picture_info own;
     uint8_t *data;
     uint64_t bytes;
     int over;
@@ -35,14 +34,8 @@ ct_status ct__images_planes(const ct_images *s, int64_t i, ct_scratch *scratch, 
     ct_status status = ct__images_file(s, r->path, path, e);
     if (!status) status = ct__slurp(s->files, scratch, path, CT_PICTURE_FILE, &data, &bytes, &over, e);
     if (!status)
-        status =
-            ct__picture_decode(scratch, data, bytes, path, &o, NULL, NULL, planes, info ? info : &own, e);
-    if (status) return status;
-    if (!info) info = &own;
-    shape[0] = info->channels;
-    shape[1] = info->height;
-    shape[2] = info->width;
-    return CT_OK;
+        status = ct__picture_decode(scratch, data, bytes, path, &o, NULL, NULL, planes, shape, NULL, e);
+    return status;
 }
 
 ct_status ct_images_read(const ct_images *s, int64_t i, const ct_allocator *a, ct_array *out, ct_err *e) {
@@ -54,7 +47,7 @@ ct_status ct_images_read(const ct_images *s, int64_t i, const ct_allocator *a, c
     ct__scratches *pool = (ct__scratches *)(uintptr_t)&s->scratches; /* has its own lock */
     ct_scratch *scratch = ct__scratches_take(pool, e);
     if (!scratch) return CT_ELIMIT;
-    ct_status status = ct__images_planes(s, i, scratch, &planes, shape, NULL, e);
+    ct_status status = ct__images_planes(s, i, scratch, &planes, shape, e);
     if (!status) status = ct_array_new(a, CT_U8, CT_SHAPE(shape[0], shape[1], shape[2]), out, e);
     if (!status) memcpy(out->data, planes, (size_t)(shape[0] * shape[1] * shape[2]));
     ct__scratches_give(pool, scratch);
@@ -105,7 +98,7 @@ static ct_status read_picture(void *user, int64_t k, int64_t epoch, uint64_t see
     if (planes) {
         status = ct__transform_shape(q->t, q->prefix, shape, shape, e);
     } else {
-        status = ct__images_planes(s, i, scratch, &planes, read, NULL, e);
+        status = ct__images_planes(s, i, scratch, &planes, read, e);
         if (!status && memcmp(read, shape, sizeof read) != 0)
             status = ct_fail(e, CT_EIO, "%s: changed since it was looked at; begin anew", r->path);
     }

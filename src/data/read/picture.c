@@ -176,7 +176,7 @@ static uint8_t *room_for(ct__pic *p, int slot, const ct_allocator *a, ct_array *
 
 ct_status ct__picture_decode(ct_scratch *scratch, const void *data, uint64_t bytes, const char *name,
                              const ct_picture_options *o, const ct_allocator *a, ct_array *out,
-                             uint8_t **planes, ct_picture_info *info, ct_err *e) {
+                             uint8_t **planes, int64_t shape[3], ct_picture_info *info, ct_err *e) {
     ct__pic p;
     const ct__decoder *decoder = NULL;
     ct_status s = begin(&p, data, bytes, name, o, &decoder, e);
@@ -194,11 +194,14 @@ ct_status ct__picture_decode(ct_scratch *scratch, const void *data, uint64_t byt
         ct__turn_planes(p.planes, p.channels, h, w, p.info.turn, *planes);
     }
     if (s && !turned && out) ct_array_free(out);
-    if (s || !info) return s;
+    if (s) return s;
+    shape[0] = p.channels;
+    shape[1] = sideways ? w : h;
+    shape[2] = sideways ? h : w;
+    if (!info) return CT_OK;
     *info = p.info;
-    info->channels = (int32_t)p.channels;
-    info->width = sideways ? h : w;
-    info->height = sideways ? w : h;
+    info->height = shape[1];
+    info->width = shape[2];
     return CT_OK;
 }
 
@@ -209,7 +212,6 @@ ct_status ct_picture_probe(const void *data, uint64_t bytes, const char *name, c
     ct_status s = begin(&p, data, bytes, name, o, &decoder, e);
     if (s) return s;
     *out = p.info;
-    out->channels = (int32_t)p.channels;
     if (p.info.turn >= 5) {
         out->width = p.info.height;
         out->height = p.info.width;
@@ -221,9 +223,10 @@ ct_status ct_picture_decode(const ct_allocator *a, const void *data, uint64_t by
                             const ct_picture_options *o, ct_array *out, ct_picture_info *info, ct_err *e) {
     ct_scratch *s = ct_scratch_new(a);
     uint8_t *planes;
+    int64_t shape[3];
     ct_array made = {0};
     if (!s) return ct_fail(e, CT_ELIMIT, "pictures: out of memory");
-    ct_status status = ct__picture_decode(s, data, bytes, name, o, a, &made, &planes, info, e);
+    ct_status status = ct__picture_decode(s, data, bytes, name, o, a, &made, &planes, shape, info, e);
     ct_scratch_free(s);
     if (!status) *out = made;
     return status;

@@ -104,6 +104,7 @@ static ct_status scan_file(scan *q, ct__record *r, ct_scratch *scratch, ct_err *
     char path[CT__PATH];
     uint8_t *data, *planes;
     uint64_t bytes;
+    int64_t shape[3];
     int over;
     ct_err why = {0};
     ct_picture_info info;
@@ -125,7 +126,7 @@ static ct_status scan_file(scan *q, ct__record *r, ct_scratch *scratch, ct_err *
         return CT_OK;
     }
     if (q->pixels) {
-        status = ct__picture_decode(scratch, data, bytes, path, &o, NULL, NULL, &planes, &info, &why);
+        status = ct__picture_decode(scratch, data, bytes, path, &o, NULL, NULL, &planes, shape, &info, &why);
         if (status == CT_EDATA) {
             break_record(q, r, &why);
             return CT_OK;
@@ -134,7 +135,6 @@ static ct_status scan_file(scan *q, ct__record *r, ct_scratch *scratch, ct_err *
     }
     fill(r, &info);
     r->state = CT__GOOD;
-    int64_t shape[3] = {info.channels, info.height, info.width};
     return q->pixels ? look(q, r, scratch, planes, shape, e) : CT_OK;
 }
 
@@ -144,7 +144,7 @@ static ct_status scan_one(scan *q, int64_t i, ct_scratch *scratch, ct_err *e) {
     int64_t shape[3];
     if (!q->s->in_arrays) return scan_file(q, r, scratch, e);
     r->state = CT__GOOD;
-    ct_status status = ct__images_planes(q->s, i, scratch, &planes, shape, NULL, e);
+    ct_status status = ct__images_planes(q->s, i, scratch, &planes, shape, e);
     return status || !q->pixels ? status : look(q, r, scratch, planes, shape, e);
 }
 
