@@ -7,7 +7,7 @@
  * The weight's home is panel16 of W' (kern/gemm.h): forward reads it as it lies, linear_weight writes its
  * gradient in the same order; linear_data reads the flipped copy. A following ReLU is taken into the kernel.
  * A weight so big that a gradient for every shard of the batch would cost more than the barrier (BIG) is
- * worked on by the whole batch at once, cut over outputs: forward over O, both gradients over I. */
+ * worked on by the whole batch at once, cut over outputs: forward over O, dx over I, dW over the longer. */
 #include "kern/gemm.h"
 #include "op/common.h"
 
@@ -161,7 +161,7 @@ static int32_t data_pieces(const ct__lower *l) {
  * gradients are to write and to read again. */
 static int32_t weight_pieces(const ct__lower *l) {
     int64_t i = last_of(&l->in[1].shape), o = last_of(&l->in[0].shape), rows = rows_of(&l->in[0].shape);
-    int64_t tasks = (i + 63) / 64;
+    int64_t tasks = ((i > o ? i : o) + 127) / 128;
     if (l->shards < 2 || rows / l->shards >= MANY_ROWS || 2 * l->shards * i * o <= rows * (i + o)) return 0;
     return (int32_t)(tasks < 8 ? tasks : 8);
 }
@@ -200,14 +200,17 @@ static ct_status run_data(const void *data, void *const *arg, const ct__exec *x)
     if (j >= 0) d->run(g, arg[0], (const float *)arg[1] + j * g->k, NULL, (float *)arg[2] + j, x->scratch);
     return CT_OK;
 }
-/* dW' [I,O] = x' [I,M] dy [M,O], written in panels of O; a task has rows of dW' */
+/* dW' [I,O] = x' [I,M] dy [M,O], written in panels of O. A task has some panels, so that dy is packed once in
+ * all, or some rows where there are more of these. */
 static ct_status run_weight(const void *data, void *const *arg, const ct__exec *x) {
     const linear_data *d = data;
     const ct__gemm *g;
-    int64_t i = begin_of(d, d->gemm.a_col, x->task, &g);
-    if (arg[2] && i >= 0)
-        d->run(g, (const float *)arg[1] + i, arg[0], NULL, (float *)arg[2] + i * 16, x->scratch);
-    if (arg[3] && i == 0) d->sum_rows(g->k, g->n, arg[0], arg[3]);
+    int64_t i = d->gemm.a_col, o = d->gemm.b_row, begin = begin_of(d, i > o ? i : o, x->task, &g);
+    if (arg[2] && begin >= 0 && i > o)
+        d->run(g, (const float *)arg[1] + begin, arg[0], NULL, (float *)arg[2] + begin * 16, x->scratch);
+    if (arg[2] && begin >= 0 && i <= o)
+        d->run(g, arg[1], (const float *)arg[0] + begin, NULL, (float *)arg[2] + begin * i, x->scratch);
+    if (arg[3] && begin == 0) d->sum_rows(g->k, o, arg[0], arg[3]);
     return CT_OK;
 }
 
@@ -256,7 +259,8 @@ static ct_status weight_lower(ct__lower *l) {
                          .c_panel = 1,
                          .c_panel_stride = i * 16};
     d->last = d->gemm;
-    cut_product(d, l->pieces, i, 16, &d->gemm.m, &d->last.m);
+    if (i > o) cut_product(d, l->pieces, i, 16, &d->gemm.m, &d->last.m);
+    else cut_product(d, l->pieces, o, 32, &d->gemm.n, &d->last.n);
     return finish(l, d, run_weight, 2.0 * (double)m * (double)o * (double)i);
 }
 
