@@ -259,8 +259,10 @@ static ct_status weight_lower(ct__lower *l) {
                          .c_panel = 1,
                          .c_panel_stride = i * 16};
     d->last = d->gemm;
-    if (i > o) cut_product(d, l->pieces, i, 16, &d->gemm.m, &d->last.m);
-    else cut_product(d, l->pieces, o, 32, &d->gemm.n, &d->last.n);
+    if (i > o)
+        cut_product(d, l->pieces, i, 16, &d->gemm.m, &d->last.m);
+    else
+        cut_product(d, l->pieces, o, 32, &d->gemm.n, &d->last.n);
     return finish(l, d, run_weight, 2.0 * (double)m * (double)o * (double)i);
 }
 

@@ -27,9 +27,9 @@ typedef struct tile {          /* what a tile needs of the call */
     float *c;
     int64_t k, a_row, a_col, b_panel, c_row, c_panel; /* c_panel: floats between panels of C */
     int64_t columns;                                  /* of C that exist, from the tile's first on */
-    const float *soon;                                /* what is asked of memory early: at p, soon[p * soon_row] */
-    int64_t soon_row, soon_panel;                     /* and soon[p * soon_row + soon_panel] */
-    int32_t go_on, relu, pad;                         /* start from C; act; write zeros beyond the columns */
+    const float *soon;            /* what is asked of memory early: at p, soon[p * soon_row] */
+    int64_t soon_row, soon_panel; /* and soon[p * soon_row + soon_panel] */
+    int32_t go_on, relu, pad;     /* start from C; act; write zeros beyond the columns */
 } tile;
 
 /* Where register v of a row of C or of bias begins. */
@@ -203,8 +203,7 @@ static void columns_along(const ct__gemm *g, tile t, int64_t m, const float *b, 
 /* A [m,k] of a tile side by side. */
 static void copy_block(tile *t, int64_t m, float *block) {
     int by_row = t->a_col == 1;
-    int64_t count = by_row ? m : t->k, from = by_row ? t->a_row : t->a_col,
-            to = by_row ? CT__GEMM_A_ROW : m;
+    int64_t count = by_row ? m : t->k, from = by_row ? t->a_row : t->a_col, to = by_row ? CT__GEMM_A_ROW : m;
     for (int64_t i = 0; i < count; i++)
         memcpy(block + i * to, t->a + i * from, (size_t)(by_row ? t->k : m) * sizeof *block);
     t->a = block;
