@@ -35,14 +35,17 @@ typedef struct ct__row_table {
                       float *db);
 
     /* One row of attention: x = scale x + added (NULL: 0), -inf where allowed (NULL: all) is 0; then
-     * x = e^(x - lse), *lse = log sum e^x; a row without any allowed place is 0, its lse -inf. */
+     * x = e^(x - max) / total, total = sum of e^(x - max). A row without any allowed place is 0, its max -inf and
+     * total 0. */
     void (*attend)(int64_t columns, float scale, const uint8_t *allowed, const float *added, float *x,
-                   float *lse);
-    /* The same probabilities from a known lse. */
+                   float *max, float *total);
+    /* lse[r] = max[r] + log total[r] */
+    void (*attend_sums)(int64_t rows, const float *max, const float *total, float *lse);
+    /* The same probabilities from lse = max + log total. */
     void (*attend_again)(int64_t columns, float scale, const uint8_t *allowed, const float *added, float lse,
                          float *x);
     /* dx = scale p (dp - sum p dp), in place of dp */
-    void (*attend_grad)(int64_t columns, float scale, const float *p, float delta, float *dp);
+    void (*attend_grad)(int64_t columns, float scale, const float *p, float *dp);
 } ct__row_table;
 
 #endif
