@@ -217,6 +217,13 @@ typedef struct ct_rmsprop {
     int64_t reserved[4];
 } ct_rmsprop;
 
+typedef struct ct_self_attend {
+    int32_t causal; /* 1: a query sees the keys up to its own place */
+    int32_t groups; /* G, the key and value heads, a divisor of H; 0: H */
+    double scale; /* factor of the products; 0: 1/sqrt(D) */
+    int64_t reserved[6];
+} ct_self_attend;
+
 typedef struct ct_sgd {
     double momentum; /* factor of the momentum */
     double dampening; /* share of the gradient that the momentum does not take */
@@ -503,6 +510,10 @@ CT_API ct_t ct_mul_scalar(ct_t x, double value);
 CT_API ct_t ct_pow_scalar(ct_t x, double value);
 /* x cut to [low, high]; NaN stays. */
 CT_API ct_t ct_clip(ct_t x, double low, double high);
+
+/* ---- self_attention ---- */
+/* x [N,T,(H+2G) D]; mask bool or f32, node NULL: none -> [N,T,H D]. */
+CT_API ct_t ct_self_attention(ct_t x, ct_t mask, int64_t heads, ct_self_attend options);
 
 /* ---- sgd ---- */
 /* A step of SGD, an effect for a plan. `momentum`: a moment variable of the parameter's shape, zeros at

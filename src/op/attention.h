@@ -7,7 +7,7 @@
 
 /* One of q, k, v, y and their gradients as the kernel finds it; distances in floats. */
 typedef struct ct__heads {
-    int32_t arg;                   /* which argument of the step holds it, -1: none */
+    int32_t arg; /* which argument of the step holds it, -1: none */
     int32_t reserved;
     int64_t at, sample, head, row; /* of its first number, between samples, heads, rows; within a row: 1 */
 } ct__heads;
@@ -16,10 +16,10 @@ typedef struct ct__attention {
     int64_t n, h, g, t, s, d, e; /* samples, query heads, key heads, queries, keys, widths of q and of v */
     ct__heads q, k, v, y;        /* y: the result, in the gradient its cotangent */
     ct__heads dq, dk, dv;
-    int32_t mask_arg, lse_arg;   /* -1: none; lse [N,H,T] */
-    int32_t mask;                /* CT_BOOL, CT_F32 or 0 */
+    int32_t mask_arg, lse_arg; /* -1: none; lse [N,H,T] */
+    int32_t mask;              /* CT_BOOL, CT_F32 or 0 */
     int32_t causal;
-    int64_t mask_stride[4];      /* of n, h, t, s, in elements */
+    int64_t mask_stride[4]; /* of n, h, t, s, in elements */
     double scale;
 } ct__attention;
 
@@ -36,7 +36,7 @@ ct_status ct__attention_infer_mask(const ct__infer *f, const ct__type *mask, con
 typedef struct ct__attention_parts {
     ct_t dq, dk, dv, dmask; /* dmask: of an added mask, [N,H,T,S] */
 } ct__attention_parts;
-ct__attention_parts ct__attention_compose(ct_graph *g, double scale, int causal, ct_t q, ct_t k, ct_t v, ct_t mask,
-                                          ct_t dy);
+ct__attention_parts ct__attention_compose(ct_graph *g, double scale, int causal, ct_t q, ct_t k, ct_t v,
+                                          ct_t mask, ct_t dy);
 
 #endif

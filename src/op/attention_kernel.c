@@ -14,8 +14,8 @@
 
 typedef struct attention {
     ct__attention a;
-    int64_t block, stride;          /* queries of a block; floats between rows of p */
-    uint64_t space_at, gemm_at;     /* in scratch */
+    int64_t block, stride;      /* queries of a block; floats between rows of p */
+    uint64_t space_at, gemm_at; /* in scratch */
     float scale;
     int32_t reserved;
     const ct__row_table *row;
@@ -23,7 +23,7 @@ typedef struct attention {
                  void *scratch);
 } attention;
 
-typedef struct block { /* some queries of one head */
+typedef struct block {               /* some queries of one head */
     int64_t n, h, first, rows, keys; /* keys: that any of them may see */
     float *p, *ds;                   /* [rows, stride] */
     char *scratch;

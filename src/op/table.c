@@ -139,6 +139,9 @@ extern const ct__op ct__op_row_norm;
 extern const ct__op ct__op_row_norm_grad;
 extern const ct__op ct__op_rsqrt;
 extern const ct__op ct__op_scatter_add;
+extern const ct__op ct__op_self_attend;
+extern const ct__op ct__op_self_attention;
+extern const ct__op ct__op_self_attention_grad;
 extern const ct__op ct__op_selu;
 extern const ct__op ct__op_selu_grad;
 extern const ct__op ct__op_sgd_momentum_update;
@@ -310,6 +313,9 @@ const ct__op *const ct__ops[] = {
     &ct__op_row_norm_grad,
     &ct__op_rsqrt,
     &ct__op_scatter_add,
+    &ct__op_self_attend,
+    &ct__op_self_attention,
+    &ct__op_self_attention_grad,
     &ct__op_selu,
     &ct__op_selu_grad,
     &ct__op_sgd_momentum_update,
