@@ -271,6 +271,8 @@ typedef struct ct__update {
 #define CT__OP_ACTIVATION 256 /* x -> f(x), one input: producers may fuse it */
 #define CT__OP_INTERNAL 512   /* a helper of another op: no public builder */
 
+enum { CT__FUSE_NO = 0, CT__FUSE_WITH = 1, CT__FUSE_ALONE = 2 };
+
 typedef void (*ct__tile_any)(float *dst, const float *a, const float *b, const float *c, int64_t n,
                              const float *p);
 
@@ -293,7 +295,8 @@ struct ct__op {
     int (*compose)(ct_graph *g, ct_node *node, const ct_t *in, ct_t *out);
     int (*batch)(ct__batch *b); /* NULL: needs the whole batch */
     void (*layout)(ct__layouts *q);
-    int (*fuse)(const ct__lower *l, const ct__fused *consumer); /* 1: lower will take it in */
+    /* May lower take the consumer of output 0 in? CT__FUSE_NO, _WITH its other inputs appended, _ALONE without. */
+    int (*fuse)(const ct__lower *l, const ct__fused *consumer);
     ct_status (*lower)(ct__lower *l);
     ct__tile_any (*tile)(const struct ct__simd *simd, const ct__value *attr,
                          float p[4]); /* elementwise f32 */

@@ -160,8 +160,8 @@ static ct_status take_lower(ct__lower *l) {
 /* relu_grad(dx, x): x is what was pooled, so at a winner it is the pooled y, and elsewhere dx is 0: a look at y, a
  * quarter of x, is enough. */
 static int grad_fuse(const ct__lower *l, const ct__fused *consumer) {
-    return l->n_fused == 0 && l->n_in > 2 && l->in[2].dtype != 0 &&
-           strcmp(consumer->op->name, "relu_grad") == 0;
+    int can = l->n_fused == 0 && l->n_in > 2 && l->in[2].dtype != 0;
+    return can && strcmp(consumer->op->name, "relu_grad") == 0 ? CT__FUSE_ALONE : CT__FUSE_NO;
 }
 
 /* ---- references ---- */

@@ -28,8 +28,8 @@ static ct_status infer(ct__infer *f) {
     int64_t heads = f->attr[HEADS].i, groups = groups_of(f->attr), all = all_heads(f->attr);
     if (ct__infer_dtype(f, 0, CT_F32) || ct__infer_rank(f, 0, 3, 3)) return CT_EUSAGE;
     if (heads % groups)
-        return ct__infer_fail(f, "%lld heads, %lld groups; wanted groups that divide the heads", (long long)heads,
-                              (long long)groups);
+        return ct__infer_fail(f, "%lld heads, %lld groups; wanted groups that divide the heads",
+                              (long long)heads, (long long)groups);
     if (x->dim[1] < 1 || x->dim[2] < 1 || x->dim[2] % all)
         return ct__infer_fail(f, "x is %s; wanted [N,T,%lld*D]: %lld heads of q, %lld of k, %lld of v",
                               ct_shape_format(x, text), (long long)all, (long long)heads, (long long)groups,
@@ -44,7 +44,8 @@ static ct_status infer(ct__infer *f) {
 static ct_status attend_infer(ct__infer *f) {
     ct_status s = infer(f);
     f->n_out = 2;
-    f->out[1] = (ct__type){CT_F32, 0, CT_SHAPE(f->in[0].shape.dim[0], f->attr[HEADS].i, f->in[0].shape.dim[1])};
+    f->out[1] =
+        (ct__type){CT_F32, 0, CT_SHAPE(f->in[0].shape.dim[0], f->attr[HEADS].i, f->in[0].shape.dim[1])};
     return s;
 }
 /* self_attention_grad(dy, lse, x, mask or none) -> dx */
@@ -66,7 +67,8 @@ extern const ct__op ct__op_self_attend, ct__op_self_attention_grad;
 static int expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
     (void)g;
     (void)train;
-    out[0] = ct__make(&ct__op_self_attend, (ct_t[2]){in[0], node->n_in > 1 ? in[1] : ct__none()}, 2, node->attr);
+    out[0] =
+        ct__make(&ct__op_self_attend, (ct_t[2]){in[0], node->n_in > 1 ? in[1] : ct__none()}, 2, node->attr);
     return 1;
 }
 
@@ -86,12 +88,14 @@ static ct__attention_parts compose(ct_graph *g, const ct__value *attr, ct_t x, c
     int64_t h = attr[HEADS].i, k = groups_of(attr), d = s.dim[2] / h;
     dy = ct_transpose(ct_reshape(dy, CT_SHAPE(s.dim[0], s.dim[1], h, d)), 1, 2);
     return ct__attention_compose(g, ct__attention_scale(attr[SCALE].f, (double)d), (int)attr[CAUSAL].i,
-                                 apart(x, attr, 0, h), apart(x, attr, h, k), apart(x, attr, h + k, k), mask, dy);
+                                 apart(x, attr, 0, h), apart(x, attr, h, k), apart(x, attr, h + k, k), mask,
+                                 dy);
 }
 static void grad(ct__grad *g) {
     ct_t mask = g->n_in > 1 ? g->in[1] : ct__none();
     if (!g->dout[0].node) return;
-    g->din[0] = ct__make(&ct__op_self_attention_grad, (ct_t[4]){g->dout[0], g->out[1], g->in[0], mask}, 4, g->attr);
+    g->din[0] =
+        ct__make(&ct__op_self_attention_grad, (ct_t[4]){g->dout[0], g->out[1], g->in[0], mask}, 4, g->attr);
     if (mask.node && g->need[1]) g->din[1] = compose(g->graph, g->attr, g->in[0], mask, g->dout[0]).dmask;
 }
 static int grad_compose(ct_graph *g, ct_node *node, const ct_t *in, ct_t *out) {
@@ -108,9 +112,17 @@ static ct__heads heads_at(int32_t arg, int64_t t, int64_t d, int64_t all, int64_
 static ct__attention describe(const ct__lower *l, int32_t x, int32_t y) {
     const ct_shape *s = &l->in[x].shape;
     int64_t h = l->attr[HEADS].i, g = groups_of(l->attr), all = h + 2 * g, t = s->dim[1], d = s->dim[2] / all;
-    ct__attention a = {.n = s->dim[0], .h = h, .g = g, .t = t, .s = t, .d = d, .e = d,
-                       .q = heads_at(x, t, d, all, 0), .k = heads_at(x, t, d, all, h),
-                       .v = heads_at(x, t, d, all, h + g), .y = heads_at(y, t, d, h, 0),
+    ct__attention a = {.n = s->dim[0],
+                       .h = h,
+                       .g = g,
+                       .t = t,
+                       .s = t,
+                       .d = d,
+                       .e = d,
+                       .q = heads_at(x, t, d, all, 0),
+                       .k = heads_at(x, t, d, all, h),
+                       .v = heads_at(x, t, d, all, h + g),
+                       .y = heads_at(y, t, d, h, 0),
                        .causal = (int32_t)l->attr[CAUSAL].i,
                        .scale = ct__attention_scale(l->attr[SCALE].f, (double)d)};
     ct__attention_mask(&a, l->n_in > x + 1 ? &l->in[x + 1] : NULL, x + 1);
@@ -158,11 +170,13 @@ static double ref_row(const ref_heads *a, int64_t n, int64_t h, int64_t i, doubl
     for (int64_t j = 0; j < a->t; j++) {
         const double *q = x + ref_at(a, n, i, h), *k = x + ref_at(a, n, j, a->h + h / (a->h / a->g));
         const double m =
-            a->mask ? a->mask->v[n * a->stride[0] + h * a->stride[1] + i * a->stride[2] + j * a->stride[3]] : 0;
+            a->mask ? a->mask->v[n * a->stride[0] + h * a->stride[1] + i * a->stride[2] + j * a->stride[3]]
+                    : 0;
         p[j] = 0;
         for (int64_t c = 0; c < a->d; c++) p[j] += a->scale * q[c] * k[c];
         if (a->mask && a->mask->dtype == CT_F32) p[j] += m;
-        if ((a->r->attr[CAUSAL].i && j > i) || (a->mask && a->mask->dtype == CT_BOOL && m == 0)) p[j] = -INFINITY;
+        if ((a->r->attr[CAUSAL].i && j > i) || (a->mask && a->mask->dtype == CT_BOOL && m == 0))
+            p[j] = -INFINITY;
         max = fmax(max, p[j]);
     }
     for (int64_t j = 0; j < a->t; j++) sum += p[j] = isfinite(max) ? exp(p[j] - max) : 0;
