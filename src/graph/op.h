@@ -269,6 +269,7 @@ typedef struct ct__update {
 #define CT__OP_SOURCE 64      /* no computation: input, variable, constant, scalar */
 #define CT__OP_INPLACE 128    /* output 0 may take input 0's memory when that dies here */
 #define CT__OP_ACTIVATION 256 /* x -> f(x), one input: producers may fuse it */
+#define CT__OP_SPARE 1024     /* outputs after the first may be absent: nobody reads them */
 #define CT__OP_INTERNAL 512   /* a helper of another op: no public builder */
 
 enum { CT__FUSE_NO = 0, CT__FUSE_WITH = 1, CT__FUSE_ALONE = 2 };

@@ -166,9 +166,9 @@ void ct__instance_free(ct__instance *t) {
 }
 
 static ct_status build(ct__instance *t) {
-    static ct_status (*const pass[])(ct__instance *) = {ct__pass_import, ct__pass_place,  ct__pass_fuse,
-                                                        ct__pass_layout, ct__pass_chain,  ct__pass_update,
-                                                        ct__pass_phase,  ct__pass_memory, ct__pass_lower};
+    static ct_status (*const pass[])(ct__instance *) = {
+        ct__pass_import, ct__pass_place,  ct__pass_fuse,  ct__pass_spare,  ct__pass_layout,
+        ct__pass_chain,  ct__pass_update, ct__pass_phase, ct__pass_memory, ct__pass_lower};
     ct_status s = CT_OK;
     ct_float_state f = ct__float_enter();
     for (size_t i = 0; !s && i < sizeof pass / sizeof *pass; i++) s = pass[i](t);
