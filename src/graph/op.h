@@ -183,6 +183,8 @@ typedef ct_status (*ct__kernel)(const void *data, void *const *arg, const ct__ex
 typedef struct ct__fused { /* a consumer taken into this op's kernel */
     const ct__op *op;
     const ct__value *attr;
+    const ct__type
+        *other; /* asked whether to fuse: of its other input (symbolic), when it has two; else NULL */
 } ct__fused;
 
 struct ct__simd;
@@ -195,7 +197,8 @@ typedef struct ct__lower {
     ct_arena *arena; /* of the plan instance: kernel data lives here */
     int32_t n_in, n_out;
     const ct__type *in, *out; /* concrete: of one task; the whole batch in once and piece phases */
-    const ct__type *symbolic; /* of the inputs, N as -k: what a mean divides by is its product at N = batch */
+    const ct__type
+        *symbolic; /* of inputs, then outputs, N as -k: what a mean divides by is its product at N = batch */
     const ct__layout *in_layout, *out_layout;
     const ct__fused *fused;
     int32_t n_fused;

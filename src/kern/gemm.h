@@ -1,9 +1,9 @@
 /* gemm.h: matrix products of our own, on one thread.
  *
- * C[M,N] = act(A[M,K] B[K,N] + bias[N]), or C += A B.
+ * C[M,N] = act(A[M,K] B[K,N] + bias[N]) + plus[M,N], or C += A B.
  *
  * The bits rule. Every element of C is one chain c = fma(a(i,p), b(p,j), c), p = 0..K-1 in order, starting
- * from zero (or from C), then bias, then act. So a row's result depends neither on M nor on its position,
+ * from zero (or from C), then bias, act and plus. So a row's result depends neither on M nor on its position,
  * nor on how the work was cut; this is what CORE 7 promises for batches and for pieces of outputs.
  *
  * The panel layout "panel16" of a matrix X[R,S]: [ceil(S/16)][R][16], panels of sixteen columns, the lanes
@@ -31,9 +31,10 @@ typedef struct ct__gemm {
 } ct__gemm;
 
 typedef struct ct__gemm_table {
-    /* bias may be NULL. scratch: ct__gemm_scratch bytes, 64-aligned. No pointer needs alignment beyond 4. */
-    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c,
-                void *scratch);
+    /* bias and plus (which lies as C) may be NULL. scratch: ct__gemm_scratch bytes, 64-aligned. No pointer needs
+     * alignment beyond 4. */
+    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, const float *plus,
+                float *c, void *scratch);
     /* X[R,S] with strides to panel16 and back (strided to strided is the copy kernels' business). */
     void (*pack)(int64_t r, int64_t s, const float *x, int64_t x_row, int64_t x_col, float *panel);
     void (*unpack)(int64_t r, int64_t s, const float *panel, float *x, int64_t x_row, int64_t x_col);

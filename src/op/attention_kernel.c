@@ -19,8 +19,8 @@ typedef struct attention {
     float scale;
     int32_t reserved;
     const ct__row_table *row;
-    void (*gemm)(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c,
-                 void *scratch);
+    void (*gemm)(const ct__gemm *g, const float *a, const float *b, const float *bias, const float *plus,
+                 float *c, void *scratch);
 } attention;
 
 typedef struct block {               /* some queries of one head */
@@ -74,7 +74,7 @@ static void products(const attention *c, const block *b, const ct__heads *x, con
                   .b_row = 1,
                   .b_col = y->row,
                   .c_row = c->stride};
-    c->gemm(&g, of_x + b->first * x->row, of_y, NULL, out, b->scratch + c->gemm_at);
+    c->gemm(&g, of_x + b->first * x->row, of_y, NULL, NULL, out, b->scratch + c->gemm_at);
 }
 /* out [rows, width] = p y */
 static void gather(const attention *c, const block *b, const float *p, const ct__heads *y, const float *of_y,
@@ -87,7 +87,7 @@ static void gather(const attention *c, const block *b, const float *p, const ct_
                   .b_row = y->row,
                   .b_col = 1,
                   .c_row = out->row};
-    c->gemm(&g, p, of_y, NULL, of_out + b->first * out->row, b->scratch + c->gemm_at);
+    c->gemm(&g, p, of_y, NULL, NULL, of_out + b->first * out->row, b->scratch + c->gemm_at);
 }
 /* out [keys, width] = or += p' x; the first to write also clears the keys that nobody sees */
 static void scatter(const attention *c, const block *b, const float *p, const ct__heads *x, const float *of_x,
@@ -101,7 +101,7 @@ static void scatter(const attention *c, const block *b, const float *p, const ct
                   .b_col = 1,
                   .c_row = out->row,
                   .accumulate = !first};
-    c->gemm(&g, p, of_x + b->first * x->row, NULL, of_out, b->scratch + c->gemm_at);
+    c->gemm(&g, p, of_x + b->first * x->row, NULL, NULL, of_out, b->scratch + c->gemm_at);
     for (int64_t k = b->keys; first && k < c->a.s; k++)
         memset(of_out + k * out->row, 0, (size_t)width * sizeof *of_out);
 }

@@ -22,6 +22,11 @@ static int inputs_ready(const ct__instance *t, const ct__pnode *consumer, int32_
     return 1;
 }
 
+static const ct__type *other_input(const ct__instance *t, const ct__pnode *c, int32_t value) {
+    int32_t v = c->n_in == 2 ? c->in[c->in[0] == value] : -1;
+    return v >= 0 ? &t->val[v].type : NULL;
+}
+
 static int absorb(ct__instance *t, ct__pnode *n, ct__pnode *c, int32_t value, int alone) {
     int32_t extra = 0, k = n->n_in;
     for (int32_t i = 0; i < c->n_in; i++) extra += !alone && c->in[i] != value;
@@ -35,7 +40,7 @@ static int absorb(ct__instance *t, ct__pnode *n, ct__pnode *c, int32_t value, in
     n->n_in = k;
     n->out = in + k;
     n->out[0] = c->out[0];
-    n->fused[n->n_fused++] = (ct__fused){c->op, c->attr};
+    n->fused[n->n_fused++] = (ct__fused){c->op, c->attr, NULL};
     c->dead = 1;
     return 1;
 }
@@ -51,7 +56,7 @@ ct_status ct__pass_fuse(ct__instance *t) {
             ct__pnode *c = only_reader(t, value, i);
             int fits = c && (c->kind == n->kind || (n->pieces > 0 && c->kind == CT__SHARDED));
             if (!fits || c->n_out != 1 || c->n_fused || !inputs_ready(t, c, value, i)) break;
-            ct__fused f = {c->op, c->attr};
+            ct__fused f = {c->op, c->attr, other_input(t, c, value)};
             if (ct__ask(t, n, 0, &l)) return CT_ELIMIT;
             int how = n->op->fuse(&l, &f);
             if (!how) break;

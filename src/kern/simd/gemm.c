@@ -1,4 +1,4 @@
-/* gemm.c: C = act(A B + bias) over register tiles.
+/* gemm.c: C = act(A B + bias) + plus over register tiles.
  *
  * A tile is up to ROWS rows x 32 columns (16 on narrower sets, 64 for a single row): its sums stay in
  * registers while p runs, one fma chain an element, so neither the cut into tiles nor the number of rows
@@ -24,6 +24,7 @@
 
 typedef struct tile {          /* what a tile needs of the call */
     const float *a, *b, *bias; /* at its first row, its first panel, its first column */
+    const float *plus;         /* added last, lies as C; or NULL */
     float *c;
     int64_t k, a_row, a_col, b_panel, c_row, c_panel; /* c_panel: floats between panels of C */
     int64_t columns;                                  /* of C that exist, from the tile's first on */
@@ -37,17 +38,22 @@ typedef struct tile {          /* what a tile needs of the call */
 
 /* The edge: columns that C does not have. Such a tile works on a small square instead of C. */
 typedef struct edge {
-    float c[ROWS][64], bias[64];
+    float c[ROWS][64], plus[ROWS][64], bias[64];
 } edge;
+
+static void edge_load(const tile *t, const float *from, float to[][64], int64_t rows) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < t->columns; j += 16) {
+            int64_t n = t->columns - j < 16 ? t->columns - j : 16;
+            memcpy(&to[i][j], from + i * t->c_row + (j / 16) * t->c_panel, (size_t)n * sizeof(float));
+        }
+}
 
 static __attribute__((noinline)) tile edge_in(const tile *t, edge *e, int64_t rows, int64_t width) {
     tile inner = *t;
     memset(e, 0, sizeof *e);
-    for (int64_t i = 0; t->go_on && i < rows; i++)
-        for (int64_t j = 0; j < t->columns; j += 16) {
-            int64_t n = t->columns - j < 16 ? t->columns - j : 16;
-            memcpy(&e->c[i][j], t->c + i * t->c_row + (j / 16) * t->c_panel, (size_t)n * sizeof(float));
-        }
+    if (t->go_on) edge_load(t, t->c, e->c, rows);
+    if (t->plus) edge_load(t, t->plus, e->plus, rows), inner.plus = e->plus[0];
     if (t->bias) memcpy(e->bias, t->bias, (size_t)t->columns * sizeof(float)), inner.bias = e->bias;
     inner.c = e->c[0];
     inner.c_row = 64;
@@ -90,6 +96,8 @@ ALWAYS void tile_run(const tile *t, const int rows, const int panels) {
             FOR(v, panels) __builtin_prefetch(to + v * c_panel, 1, 3);
             NEXT(to, c_row);
         }
+    if (t->plus) FOR(i, rows)
+    FOR(v, panels) __builtin_prefetch(t->plus + i * c_row + v * c_panel, 0, 3);
     const float *a[5],
         *b = t->b; /* a pointer for every three rows: p, p + row and p + 2 row are one address each */
     FOR(i, 5) a[i] = t->a + 3 * i * a_row;
@@ -113,6 +121,11 @@ ALWAYS void tile_run(const tile *t, const int rows, const int panels) {
     }
     if (t->relu) FOR(i, rows)
     FOR(v, vectors) c[i][v] = (ct__gv)((ct__gi)c[i][v] & ~(c[i][v] <= (ct__gv){0})); /* NaN stays */
+    const float *plus = t->plus;
+    if (plus) FOR(i, rows) {
+            FOR(v, vectors) c[i][v] += gv_load(plus + AT(v, c_panel));
+            NEXT(plus, c_row);
+        }
     to = t->c;
     FOR(i, rows) {
         FOR(v, vectors) gv_store(to + AT(v, c_panel), c[i][v]);
@@ -163,6 +176,7 @@ static void rows_down(tile t, int64_t m, int32_t panels) {
         }
         t.a += rows * t.a_row;
         t.c += rows * t.c_row;
+        if (t.plus) t.plus += rows * t.c_row;
         t.soon = t.b; /* has arrived */
         t.soon_row = t.soon_panel = 0;
         m -= rows;
@@ -185,6 +199,7 @@ static void columns_along(const ct__gemm *g, tile t, int64_t m, const float *b, 
         int32_t panels = m == 1 && left >= ONE_ROW ? ONE_ROW : left >= WIDE ? WIDE : 1;
         tile now = t;
         now.c += g->c_panel ? (j / 16) * t.c_panel : j;
+        if (t.plus) now.plus += g->c_panel ? (j / 16) * t.c_panel : j;
         now.columns = g->n - j;
         if (t.bias) now.bias += j;
         if (g->b_panel)
@@ -211,8 +226,8 @@ static void copy_block(tile *t, int64_t m, float *block) {
     t->a_col = by_row ? 1 : to;
 }
 
-static void run(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c,
-                void *scratch) {
+static void run(const ct__gemm *g, const float *a, const float *b, const float *bias, const float *plus,
+                float *c, void *scratch) {
     int64_t b_stride = g->b_panel_stride ? g->b_panel_stride : g->k * 16, copies = ct__gemm_copies(g), k = 0;
     int64_t rows = copies ? CT__GEMM_M : g->m;
     float *packed = scratch, *block = packed;
@@ -233,6 +248,7 @@ static void run(const ct__gemm *g, const float *a, const float *b, const float *
             t.a_row = g->a_row;
             t.a_col = g->a_col;
             t.c = c + i * t.c_row;
+            if (plus && k + kc == g->k) t.plus = plus + i * t.c_row;
             if (copies) copy_block(&t, m, block);
             columns_along(g, t, m, b + k * (g->b_panel ? 16 : g->b_row), b_stride, packed);
         }

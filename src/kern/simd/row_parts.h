@@ -56,6 +56,7 @@ void LOGSUMEXP(int64_t rows, int64_t columns, const float *x, float *y);
 void NORM(int64_t rows, int64_t columns, int centre, double eps, const float *x, const float *weight,
           const float *bias, float *y, float *mean, float *scale);
 void NORM_GRAD(int64_t rows, int64_t columns, int centre, const float *dy, const float *x,
-               const float *weight, const float *mean, const float *scale, float *dx, float *dw, float *db);
+               const float *weight, const float *mean, const float *scale, const float *plus, float *dx,
+               float *dw, float *db);
 
 #endif
