@@ -158,9 +158,12 @@ static void NAME(average)(const ct__pool *p, const float *x, float *y) {
         for (int64_t ow = 0; ow < p->w.out; ow++, y += LANES) {
             const ct__span *h = &p->h.span[oh], *w = &p->w.span[ow];
             vec sum = (vec){0};
-            for (int64_t i = h->begin; i < h->end; i += p->h.step)
+            for (int64_t i = h->begin; i < h->end; i += p->h.step) {
+                vec row = (vec){0}; /* rows first: the error grows with their number, not with the window's */
                 for (int64_t j = w->begin; j < w->end; j += p->w.step)
-                    sum += NAME(load)(x + (i * p->w.in + j) * LANES);
+                    row += NAME(load)(x + (i * p->w.in + j) * LANES);
+                sum += row;
+            }
             NAME(store)(y, sum / ((float)h->count * (float)w->count));
         }
 }
