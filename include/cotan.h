@@ -122,7 +122,8 @@ typedef struct ct_options {
 /* `o` may be NULL. NULL only when memory fails; wrong options are an error of the context (ct_error). */
 CT_API ct_ctx *ct_open(const ct_options *o);
 CT_API void ct_close(ct_ctx *c);
-/* The text of the first error of the context (its default graph and session included), or "". */
+/* The text of the first error of the context or its default graph, which stay, else that of the default
+ * session's last run, or "". */
 CT_API const char *ct_error(ct_ctx *c);
 CT_API ct_status ct_error_status(ct_ctx *c);
 CT_API ct_err *ct_error_of(ct_ctx *c); /* the record itself, to clear or to pass on */
@@ -229,7 +230,7 @@ CT_API int32_t ct_parameters(ct_t y, ct_t *out, int32_t capacity);
 
 typedef struct ct_compile {
     int32_t train;      /* 1: dropout drops, batch norm uses the batch; 0: evaluation */
-    int32_t one_thread; /* 1: on the caller's thread whatever the size */
+    int32_t one_thread; /* 1: on the caller's thread whatever the size; -1: on all threads, to compare */
     int64_t batch;      /* the batch that fixes the shard size; 0: each run's own */
     int64_t shard;      /* rows of a shard; 0: by the rule of CORE (a constant of shapes and batch) */
     int32_t no_fuse, no_layout, no_cse, no_reuse; /* 1: leave a pass out, to compare */
@@ -265,11 +266,12 @@ CT_API const char *ct_session_error(const ct_session *s);
  * succeeded. The error is the session's (ct_session_error), never the context's. */
 CT_API ct_status ct_run(ct_session *s, ct_plan *p, const void *const *in, int64_t batch, void *const *out);
 
-/* The simple tier: evaluation of y, which has one input, on the default session; plans are cached. */
+/* The simple tier: evaluation of y, which has one input, on the default session. Plans are kept for the next call,
+ * bounded in bytes. A run that fails changes nothing: its text is ct_error(c) until the next call. */
 CT_API ct_status ct_predict(ct_ctx *c, ct_t y, const void *in, int64_t batch, void *out);
 CT_API ct_session *ct_default_session(ct_ctx *c); /* NULL: out of memory */
 
-/* What a plan does, step by step, for one batch size. */
+/* What a plan does, step by step, for one batch size. Texts are valid until the plan meets another batch size. */
 typedef struct ct_step_info {
     const char *op;     /* of the first node fused in */
     const char *fused;  /* the others, "+relu+add", or "" */

@@ -126,6 +126,14 @@ static ct_status take_inputs(ct_graph *g, const ct__call *call, draft *d) {
                            i + 1);
             return CT_EUSAGE;
         }
+        if (!op->update && (x.node->op->update || (x.node->op->flags & CT__OP_ASSIGN))) {
+            ct__graph_fail(
+                g,
+                "%s: input %d is the result of %s, an effect of a plan; wanted a tensor; take the value "
+                "that it assigns",
+                op->name, i + 1, x.node->op->name);
+            return CT_EUSAGE;
+        }
         d->in_type[i] = x.node->out[x.out];
     }
     d->n_in = d->data_inputs = call->n_in;

@@ -76,6 +76,7 @@ static ct__var *var_create(ct_ctx *c, ct_var_kind kind, const char *name, int32_
     v->shape = *shape;
     v->count = count;
     v->init = *init;
+    v->version = 1;
     v->data = data;
     v->bytes = bytes ? bytes : 64;
     set_fans(v);
