@@ -233,7 +233,8 @@ typedef struct ct_compile {
     int32_t one_thread; /* 1: on the caller's thread whatever the size; -1: on all threads, to compare */
     int64_t batch;      /* the batch that fixes the shard size; 0: each run's own */
     int64_t shard;      /* rows of a shard; 0: by the rule of CORE (a constant of shapes and batch) */
-    int32_t no_fuse, no_layout, no_cse, no_reuse; /* 1: leave a pass out, to compare */
+    /* 1: leave a pass out, to compare; no_cse: equal nodes that expansion brings to light are not merged */
+    int32_t no_fuse, no_layout, no_cse, no_reuse;
     int32_t reserved[4];
 } ct_compile;
 

@@ -276,7 +276,7 @@ static ct_t node_commit(ct_graph *g, ct_node *n, uint64_t h) {
 
 static ct_t draft_commit(ct_graph *g, const ct__op *op, const draft *d) {
     uint64_t h = hash_draft(op, d);
-    int unique = (op->flags & (CT__OP_RANDOM | CT__OP_ASSIGN)) != 0;
+    int unique = g->no_merge || (op->flags & (CT__OP_RANDOM | CT__OP_ASSIGN)) != 0;
     ct_node *n = unique ? NULL : find_equal(g, op, d, h);
     if (n) return (ct_t){n, 0, 0};
     n = node_new(g, op, d->n_in, d->n_out, d->attrs, d->name);

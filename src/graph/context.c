@@ -53,6 +53,7 @@ static void free_derived(ct_ctx *c, ct__var *v) {
 void ct_close(ct_ctx *c) {
     if (!c) return;
     if (c->plans_free) c->plans_free(c->plans);
+    c->plans = NULL;
     if (c->session_free) c->session_free(c->session);
     ct_graph_free(c->graph);
     for (int32_t i = 0; i < c->vars; i++) {

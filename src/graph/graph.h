@@ -72,6 +72,8 @@ struct ct_graph {
     ct_t *effects; /* assignments made by expand */
     int32_t n_effects, effects_capacity;
     int32_t private_names; /* 1: a plan's work graph: names need not be unique */
+    int32_t no_merge;      /* 1: equal nodes are made anew (sources excepted) */
+    int32_t reserved;
     ct_err error;
 };
 

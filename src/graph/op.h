@@ -24,6 +24,7 @@ typedef union ct__value {
     double f;
     const char *s; /* NULL: not given */
     const ct__ints *list;
+    const ct_graph *graph;
 } ct__value;
 
 typedef enum ct__attr_type {
@@ -31,7 +32,9 @@ typedef enum ct__attr_type {
     CT__FLOAT = 2,
     CT__CHOICE = 3,
     CT__TEXT = 4,
-    CT__LIST = 5
+    CT__LIST = 5,
+    CT__GRAPH =
+        6 /* reserved for bodies of loops and branches (scan, ONNX If and Loop): no record may have one yet */
 } ct__attr_type;
 
 /* One row of an op's attribute table. The option struct of the C builder has the same fields in the same

@@ -14,7 +14,7 @@
 #include "plan/plan.h"
 
 #define MAX_INPUTS 8
-#define BATCH 11  /* shards of 1 are more than there are lanes; shards of 2 leave a ragged one */
+#define BATCH 11  /* more shards of 1 than lanes, a ragged one of 2 */
 #define STEP 1e-5 /* of central differences */
 #define GRAD_TOLERANCE 1e-6
 #define SAMPLES 24 /* elements of an array that are differenced */
@@ -490,8 +490,7 @@ ct_status ct_check(const ct_check_options *o, ct_check_result *out, ct_err *e) {
         r.without +=
             !cases && !(op->flags & (CT__OP_INTERNAL | CT__OP_SOURCE | CT__OP_ASSIGN)) && !op->update;
     }
-    if (o->op && r.cases == 0)
-        return ct_fail(e, CT_EUSAGE, "check: no op %s with cases; wanted one of docs/ops.md", o->op);
+    if (o->op && !r.cases) return ct_fail(e, CT_EUSAGE, "check: no op %s with cases; see docs/ops.md", o->op);
     *out = r;
     if (r.failed)
         return ct_fail(e, CT_EINTERNAL, "check: %d of %d cases failed; the first: %s", r.failed, r.cases,

@@ -74,7 +74,7 @@ static ct_status measure(ct_session *s, ct__instance *t, const void *const *in, 
     ct_status status = CT_OK;
     for (int32_t r = 0; r < repeats && !status; r++) {
         for (int32_t i = 0; i < t->steps; i++) t->step[i].ms = 0;
-        status = ct__run_instance(s, t, in, NULL, 1);
+        status = ct__run_instance(s, t, in, NULL, CT__PROFILE);
         for (int32_t i = 0; i < t->steps; i++) ms[i * repeats + r] = t->step[i].ms;
     }
     for (int32_t i = 0; i < t->steps && !status; i++) {

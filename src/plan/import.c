@@ -80,6 +80,7 @@ static ct_status expand_all(ct_plan *p, ct_graph *from, roots *r, ct_err *e) {
         ct_graph *to = ct_graph_new(p->ctx);
         if (!to) return ct_fail(e, CT_ELIMIT, "plan: out of memory");
         to->private_names = 1;
+        to->no_merge = p->options.no_cse;
         rewrite w = {.from = from, .to = to, .train = p->options.train};
         ct_status s = rewrite_round(&w, r->t, r->n);
         if (!s) s = add_effects(&p->ctx->allocator, r, to);

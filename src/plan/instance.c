@@ -188,13 +188,22 @@ static uint64_t bytes_of(const ct__instance *t) {
 }
 
 static ct_status build(ct__instance *t) {
-    static ct_status (*const pass[])(ct__instance *) = {
-        ct__pass_import, ct__pass_effects, ct__pass_place, ct__pass_fuse,   ct__pass_layout,
-        ct__pass_chain,  ct__pass_update,  ct__pass_phase, ct__pass_memory, ct__pass_lower};
+    static const struct {
+        ct_status (*run)(ct__instance *);
+        const char *name;
+    } pass[] = {{ct__pass_import, "import"}, {ct__pass_effects, "effects"}, {ct__pass_place, "place"},
+                {ct__pass_fuse, "fuse"},     {ct__pass_layout, "layout"},   {ct__pass_chain, "chain"},
+                {ct__pass_update, "update"}, {ct__pass_phase, "phase"},     {ct__pass_memory, "memory"},
+                {ct__pass_lower, "lower"}};
+    const ct_ctx *c = t->plan->ctx;
     ct_status s = CT_OK;
     ct_float_state f = ct__float_enter();
-    for (size_t i = 0; !s && i < sizeof pass / sizeof *pass; i++) s = pass[i](t);
+    for (size_t i = 0; !s && i < sizeof pass / sizeof *pass; i++) {
+        s = pass[i].run(t);
+        if (!s && ct__traces(c, 3)) ct__trace_pass(t, pass[i].name);
+    }
     ct__float_leave(f);
+    if (!s && ct__traces(c, 2)) ct__trace_plan(t);
     return s;
 }
 

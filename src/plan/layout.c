@@ -38,6 +38,10 @@ static uint64_t blocked_bytes(const ct_shape *s) {
     return (uint64_t)count * sizeof(float);
 }
 
+uint64_t ct__storage_bytes(const ct__layout *l, const ct__type *concrete) {
+    return l->kind == CT__BLOCKED ? blocked_bytes(&concrete->shape) : ct__layout_bytes(l, concrete);
+}
+
 /* ---- homes ---- */
 
 static ct_status move_home(ct_ctx *c, ct__var *v, const ct__layout *to, ct_err *e) {
@@ -262,9 +266,7 @@ ct_status ct__pass_layout(ct__instance *t) {
     if (!ct__pnode_list(t, p.list, p.n)) return CT_ELIMIT;
     for (int32_t i = 0; i < t->vals; i++) {
         ct__val *v = &t->val[i];
-        ct__layout shape_only = v->layout;
-        if (v->layout.kind == CT__BLOCKED) shape_only.bytes = blocked_bytes(&v->concrete.shape);
-        v->bytes = ct__layout_bytes(&shape_only, &v->concrete);
+        v->bytes = ct__storage_bytes(&v->layout, &v->concrete);
     }
     ct__count_uses(t);
     return CT_OK;

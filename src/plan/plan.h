@@ -224,6 +224,9 @@ void ct__tree_sum(const struct ct__simd *simd, const float *base, uint64_t strid
 ct_status ct__sync_lower(ct__instance *t, const ct__pnode *n, ct__lower *l);
 ct_status ct__gather_lower(ct__instance *t, const ct__pnode *n, ct__lower *l);
 
+/* layout.c: of a value in that order, with these extents */
+uint64_t ct__storage_bytes(const ct__layout *l, const ct__type *concrete);
+
 /* frame.c: the memory of a run */
 ct__frame ct__frame_of(const ct__instance *t);
 ct_status ct__frame_prepare(ct_session *s, const ct__instance *t, const void *const *in, ct__frame *f);
@@ -235,8 +238,28 @@ static inline ct__slot_of_thread *ct__frame_slot(const ct_session *s, const ct__
 }
 
 /* run.c */
+typedef enum ct__mode {
+    CT__RUN = 0,
+    CT__PROFILE = 1, /* alone, every step timed, copies of variables made every time */
+    CT__REPLAY = 2   /* alone, every value looked at, nothing written */
+} ct__mode;
 ct_status ct__run_instance(ct_session *s, ct__instance *t, const void *const *in, void *const *out,
-                           int profile);
+                           ct__mode mode);
 double ct__now(void);
+
+/* watch.c. strict: also where an operand is to blame. x->e gets the text. */
+ct_status ct__watch_step(const ct__instance *t, const ct__step *s, int64_t task, void *const *arg,
+                         const ct__exec *x, int strict);
+ct_status ct__watch_sources(const ct__instance *t, void *const *base, uint64_t step, ct_err *e);
+/* Debug builds: padding lanes of what the step wrote are zero. */
+ct_status ct__watch_padding(const ct__instance *t, const ct__step *s, int64_t task, void *const *arg,
+                            ct_err *e);
+
+/* trace.c */
+int ct__traces(const ct_ctx *c, int32_t level);
+void ct__trace_run(const ct__instance *t, double seconds, ct_status status);
+void ct__trace_plan(const ct__instance *t);
+void ct__trace_pass(const ct__instance *t, const char *pass);
+void ct__trace_step(const ct__instance *t, const ct__step *s, int64_t task, void *const *arg);
 
 #endif

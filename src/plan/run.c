@@ -23,8 +23,8 @@ typedef struct job {
     ct__instance *t;
     const ct__phase *phase;
     ct__frame f;
-    int32_t profile;
-    int32_t reserved;
+    ct__mode mode;
+    int32_t looks;  /* values are looked at after each step */
     int64_t failed; /* atomic: the lowest task that failed; INT64_MAX: none */
 } job;
 
@@ -73,6 +73,16 @@ static void add_to_lane(const job *j, const ct__step *s, int64_t shard, void *co
     }
 }
 
+/* What debug builds, ct_options.trap and .debug, and replays look at. */
+static ct_status look(const job *j, const ct__step *s, int64_t task, void *const *arg, const ct__exec *x) {
+    const ct_ctx *c = j->s->ctx;
+    ct_status status = ct__watch_padding(j->t, s, task, arg, x->e);
+    if (!status && ct__traces(c, 4)) ct__trace_step(j->t, s, task, arg);
+    if (!status && (c->options.trap || j->mode == CT__REPLAY))
+        status = ct__watch_step(j->t, s, task, arg, x, j->mode != CT__REPLAY);
+    return status;
+}
+
 static ct_status run_step(const job *j, const ct__step *s, int64_t task, int32_t thread, ct__exec *x) {
     void *arg[MAX_ARGS];
     void *const *base = ct__frame_bases(j->s, &j->f, thread);
@@ -80,11 +90,12 @@ static ct_status run_step(const job *j, const ct__step *s, int64_t task, int32_t
     find_args(j, s, task, base, arg);
     x->task = task;
     x->row0 = sharded ? task * j->t->rows : 0;
-    double begin = j->profile ? ct__now() : 0;
-    ct_status status = s->node->derived ? ct__derived_refresh(s, arg, x, j->profile)
+    double begin = j->mode == CT__PROFILE ? ct__now() : 0;
+    ct_status status = s->node->derived ? ct__derived_refresh(s, arg, x, j->mode == CT__PROFILE)
                                         : s->run[ragged](s->data[ragged], arg, x);
+    if (!status && j->looks && s->node->kind != CT__PIECE) status = look(j, s, task, arg, x);
     if (!status && sharded && task % j->t->lane_shards) add_to_lane(j, s, task, base, arg);
-    if (j->profile) ((ct__step *)(uintptr_t)s)->ms += (ct__now() - begin) * 1e3;
+    if (j->mode == CT__PROFILE) ((ct__step *)(uintptr_t)s)->ms += (ct__now() - begin) * 1e3;
     return status;
 }
 
@@ -166,11 +177,25 @@ static ct_status take_error(job *j) {
                               : ct_fail(&j->s->error, CT_EINTERNAL, "run: a task failed without a text");
 }
 
+/* A cut step is complete when its phase is over. */
+static ct_status look_at_pieces(job *j) {
+    void *arg[MAX_ARGS];
+    ct__exec x = {.step = j->s->step, .e = &j->s->error};
+    ct_status status = CT_OK;
+    for (int32_t i = 0; i < j->phase->steps && !status; i++) {
+        const ct__step *s = &j->t->step[j->phase->first + i];
+        find_args(j, s, 0, ct__frame_bases(j->s, &j->f, 0), arg);
+        status = look(j, s, 0, arg, &x);
+    }
+    return status;
+}
+
 /* The context's threads serve one run at a time; a run that finds them busy does its tasks itself. */
 static ct_status run_phase(job *j) {
     ct_session *s = j->s;
     ct_status status = CT_OK;
-    int alone = j->t->small || j->phase->tasks <= 1 || j->f.threads == 1 || j->profile;
+    int alone = j->t->small || j->phase->tasks <= 1 || j->f.threads == 1 || j->mode != CT__RUN ||
+                ct__traces(s->ctx, 4);
     j->failed = INT64_MAX;
     if (alone || __atomic_exchange_n(&s->ctx->pool_busy, 1, __ATOMIC_ACQUIRE)) {
         for (int64_t i = 0; i < j->phase->tasks; i++) run_task(j, i, 0);
@@ -180,7 +205,9 @@ static ct_status run_phase(job *j) {
         if (!status) status = ct__pool_run(pool, run_task, j, j->phase->tasks, j->f.threads, &s->error);
         __atomic_store_n(&s->ctx->pool_busy, 0, __ATOMIC_RELEASE);
     }
-    return !status && j->failed != INT64_MAX ? take_error(j) : status;
+    if (!status && j->failed != INT64_MAX) status = take_error(j);
+    if (!status && j->looks && j->phase->kind == CT__PIECE) status = look_at_pieces(j);
+    return status;
 }
 
 static void copy_outputs(const job *j, void *const *out) {
@@ -199,20 +226,42 @@ static void touch_variables(const ct__instance *t) {
     for (int32_t i = 0; i < t->n_written; i++) t->written[i]->version++;
 }
 
+#ifdef CT_CHECKED
+#define ALWAYS_LOOKS 1
+#else
+#define ALWAYS_LOOKS 0
+#endif
+
+static ct_status run_phases(job *j) {
+    ct_session *s = j->s;
+    ct_status e = CT_OK;
+    if (s->ctx->options.trap || j->mode == CT__REPLAY)
+        e = ct__watch_sources(j->t, ct__frame_bases(s, &j->f, 0), s->step, &s->error);
+    for (int32_t i = 0; i < j->t->phases && !e; i++) {
+        j->phase = &j->t->phase[i];
+        if (j->mode == CT__REPLAY && j->phase->writes) break;
+        e = run_phase(j);
+    }
+    return e;
+}
+
 ct_status ct__run_instance(ct_session *s, ct__instance *t, const void *const *in, void *const *out,
-                           int profile) {
-    job j = {.s = s, .t = t, .profile = profile};
+                           ct__mode mode) {
+    const ct_ctx *c = s->ctx;
+    job j = {.s = s,
+             .t = t,
+             .mode = mode,
+             .looks = ALWAYS_LOOKS || c->options.trap || mode == CT__REPLAY || ct__traces(c, 4)};
     ct_status e = ct__frame_prepare(s, t, in, &j.f);
     if (e) return e;
+    double begin = ct__traces(c, 1) ? ct__now() : 0;
     ct_float_state f = ct__float_enter();
-    for (int32_t i = 0; i < t->phases && !e; i++) {
-        j.phase = &t->phase[i];
-        e = run_phase(&j);
-    }
+    e = run_phases(&j);
     ct__float_leave(f);
+    if (ct__traces(c, 1)) ct__trace_run(t, ct__now() - begin, e);
     if (e) return e;
     copy_outputs(&j, out);
-    if (t->plan->n_effects > 0 && !profile) {
+    if (t->plan->n_effects > 0 && mode == CT__RUN) {
         s->step++;
         touch_variables(t);
     }

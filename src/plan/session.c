@@ -51,6 +51,13 @@ ct_session *ct_default_session(ct_ctx *c) {
     return c->session;
 }
 
+/* Names the step that a number that is not finite came from, where a replay finds it. */
+static void explain(ct_session *s, ct__instance *t, const void *const *in) {
+    ct_err found = s->error;
+    ct_error_clear(&s->error);
+    if (ct__run_instance(s, t, in, NULL, CT__REPLAY) != CT_ENONFINITE) s->error = found;
+}
+
 ct_status ct_run(ct_session *s, ct_plan *p, const void *const *in, int64_t batch, void *const *out) {
     ct__instance *t;
     ct_error_clear(&s->error);
@@ -60,7 +67,8 @@ ct_status ct_run(ct_session *s, ct_plan *p, const void *const *in, int64_t batch
                            ct_plan_input_name(p, i));
     ct_status e = ct__instance_of(p, batch, &t, &s->error);
     if (e) return e;
-    e = ct__run_instance(s, t, in, out, 0);
+    e = ct__run_instance(s, t, in, out, CT__RUN);
+    if (e == CT_ENONFINITE && !s->ctx->options.trap) explain(s, t, in);
     ct__instance_leave(t);
     return e;
 }
