@@ -192,7 +192,8 @@ typedef struct ct_init {
 } ct_init;
 
 /* A new parameter or other variable of the graph, under the current scope. A name that the context has
- * already binds to it; its shape must be the same. Within one graph a name is created once. */
+ * already binds to it; its kind, type and shape must be the same. Within one graph a name is created once.
+ * A state's first extent may be CT_N: a row for each sample of the batch; its values are each session's own. */
 CT_API ct_t ct_var_new(ct_graph *g, ct_var_kind kind, const char *name, ct_dtype dtype, ct_shape shape,
                        ct_init init);
 /* An existing one, by full name (sharing); an error that names the nearest when there is none. */
@@ -257,10 +258,22 @@ CT_API ct_status ct_session_set(ct_session *s, const char *scalar, double value)
 CT_API void ct_session_step(ct_session *s,
                             uint64_t step); /* the counter of random ops and of Adam's bias correction; */
 CT_API uint64_t ct_session_step_of(const ct_session *s); /* a run with effects adds one at its end */
-CT_API void ct_session_cancel(ct_session *s,
-                              int on); /* from any thread or signal handler: the run ends with CT_ECANCEL */
-CT_API void ct_session_deadline(ct_session *s, double seconds); /* from now, monotonic; 0: none */
+/* From any thread or signal handler: runs end with CT_ECANCEL, looked at between steps, until it is taken back. A run
+ * that has begun to write variables goes through. */
+CT_API void ct_session_cancel(ct_session *s, int on);
+CT_API void ct_session_deadline(ct_session *s,
+                                double seconds); /* the same, from now on, monotonic; 0: none */
 CT_API const char *ct_session_error(const ct_session *s);
+CT_API ct_ctx *ct_session_context(const ct_session *s);
+
+/* States (CT_STATE: carried hidden states, caches): initial values at the first run that uses one; what a plan assigns
+ * to it is there for the next run of this session. One with a row for each sample keeps the batch size of the first
+ * run; a run with another one is refused until the session is reset. */
+CT_API void ct_session_reset(ct_session *s); /* all states begin anew */
+/* The shape with its rows; CT_EUSAGE where the state has no values yet. */
+CT_API ct_status ct_state_info(ct_session *s, const char *name, ct_var_info *out, ct_err *e);
+CT_API ct_status ct_state_get(ct_session *s, const char *name, ct_array *out, ct_err *e);
+CT_API ct_status ct_state_set(ct_session *s, const char *name, const ct_array *from, ct_err *e);
 
 /* Run. in[i]: contiguous rows of input i (ct_plan_inputs order); out[i]: room for output i, or NULL to drop
  * it. After the first run of a batch size nothing is allocated. Effects happen only when the whole run

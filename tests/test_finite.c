@@ -38,8 +38,8 @@ static ct_status forward(void *user, const ct_shape *shape, const float *const *
     pass_on(shape, in[0], out, in[0], ((planted *)user)->forward);
     return CT_OK;
 }
-static ct_status backward(void *user, const ct_shape *shape, const float *const *in, int32_t n, const float *out,
-                          const float *dout, float *const *din, ct_err *e) {
+static ct_status backward(void *user, const ct_shape *shape, const float *const *in, int32_t n,
+                          const float *out, const float *dout, float *const *din, ct_err *e) {
     (void)n, (void)e, (void)out;
     if (din[0]) pass_on(shape, dout, din[0], in[0], ((planted *)user)->backward);
     return CT_OK;
@@ -67,7 +67,8 @@ static void open_net(net *k, int32_t threads, int32_t trap) {
     ct_t in = ct_add(ct_mul_scalar(first, 0.001), x), h = ct_custom_op(&k->op, &in, 1);
     ct_t y = ct_linear(ct_relu(ct_linear(h, "middle", MIDDLE, (ct_lin){0})), "last", 3, (ct_lin){0});
     ct_t loss = ct_mean(ct_square(y), ct_shape_make(0, NULL), (ct_reduce){0});
-    if (ct_compile_train(loss, NULL, 0, &(ct_train){.shard = 7, .clip_norm = 1, .one_thread = threads > 1 ? -1 : 1},
+    if (ct_compile_train(loss, NULL, 0,
+                         &(ct_train){.shard = 7, .clip_norm = 1, .one_thread = threads > 1 ? -1 : 1},
                          &k->plan, &e))
         fail_msg("%s %s", e.text, ct_error(k->c));
     for (int i = 0; i < ROWS * IN; i++) k->x[i] = (float)(i % 17) / 17;
@@ -122,8 +123,9 @@ static void sources(void **state) {
     open_net(&k, 2, 0);
     k.x[12 * IN + 7] = NAN;
     assert_int_equal(step(&k), CT_ENONFINITE);
-    assert_string_equal(ct_session_error(ct_default_session(k.c)),
-                        "input \"x\": element [12,7] is nan before step 1; wanted finite numbers; clean the data");
+    assert_string_equal(
+        ct_session_error(ct_default_session(k.c)),
+        "input \"x\": element [12,7] is nan before step 1; wanted finite numbers; clean the data");
     k.x[12 * IN + 7] = 0;
     static float w[MIDDLE * IN];
     ct_array a = ct_array_view(w, CT_F32, CT_SHAPE(MIDDLE, IN));
@@ -132,7 +134,8 @@ static void sources(void **state) {
     w[33 * IN + 2] = -INFINITY;
     assert_int_equal(ct_var_set(k.c, "middle.weight", &a, &e), CT_OK);
     assert_int_equal(step(&k), CT_ENONFINITE);
-    assert_non_null(strstr(ct_session_error(ct_default_session(k.c)), "variable \"middle.weight\": element [33,2] is -inf"));
+    assert_non_null(strstr(ct_session_error(ct_default_session(k.c)),
+                           "variable \"middle.weight\": element [33,2] is -inf"));
     close_net(&k);
 }
 
@@ -149,7 +152,9 @@ static void trap(void **state) {
         assert_int_equal(ct_plan_new(&y, 1, NULL, 0, (ct_compile){.no_fuse = 1}, &p, &e), CT_OK);
         ct_status s = ct_run(ct_default_session(c), p, (const void *[1]){in}, 2, (void *[1]){out});
         assert_int_equal(s, on ? CT_ENONFINITE : CT_OK);
-        if (on) assert_non_null(strstr(ct_session_error(ct_default_session(c)), "exp after \"x\": element [1,1]"));
+        if (on)
+            assert_non_null(
+                strstr(ct_session_error(ct_default_session(c)), "exp after \"x\": element [1,1]"));
         ct_plan_free(p);
         ct_close(c);
     }
@@ -174,8 +179,8 @@ static void debug_lines(void **state) {
         ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 4)), y = ct_linear(x, "fc", 3, (ct_lin){0});
         float in[8] = {0}, out[6];
         assert_int_equal(ct_predict(c, y, in, 2, out), CT_OK);
-        assert_true((n.run == 1) == (level >= 1) && (n.step > 0) == (level >= 2) && (n.pass > 0) == (level >= 3) &&
-                    (n.value > 0) == (level >= 4));
+        assert_true((n.run == 1) == (level >= 1) && (n.step > 0) == (level >= 2) &&
+                    (n.pass > 0) == (level >= 3) && (n.value > 0) == (level >= 4));
         ct_close(c);
     }
 }
@@ -186,8 +191,10 @@ static void padding(void **state) {
     for (int64_t channels = 1; channels <= 17; channels += channels == 1 ? 2 : 14) {
         ct_ctx *c = ct_open(NULL);
         ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, channels, 6, 6)), none = {0, 0, 0};
-        ct_t y = ct_relu(ct_batch_norm(ct_conv2d(x, "a", channels, 3, (ct_conv){.pad = 1}), "bn", (ct_batchnorm){0}));
-        y = ct_maxpool2d(ct_add(ct_sigmoid(ct_conv2d(y, "b", channels, 3, (ct_conv){.pad = 1})), y), 2, (ct_pool){0});
+        ct_t y = ct_relu(
+            ct_batch_norm(ct_conv2d(x, "a", channels, 3, (ct_conv){.pad = 1}), "bn", (ct_batchnorm){0}));
+        y = ct_maxpool2d(ct_add(ct_sigmoid(ct_conv2d(y, "b", channels, 3, (ct_conv){.pad = 1})), y), 2,
+                         (ct_pool){0});
         ct_t loss = ct_cross_entropy(ct_linear(ct_flatten(y), "fc", 3, (ct_lin){0}),
                                      ct_input(c, "label", CT_I64, CT_SHAPE(CT_N)), none, (ct_ce){0});
         float *in = calloc((size_t)(6 * channels * 36), sizeof *in);
@@ -195,7 +202,8 @@ static void padding(void **state) {
         ct_plan *p;
         ct_err e = {0};
         for (int64_t i = 0; i < 6 * channels * 36; i++) in[i] = (float)(i % 11) / 11;
-        if (ct_compile_train(loss, NULL, 0, &(ct_train){.shard = 2, .eps = CT_ZERO, .weight_decay = 0.1}, &p, &e))
+        if (ct_compile_train(loss, NULL, 0, &(ct_train){.shard = 2, .eps = CT_ZERO, .weight_decay = 0.1}, &p,
+                             &e))
             fail_msg("%s", e.text);
         for (int i = 0; i < 3; i++)
             if (ct_run(ct_default_session(c), p, (const void *[2]){in, label}, 6, NULL))
@@ -223,7 +231,8 @@ static void padding(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(named), cmocka_unit_test(sources), cmocka_unit_test(trap),
-                                       cmocka_unit_test(debug_lines), cmocka_unit_test(padding)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(named), cmocka_unit_test(sources),
+                                       cmocka_unit_test(trap), cmocka_unit_test(debug_lines),
+                                       cmocka_unit_test(padding)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

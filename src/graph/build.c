@@ -190,6 +190,18 @@ static ct_status full_name(ct_graph *g, const ct__call *call, draft *d) {
     return CT_EUSAGE;
 }
 
+/* Numbers of a random op are keyed by its full name: two of one name would draw the same. */
+static ct_status random_name(ct_graph *g, const ct__call *call, const draft *d) {
+    if (!(call->op->flags & CT__OP_RANDOM) || !call->name || g->private_names) return CT_OK;
+    for (int32_t i = 0; i < g->nodes; i++)
+        if ((g->node[i]->op->flags & CT__OP_RANDOM) && strcmp(g->node[i]->name, d->name) == 0) {
+            ct__graph_fail(g, "%s \"%s\": made twice in one graph (%s %s, then this one); use another name",
+                           call->op->name, d->name, g->node[i]->op->name, d->name);
+            return CT_EUSAGE;
+        }
+    return CT_OK;
+}
+
 static int32_t attr_index(const ct__op *op, const char *name) {
     for (int32_t i = 0; op->attrs && op->attrs[i].name; i++)
         if (strcmp(op->attrs[i].name, name) == 0) return i;
@@ -291,7 +303,9 @@ ct_t ct__build_in(ct_graph *g, const ct__call *call) {
     draft d;
     if (g->error.status) return ct__poison(g);
     memset(d.out, 0, sizeof d.out);
-    if (take_inputs(g, call, &d) || full_name(g, call, &d) || take_attrs(g, call, &d)) return ct__poison(g);
+    if (take_inputs(g, call, &d) || full_name(g, call, &d) || random_name(g, call, &d) ||
+        take_attrs(g, call, &d))
+        return ct__poison(g);
     ct__infer f = {call->op, call->name ? d.name : "", d.attr, d.n_in, 1, d.in_type, d.out, &g->error};
     if (bind_slots(g, call, &d, &f)) return ct__poison(g);
     f.n_in = d.n_in;

@@ -16,6 +16,7 @@ static uint64_t parameter_bytes(const ct__instance *t) {
     for (int32_t i = 0; i < t->nodes; i++)
         if (t->node[i]->op == &ct__op_var) bytes += t->node[i]->origin->var->bytes;
     for (int32_t i = 0; i < t->n_derived; i++) bytes += t->derived[i]->bytes;
+    for (int32_t i = 0; i < t->n_states; i++) bytes += ct__state_bytes(t->state[i], t->batch);
     return bytes;
 }
 
@@ -84,6 +85,15 @@ static ct_status measure(ct_session *s, ct__instance *t, const void *const *in, 
     return status;
 }
 
+typedef struct storage {
+    void *data;
+    uint64_t bytes;
+} storage;
+static storage storage_of(const ct_session *s, const ct__var *v) {
+    if (v->kind != CT_STATE) return (storage){v->data, v->bytes};
+    return (storage){s->state[v->index].data, s->state[v->index].bytes};
+}
+
 ct_status ct_plan_profile(ct_session *s, ct_plan *p, int64_t batch, int32_t repeats) {
     ct__instance *t;
     if (repeats < 1 || repeats > 1000)
@@ -100,14 +110,17 @@ ct_status ct_plan_profile(ct_session *s, ct_plan *p, int64_t batch, int32_t repe
         ct_shape shape = ct_plan_input_shape(p, i);
         ok = ct_shape_count(&shape, batch, &count) && (in[i] = ct_arena_array(&arena, count + 16, 8)) != NULL;
     }
+    for (int32_t i = 0; ok && i < t->n_states; i++) /* so that there is something to keep */
+        ok = !ct__states_reserve(s, &s->error) && !ct__state_prepare(s, t->state[i], batch, &s->error);
     for (int32_t i = 0; ok && i < t->n_written; i++) {
-        const ct__var *v = t->written[i];
-        ok = (copy[i] = ct_arena_new(&arena, v->bytes)) != NULL;
-        if (ok && v->data) memcpy(copy[i], v->data, v->bytes);
+        storage v = storage_of(s, t->written[i]);
+        ok = (copy[i] = ct_arena_new(&arena, v.bytes)) != NULL;
+        if (ok) memcpy(copy[i], v.data, v.bytes);
     }
     status = ok ? measure(s, t, in, repeats, ms) : ct_fail(&s->error, CT_ELIMIT, "profile: out of memory");
     for (int32_t i = 0; ok && i < t->n_written; i++) {
-        if (t->written[i]->data) memcpy(t->written[i]->data, copy[i], t->written[i]->bytes);
+        storage v = storage_of(s, t->written[i]);
+        memcpy(v.data, copy[i], v.bytes);
         t->written[i]->version++; /* derived copies were made of what is gone again */
     }
     ct_arena_free(&arena);

@@ -106,9 +106,13 @@ ct_status ct__pass_effects(ct__instance *t) {
     k.writer = ct_arena_array(&t->arena, (uint64_t)vars + 1, sizeof *k.writer);
     k.kept = ct_arena_array(&t->arena, (uint64_t)values + 1, sizeof *k.kept);
     t->written = ct_arena_array(&t->arena, (uint64_t)vars + 1, sizeof *t->written);
-    if (!k.list || !k.writer || !k.kept || !t->written)
+    t->state = ct_arena_array(&t->arena, (uint64_t)vars + 1, sizeof *t->state);
+    if (!k.list || !k.writer || !k.kept || !t->written || !t->state)
         return ct_fail(t->e, CT_ELIMIT, "plan: out of memory");
     for (int32_t i = 0; i < values; i++) k.kept[i] = -1;
+    for (int32_t i = 0; i < t->nodes; i++)
+        if (t->node[i]->op == &ct__op_var && t->node[i]->origin->var->kind == CT_STATE)
+            t->state[t->n_states++] = t->node[i]->origin->var;
     ct_status s = find_writers(&k);
     if (s || !t->n_written) return s;
     for (int32_t i = 0; i < t->nodes; i++) {

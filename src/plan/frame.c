@@ -4,8 +4,6 @@
  * bases for each thread (where a reference's offset begins), the shared part, and each thread's own part with
  * the kernels' scratch behind it. ct__frame_of is a function of the instance alone, so the peak that a plan
  * reports before its first step is what the first step takes. */
-#include <string.h>
-
 #include "plan/plan.h"
 
 #define PAGE 4096
@@ -36,39 +34,18 @@ static ct_status grow(ct_session *s, void **memory, uint64_t *have, uint64_t wan
     return CT_OK;
 }
 
-static ct_status prepare_states(ct_session *s) {
-    ct_ctx *c = s->ctx;
-    if (s->states < c->vars) { /* both arrays, or none */
-        void **state = ct_new_array(&c->allocator, (uint64_t)c->vars, sizeof *state);
-        uint64_t *bytes = ct_new_array(&c->allocator, (uint64_t)c->vars, sizeof *bytes);
-        if (!state || !bytes) {
-            ct_delete(&c->allocator, state, (size_t)c->vars * sizeof *state);
-            ct_delete(&c->allocator, bytes, (size_t)c->vars * sizeof *bytes);
-            return ct_fail(&s->error, CT_ELIMIT, "run: out of memory");
-        }
-        if (s->states) {
-            memcpy(state, s->state, (size_t)s->states * sizeof *state);
-            memcpy(bytes, s->state_bytes, (size_t)s->states * sizeof *bytes);
-        }
-        ct_delete(&c->allocator, s->state, (size_t)s->states * sizeof *state);
-        ct_delete(&c->allocator, s->state_bytes, (size_t)s->states * sizeof *bytes);
-        s->state = state;
-        s->state_bytes = bytes;
-        s->states = c->vars;
-    }
-    for (int32_t i = 0; i < c->vars; i++) {
-        if (c->var[i]->kind != CT_STATE || s->state[i]) continue;
-        ct_status e = grow(s, &s->state[i], &s->state_bytes[i], c->var[i]->bytes);
-        if (e) return e;
-    }
-    return CT_OK;
+static ct_status prepare_states(ct_session *s, const ct__instance *t) {
+    ct_status e = t->n_states ? ct__states_reserve(s, &s->error) : CT_OK;
+    for (int32_t i = 0; i < t->n_states && !e; i++)
+        e = ct__state_prepare(s, t->state[i], t->batch, &s->error);
+    return e;
 }
 
 ct_status ct__frame_prepare(ct_session *s, const ct__instance *t, const void *const *in, ct__frame *f) {
     ct_ctx *c = s->ctx;
     *f = ct__frame_of(t);
     ct_status e = grow(s, &s->memory, &s->memory_bytes, f->bytes);
-    if (!e) e = prepare_states(s);
+    if (!e) e = prepare_states(s, t);
     if (e) return e;
     for (int32_t i = 0; i < f->threads; i++) {
         void **b = ct__frame_bases(s, f, i);
@@ -79,7 +56,7 @@ ct_status ct__frame_prepare(ct_session *s, const ct__instance *t, const void *co
         for (int32_t k = 0; k < t->plan->inputs; k++) b[CT__BASE_FIRST + k] = (void *)(uintptr_t)in[k];
         void **var = b + CT__BASE_FIRST + t->plan->inputs;
         for (int32_t k = 0; k < c->vars; k++)
-            var[k] = c->var[k]->kind == CT_STATE ? s->state[k] : c->var[k]->data;
+            var[k] = c->var[k]->kind == CT_STATE && k < s->states ? s->state[k].data : c->var[k]->data;
     }
     for (int32_t i = 0; i < c->scalars; i++)
         if (!s->scalar_set[i]) s->scalar[i] = c->scalar_initial[i];

@@ -163,8 +163,7 @@ ct_status ct__pass_memory(ct__instance *t) {
             v->offset = (uint64_t)(uintptr_t)n->derived->data;
             continue;
         }
-        if (n->op->update || ((n->op->flags & CT__OP_ASSIGN) && i == n->out[0]))
-            continue; /* in the variable's own memory */
+        if (ct__writes_variables(n)) continue; /* in the variable's own memory */
         v->base = v->crosses || n->kind != CT__SHARDED ? CT__BASE_SHARED : CT__BASE_THREAD;
         v->stride = v->base != CT__BASE_SHARED ? 0 : stride_of(v);
     }

@@ -125,7 +125,7 @@ static ct_status place_node(placing *p, ct__pnode *n) {
         n->kind = n->op->update ? CT__PIECE : CT__ONCE;
         return CT_OK;
     }
-    if (n->op == &ct__op_input) {
+    if (n->op == &ct__op_input || n->op == &ct__op_var) { /* a session's state may have rows */
         t->val[n->out[0]].place =
             ct__batch_axis(&t->val[n->out[0]].type.shape) == 0 ? CT__SHARD : CT__REPLICATE;
         return CT_OK;

@@ -116,7 +116,8 @@ typedef struct ct__instance {
     int32_t phases;
     int32_t *output;   /* value of each output */
     ct__var **written; /* variables that a run changes */
-    int32_t n_written;
+    ct__var **state;   /* of the session, read or written */
+    int32_t n_written, n_states;
     uint64_t thread_bytes, shared_bytes, scratch_bytes;
     const struct ct__simd *simd;
     ct_err *e;
@@ -152,12 +153,19 @@ typedef struct ct__slot_of_thread { /* the first error of a thread, and its task
     int64_t task;
 } ct__slot_of_thread;
 
+typedef struct ct__state { /* a session's values of a CT_STATE variable */
+    void *data;
+    uint64_t bytes;
+    int64_t rows; /* samples, where its first extent has N */
+    int32_t live; /* 0: takes its initial values at the next run */
+    int32_t reserved;
+} ct__state;
+
 struct ct_session {
     ct_ctx *ctx;
     void *memory;
     uint64_t memory_bytes;
-    void **state; /* by variable index: CT_STATE storage */
-    uint64_t *state_bytes;
+    ct__state *state; /* by variable index */
     int32_t states;
     int32_t cancel; /* atomic; also written by signal handlers */
     double scalar[CT__MAX_SCALARS];
@@ -226,6 +234,11 @@ ct_status ct__gather_lower(ct__instance *t, const ct__pnode *n, ct__lower *l);
 
 /* layout.c: of a value in that order, with these extents */
 uint64_t ct__storage_bytes(const ct__layout *l, const ct__type *concrete);
+
+/* states.c */
+ct_status ct__states_reserve(ct_session *s, ct_err *e); /* for all variables there are now */
+ct_status ct__state_prepare(ct_session *s, const ct__var *v, int64_t rows, ct_err *e);
+uint64_t ct__state_bytes(const ct__var *v, int64_t rows);
 
 /* frame.c: the memory of a run */
 ct__frame ct__frame_of(const ct__instance *t);

@@ -14,9 +14,8 @@ ct_status ct_session_new(ct_ctx *c, ct_session **out, ct_err *e) {
 void ct_session_free(ct_session *s) {
     if (!s) return;
     const ct_allocator *a = &s->ctx->allocator;
-    for (int32_t i = 0; i < s->states; i++) ct_delete(a, s->state[i], s->state_bytes[i]);
+    for (int32_t i = 0; i < s->states; i++) ct_delete(a, s->state[i].data, s->state[i].bytes);
     ct_delete(a, s->state, (size_t)s->states * sizeof *s->state);
-    ct_delete(a, s->state_bytes, (size_t)s->states * sizeof *s->state_bytes);
     ct_delete(a, s->memory, s->memory_bytes);
     ct_delete(a, s, sizeof *s);
 }
@@ -38,6 +37,7 @@ void ct_session_cancel(ct_session *s, int on) { __atomic_store_n(&s->cancel, on,
 void ct_session_deadline(ct_session *s, double seconds) {
     s->deadline = seconds > 0 ? ct__now() + seconds : 0;
 }
+ct_ctx *ct_session_context(const ct_session *s) { return s->ctx; }
 const char *ct_session_error(const ct_session *s) { return s->error.text; }
 
 static ct_err *error_of(ct_session *s) { return &s->error; }

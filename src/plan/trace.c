@@ -12,22 +12,24 @@ int ct__traces(const ct_ctx *c, int32_t level) { return c->options.log && c->opt
 
 void ct__trace_run(const ct__instance *t, double seconds, ct_status status) {
     char line[200];
-    snprintf(line, sizeof line, "run: batch %lld in %d shards, %d steps in %d phases, %.3f ms%s%s", (long long)t->batch,
-             t->shards, t->steps, t->phases, seconds * 1e3, status ? ", " : "", status ? ct_status_name(status) : "");
+    snprintf(line, sizeof line, "run: batch %lld in %d shards, %d steps in %d phases, %.3f ms%s%s",
+             (long long)t->batch, t->shards, t->steps, t->phases, seconds * 1e3, status ? ", " : "",
+             status ? ct_status_name(status) : "");
     tell(t->plan->ctx, line);
 }
 
-static const char *const kinds[] = {"once", "piece", "shard"}, *const places[] = {"whole", "shard", "partial"};
+static const char *const kinds[] = {"once", "piece", "shard"}, *const places[] = {"whole", "shard",
+                                                                                  "partial"};
 
 void ct__trace_plan(const ct__instance *t) {
     char line[600], shape[CT_SHAPE_TEXT];
     for (int32_t i = 0; i < t->steps; i++) {
         const ct__step *s = &t->step[i];
         const ct__val *v = s->node->n_out && s->node->out[0] >= 0 ? &t->val[s->node->out[0]] : NULL;
-        snprintf(line, sizeof line, "step %d: %s%s \"%s\" %s %s, %s, %s, %llu bytes, %.3g GFLOP", i, s->node->op->name,
-                 s->fused, s->node->name, v ? ct_shape_format(&v->concrete.shape, shape) : "",
-                 v ? ct__layout_name(&v->layout) : "", s->impl, kinds[s->node->kind], (unsigned long long)s->bytes,
-                 s->flops / 1e9);
+        snprintf(line, sizeof line, "step %d: %s%s \"%s\" %s %s, %s, %s, %llu bytes, %.3g GFLOP", i,
+                 s->node->op->name, s->fused, s->node->name,
+                 v ? ct_shape_format(&v->concrete.shape, shape) : "", v ? ct__layout_name(&v->layout) : "",
+                 s->impl, kinds[s->node->kind], (unsigned long long)s->bytes, s->flops / 1e9);
         tell(t->plan->ctx, line);
     }
 }
@@ -62,8 +64,9 @@ void ct__trace_step(const ct__instance *t, const ct__step *s, int64_t task, void
         high = f > high ? f : high;
         sum += f;
     }
-    snprintf(line, sizeof line, "value: %s%s \"%s\" task %lld: %.6g to %.6g, mean %.6g, %llu of %llu not finite",
-             n->op->name, s->fused, n->name, (long long)task, low, high, sum / (double)(count ? count : 1),
+    snprintf(line, sizeof line,
+             "value: %s%s \"%s\" task %lld: %.6g to %.6g, mean %.6g, %llu of %llu not finite", n->op->name,
+             s->fused, n->name, (long long)task, low, high, sum / (double)(count ? count : 1),
              (unsigned long long)odd, (unsigned long long)count);
     tell(t->plan->ctx, line);
 }

@@ -104,10 +104,11 @@ ct_status ct__watch_step(const ct__instance *t, const ct__step *s, int64_t task,
         int32_t axis = v->place == CT__SHARD && n->kind == CT__SHARDED ? ct__batch_axis(&v->type.shape) : -1;
         find_place(t, &p, &type, &v->layout, out, axis, axis < 0 ? 0 : x->row0 * -v->type.shape.dim[axis]);
         const char *name = n->name[0] ? n->name : name_near(t, n, 0), *after = n->name[0] ? "" : "after ";
-        return ct_fail(x->e, CT_ENONFINITE,
-                       "%s%s %s\"%s\": element %s of its result is %g at step %llu; wanted finite numbers; nothing "
-                       "was updated; a lower learning rate, or a look at that sample, may help",
-                       n->op->name, s->fused, after, name, p.text, p.value, (unsigned long long)x->step + 1);
+        return ct_fail(
+            x->e, CT_ENONFINITE,
+            "%s%s %s\"%s\": element %s of its result is %g at step %llu; wanted finite numbers; nothing "
+            "was updated; a lower learning rate, or a look at that sample, may help",
+            n->op->name, s->fused, after, name, p.text, p.value, (unsigned long long)x->step + 1);
     }
     return CT_OK;
 }
@@ -116,7 +117,8 @@ ct_status ct__watch_step(const ct__instance *t, const ct__step *s, int64_t task,
 ct_status ct__watch_sources(const ct__instance *t, void *const *base, uint64_t step, ct_err *e) {
     for (int32_t i = 0; i < t->nodes; i++) {
         const ct__pnode *n = t->node[i];
-        int input = n->op == &ct__op_input, variable = n->op == &ct__op_var && n->origin->var->kind != CT_MOMENT;
+        int input = n->op == &ct__op_input,
+            variable = n->op == &ct__op_var && n->origin->var->kind != CT_MOMENT;
         const ct__val *v = input || variable ? &t->val[n->out[0]] : NULL;
         if (!v || v->base < 0 || !is_float(v)) continue;
         const float *x = base[v->base];
@@ -127,8 +129,8 @@ ct_status ct__watch_sources(const ct__instance *t, void *const *base, uint64_t s
         place p;
         find_place(t, &p, &type, &v->layout, x, -1, 0);
         return ct_fail(e, CT_ENONFINITE,
-                       "%s \"%s\": element %s is %g before step %llu; wanted finite numbers; %s", input ? "input" : "variable",
-                       n->name, p.text, p.value, (unsigned long long)step + 1,
+                       "%s \"%s\": element %s is %g before step %llu; wanted finite numbers; %s",
+                       input ? "input" : "variable", n->name, p.text, p.value, (unsigned long long)step + 1,
                        input ? "clean the data" : "go back to weights that are finite");
     }
     return CT_OK;
@@ -163,7 +165,8 @@ static int padding_zero(const ct__layout *l, const ct_shape *s, const float *x) 
 }
 
 /* An optimiser's step writes its variables, which are operands. */
-ct_status ct__watch_padding(const ct__instance *t, const ct__step *s, int64_t task, void *const *arg, ct_err *e) {
+ct_status ct__watch_padding(const ct__instance *t, const ct__step *s, int64_t task, void *const *arg,
+                            ct_err *e) {
     const ct__pnode *n = s->node;
     int ragged = n->kind == CT__SHARDED && task == t->shards - 1;
     for (int32_t i = n->op->update ? 0 : n->n_in; i < n->n_in + n->n_out; i++) {
@@ -171,13 +174,14 @@ ct_status ct__watch_padding(const ct__instance *t, const ct__step *s, int64_t ta
         if (!v || !arg[i] || !is_float(v)) continue;
         ct__type type = type_of_task(t, n, v, ragged);
         if (padding_zero(&v->layout, &type.shape, arg[i])) continue;
-        return ct_fail(e, CT_EINTERNAL, "%s \"%s\": operand %d: padding lanes are not zero after the step", n->op->name,
-                       n->name, i + 1);
+        return ct_fail(e, CT_EINTERNAL, "%s \"%s\": operand %d: padding lanes are not zero after the step",
+                       n->op->name, n->name, i + 1);
     }
     return CT_OK;
 }
 #else
-ct_status ct__watch_padding(const ct__instance *t, const ct__step *s, int64_t task, void *const *arg, ct_err *e) {
+ct_status ct__watch_padding(const ct__instance *t, const ct__step *s, int64_t task, void *const *arg,
+                            ct_err *e) {
     (void)t, (void)s, (void)task, (void)arg, (void)e;
     return CT_OK;
 }
