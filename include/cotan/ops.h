@@ -291,6 +291,12 @@ CT_API ct_t ct_global_avgpool(ct_t x);
 /* ---- assign ---- */
 /* variable = value at the end of each run of a plan that has this among its effects. */
 CT_API ct_t ct_assign(ct_t variable, ct_t value);
+/* state[.., position + i, ..] = value[.., i, ..] along `axis`, at the end of each run (an effect). position: scalar f32,
+ * i32 or i64, or [R] of i32 or i64, one for each row of axis 0; out of range is CT_EDATA and nothing is written. */
+CT_API ct_t ct_assign_at(ct_t state, ct_t position, ct_t value, int64_t axis);
+/* state[r, ..] = state[index[r], ..] for every row r of axis 0, at the end of each run (an effect). index [R] of i32 or
+ * i64; out of range is CT_EDATA and nothing is written. */
+CT_API ct_t ct_assign_rows(ct_t state, ct_t index);
 
 /* ---- attention ---- */
 /* q [N,H,T,D], k [N,G,S,D], v [N,G,S,E]; mask bool or f32, node NULL: none -> [N,H,T,E]. */

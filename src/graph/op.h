@@ -24,6 +24,7 @@ typedef union ct__value {
     double f;
     const char *s; /* NULL: not given */
     const ct__ints *list;
+    const ct_graph *graph;
 } ct__value;
 
 typedef enum ct__attr_type {
@@ -31,7 +32,9 @@ typedef enum ct__attr_type {
     CT__FLOAT = 2,
     CT__CHOICE = 3,
     CT__TEXT = 4,
-    CT__LIST = 5
+    CT__LIST = 5,
+    CT__GRAPH =
+        6 /* reserved for bodies of loops and branches (scan, ONNX If and Loop): no record may have one yet */
 } ct__attr_type;
 
 /* One row of an op's attribute table. The option struct of the C builder has the same fields in the same
@@ -257,6 +260,8 @@ typedef void (*ct__update_fn)(const void *data, float *const *var, const float *
 typedef struct ct__update {
     int32_t moments; /* inputs: param, grad, moments..., scalars...; outputs: param, moments... */
     int32_t scalars;
+    int32_t reads_parameter; /* 1: the parameter stays as it is */
+    int32_t reserved;
     /* data for the function, from attributes, in the arena; NULL: out of memory */
     const void *(*prepare)(const struct ct__lower *l, ct__update_fn *fn);
 } ct__update;
@@ -305,7 +310,7 @@ struct ct__op {
     ct__tile_any (*tile)(const struct ct__simd *simd, const ct__value *attr,
                          float p[4]); /* elementwise f32 */
     void (*merge)(const void *data, float *const *part, int32_t parts,
-                  float *out); /* of partial outputs; NULL: sum */
+                  float *out); /* of partial outputs, in order; out may be part[0]; NULL: sum */
     const ct__update *update;
     double (*flops)(const ct__lower *l);
     /* > 0: the parameter is so big that the op runs on the whole batch, cut over outputs into so many tasks.

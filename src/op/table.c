@@ -12,6 +12,8 @@ extern const ct__op ct__op_add;
 extern const ct__op ct__op_add_scalar;
 extern const ct__op ct__op_argmax;
 extern const ct__op ct__op_assign;
+extern const ct__op ct__op_assign_at;
+extern const ct__op ct__op_assign_position;
 extern const ct__op ct__op_attend;
 extern const ct__op ct__op_attention;
 extern const ct__op ct__op_attention_grad;
@@ -167,6 +169,7 @@ extern const ct__op ct__op_squeeze;
 extern const ct__op ct__op_stack;
 extern const ct__op ct__op_sub;
 extern const ct__op ct__op_sum;
+extern const ct__op ct__op_take_rows;
 extern const ct__op ct__op_tanh;
 extern const ct__op ct__op_tanh_grad;
 extern const ct__op ct__op_transpose;
@@ -186,6 +189,8 @@ const ct__op *const ct__ops[] = {
     &ct__op_add_scalar,
     &ct__op_argmax,
     &ct__op_assign,
+    &ct__op_assign_at,
+    &ct__op_assign_position,
     &ct__op_attend,
     &ct__op_attention,
     &ct__op_attention_grad,
@@ -341,6 +346,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_stack,
     &ct__op_sub,
     &ct__op_sum,
+    &ct__op_take_rows,
     &ct__op_tanh,
     &ct__op_tanh_grad,
     &ct__op_transpose,
