@@ -185,6 +185,26 @@ CT_API ct_status ct_writer_commit(ct_writer *w, ct_err *e);
 CT_API void ct_writer_abandon(ct_writer *w); /* remove the temporary file, free; NULL is fine */
 CT_API ct_status ct_file_write(const ct_files *f, const ct_allocator *a, const char *path, const void *data,
                                uint64_t bytes, ct_err *e);
+/* Remove the temporary files that killed writers of `path` left. Only where nobody else may be writing it. */
+CT_API void ct_writer_clean(const ct_files *f, const char *path);
+
+/* Append to a file, made when absent, and sync it. When it fails, a part may stand at the end. */
+CT_API ct_status ct_file_append(const ct_files *f, const char *path, const void *data, uint64_t bytes,
+                                ct_err *e);
+/* Over what is there. The folder is not synced. */
+CT_API ct_status ct_file_rename(const ct_files *f, const char *from, const char *to, ct_err *e);
+/* A file that is not there is fine. The folder is not synced. */
+CT_API ct_status ct_file_remove(const ct_files *f, const char *path, ct_err *e);
+/* Make a folder and sync the one it stands in. *made: 0 when it was there already. */
+CT_API ct_status ct_folder_make(const ct_files *f, const char *path, int32_t *made, ct_err *e);
+/* Make the names in the folder of the file `path` last over a power loss. */
+CT_API ct_status ct_folder_sync(const ct_files *f, const char *path, ct_err *e);
+
+/* A file that one process at a time holds, its pid as text inside; the kernel releases it with the process.
+ * CT_EIO, naming that pid, when another holds it. *lock is given to ct_file_unlock, which empties the file, or
+ * removes it. */
+CT_API ct_status ct_file_lock(const ct_files *f, const char *path, int32_t *lock, ct_err *e);
+CT_API void ct_file_unlock(const ct_files *f, const char *path, int32_t lock, int32_t remove);
 
 /* The one bounded reader: every binary format is read through it; it never passes its end. */
 typedef struct ct_reader {

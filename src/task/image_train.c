@@ -8,48 +8,65 @@
 
 /* ---- before ---- */
 
+static int is_same(const char *a, const char *b) {
+    struct stat x, y;
+    return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_ino == y.st_ino && x.st_dev == y.st_dev;
+}
+
+/* What is written may not be what is read. */
+static ct_status check_inputs(const ct__image_job *j) {
+    const ct_image_train *o = j->o;
+    char checkpoint[4200], previous[4200];
+    const struct {
+        const char *option, *path;
+    } inputs[] = {{"--init", o->init},
+                  {"--net", o->net},
+                  {"the data", j->train.path},
+                  {"the data", j->train.labels_path},
+                  {"--validate", j->validation.path},
+                  {"--validate", j->validation.labels_path}};
+    const char *outputs[] = {j->run.model, ct__run_path(&j->run, "checkpoint.safetensors", checkpoint),
+                             ct__run_path(&j->run, "previous.safetensors", previous)};
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        for (size_t k = 0; k < sizeof outputs / sizeof *outputs; k++)
+            if (inputs[i].path && is_same(inputs[i].path, outputs[k]))
+                return ct_fail(j->e, CT_EUSAGE,
+                               "-o %s: it writes %s, which is read as %s; wanted another name; "
+                               "choose one, or copy that file",
+                               j->run.model, outputs[k], inputs[i].option);
+    return CT_OK;
+}
+
 static ct_status check_output(ct__image_job *j, int *nothing_to_do) {
     const ct_image_train *o = j->o;
     char path[4200];
     int model = ct__run_has(&j->run, NULL), begun = ct__run_has(&j->run, "config.json");
-    struct stat a, b;
-    if (stat(j->run.model, &a) == 0 && S_ISDIR(a.st_mode))
-        return ct_fail(j->e, CT_EUSAGE, "-o %s: a folder; wanted a file name such as m.safetensors",
-                       j->run.model);
-    if (o->init && stat(o->init, &b) == 0 && stat(j->run.model, &a) == 0 && a.st_ino == b.st_ino &&
-        a.st_dev == b.st_dev)
-        return ct_fail(j->e, CT_EUSAGE, "-o %s: is the file of --init; wanted another name", j->run.model);
     if (o->resume && model && begun) {
         *nothing_to_do = 1;
         return CT_OK;
     }
     if (o->resume || o->force || o->dry_run) return CT_OK;
     if (model)
-        return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; give --force to train anew, or another name",
+        return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; wanted a new name; give --force to train anew",
                        j->run.model);
     if (begun)
-        return ct_fail(j->e, CT_EUSAGE,
-                       "%s: holds an unfinished run; give --resume to go on, or --force to begin anew",
-                       ct__run_path(&j->run, "config.json", path));
+        return ct_fail(
+            j->e, CT_EUSAGE,
+            "%s: holds an unfinished run; wanted none; give --resume to go on, or --force to begin anew",
+            ct__run_path(&j->run, "config.json", path));
     return CT_OK;
 }
 
-static void remove_file(const ct__image_job *j, const char *name) {
-    char path[4200];
-    const ct_files *f = &j->o->files;
-    ct__run_path(&j->run, name, path);
-    if (f->unlink)
-        f->unlink(f->user, path);
-    else
-        remove(path);
-}
-
-static void begin_anew(const ct__image_job *j) {
+/* What an earlier run left; config.json first, for without it the rest means nothing. */
+static ct_status begin_anew(const ct__image_job *j) {
     static const char *const names[] = {"config.json",   "checkpoint.safetensors", "previous.safetensors",
                                         "metrics.jsonl", "validation.jsonl",       "report.html"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (ct__run_has(&j->run, names[i])) remove_file(j, names[i]);
-    if (ct__run_has(&j->run, NULL)) remove_file(j, NULL);
+    ct_status s = CT_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !s; i++)
+        s = ct__run_remove(&j->run, names[i], j->e);
+    if (s || !ct__run_has(&j->run, NULL)) return s;
+    s = ct__run_remove(&j->run, NULL, j->e);
+    return s ? s : ct_folder_sync(&j->o->files, j->run.model, j->e);
 }
 
 static ct_status write_config(ct__image_job *j) {
@@ -61,14 +78,13 @@ static ct_status write_config(ct__image_job *j) {
                           ct_cpu_features(), "kernels", ct_kernel_library(), "version", CT_VERSION);
     ct_status s = v ? ct__run_write(&j->run, "config.json", v, j->e)
                     : ct_fail(j->e, CT_EUSAGE, "config: text that is not UTF-8, or out of memory");
+    j->run.begun = 1;
     json_decref(v);
     return s;
 }
 
-static ct_status open_run(ct__image_job *j) {
-    ct_status s = ct__run_open(&j->run, j->e);
-    if (s) return s;
-    if (!j->o->resume && j->o->force) begin_anew(j);
+static ct_status open_recipe(ct__image_job *j) {
+    ct_status s;
     if (!j->o->resume) return ct__recipe_resolve(j);
     if (!ct__run_has(&j->run, "config.json")) {
         ct__tell_note(j, "%s holds no run yet: the training starts from the beginning", j->run.folder);
@@ -83,6 +99,7 @@ static ct_status open_run(ct__image_job *j) {
 
 static ct_status prepare(ct__image_job *j) {
     ct_status s = ct__image_open_data(j);
+    if (!s) s = check_inputs(j);
     if (!s) s = ct__image_open_net(j);
     if (s) return s;
     int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
@@ -252,9 +269,11 @@ static void fill_result(ct__image_job *j) {
     r->resumed = j->resumed;
 }
 
+/* Everything that may be refused comes before the first write. */
 static ct_status train(ct__image_job *j) {
     int nothing_to_do = 0;
     ct_status s = ct__run_paths(&j->run, j->o->output, j->e);
+    if (!s && !j->o->dry_run) s = ct__run_open(&j->run, j->e);
     if (!s) s = check_output(j, &nothing_to_do);
     if (s) return s;
     if (nothing_to_do) {
@@ -262,14 +281,16 @@ static ct_status train(ct__image_job *j) {
         j->result->finished_before = 1;
         return CT_OK;
     }
-    s = j->o->dry_run ? ct__recipe_resolve(j) : open_run(j);
+    s = open_recipe(j);
     if (!s) s = prepare(j);
     if (s || j->o->dry_run) return s;
-    if (j->resumed)
+    if (j->resumed) {
         s = ct__image_restore(j);
-    else
+    } else {
         s = plan_time(j);
-    if (!s && !j->resumed) s = write_config(j);
+        if (!s) s = begin_anew(j);
+        if (!s) s = write_config(j);
+    }
     if (!s) s = loop(j);
     return s ? s : ct__image_finish(j);
 }
