@@ -23,9 +23,12 @@ static ct_status check_size(const ct_model *m, const ct_array *x, const char *pa
         want.dim[3] == x->dim[x->rank - 1])
         return CT_OK;
     char text[CT_SHAPE_TEXT];
-    return ct_fail(e, CT_EDATA, "%s: pictures of [%lld,%lld,%lld]; the model wants %s", path,
-                   (long long)channels, (long long)x->dim[x->rank - 2], (long long)x->dim[x->rank - 1],
-                   ct_shape_format(&want, text));
+    return ct_fail_at(
+        e, CT_EDATA, path, 4,
+        "pictures of [%lld,%lld,%lld]; wanted %s, as the model; give pictures of the size it was "
+        "trained on",
+        (long long)channels, (long long)x->dim[x->rank - 2], (long long)x->dim[x->rank - 1],
+        ct_shape_format(&want, text));
 }
 
 static ct_status open_pass(pass *p, const ct_array *images, const ct_array *labels, const char *path) {
@@ -174,11 +177,7 @@ ct_status ct_predict_image(ct_model *m, const char *path, int (*each)(void *user
     ct_array images = {0};
     const ct_allocator *a = ct_allocator_of(ct_model_context(m));
     ct_status s = ct_idx_load(ct_files_of(ct_model_context(m)), a, path, &images, e);
-    if (!s && (images.dtype != CT_U8 || images.rank < 3 || images.rank > 4 || images.dim[0] == 0))
-        s = ct_fail(e, CT_EDATA,
-                    "%s: %s with %d dimensions and %lld records; wanted pictures (0x0803), at least one",
-                    path, ct_dtype_name((ct_dtype)images.dtype), images.rank,
-                    images.rank ? (long long)images.dim[0] : 0);
+    if (!s) s = ct__pictures_pixels(&images, path, e);
     if (!s) s = open_pass(&p, &images, NULL, path);
     if (!s)
         s = ct_loader_new(a, &p.source, (ct_loader_options){.batch = p.batch, .evaluate = 1}, &p.loader, e);
