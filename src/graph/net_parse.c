@@ -23,9 +23,7 @@ ct_status ct__net_fail(ct_err *e, const char *file, int32_t line, int32_t column
     va_start(ap, format);
     vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
-    ct_status s = ct_fail(e, CT_EDATA, "%.200s:%d:%d: %s", file, line, column, text);
-    if (e && e->pos <= 0) e->pos = line;
-    return s;
+    return ct_fail_line(e, CT_EDATA, file, line, column, "%s", text);
 }
 
 #define FAIL(p, ...) ct__net_fail((p)->e, (p)->file, (p)->token_line, (p)->token_column, __VA_ARGS__)
