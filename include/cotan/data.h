@@ -86,6 +86,9 @@ CT_API void ct_scores_free(ct_scores *s);
 CT_API ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label, int64_t rows,
                                ct_err *e);
 CT_API ct_score ct_scores_result(const ct_scores *s);
+/* The JSON object that `cotan evaluate --json` prints: samples, loss, accuracy, accuracy_ci95 [low, high],
+ * top5_accuracy, macro_f1, macro_precision, macro_recall, log_loss, ece, baseline_accuracy; null where undefined. */
+CT_API void ct_score_json(const ct_score *s, ct_text *out);
 CT_API int64_t ct_scores_confusion(const ct_scores *s, int64_t truth, int64_t predicted);
 /* probability[c] = softmax of the logits; returns the index of the largest (the first of equals). */
 CT_API int64_t ct_softmax_row(const float *logits, int64_t classes, double *probability);

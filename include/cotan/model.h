@@ -77,6 +77,7 @@ CT_API int64_t ct_model_labels(const ct_model *m); /* how many; 0: none */
 CT_API const char *ct_model_label(const ct_model *m, int64_t i);
 /* A text member of the document by its path of keys separated by '/', or "". */
 CT_API const char *ct_model_text(const ct_model *m, const char *path);
+/* A number likewise (true 1, false 0), or `otherwise`. */
 CT_API double ct_model_number(const ct_model *m, const char *path, double otherwise);
 
 #ifdef __cplusplus

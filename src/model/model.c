@@ -192,5 +192,6 @@ const char *ct_model_text(const ct_model *m, const char *path) {
 
 double ct_model_number(const ct_model *m, const char *path, double otherwise) {
     const json_t *v = member(m, path);
+    if (json_is_boolean(v)) return json_is_true(v);
     return json_is_number(v) ? json_number_value(v) : otherwise;
 }
