@@ -136,8 +136,9 @@ ct_t ct_var_new(ct_graph *g, ct_var_kind kind, const char *name, ct_dtype dtype,
     snprintf(full, sizeof full, "%s%s", g->scope, name ? name : "");
     if (name_taken(g, &ct__op_var, full)) {
         ct__graph_fail(g,
-                       "variable \"%.200s\": made twice in one graph; use another name, or ct_param (tie= in "
-                       "text) to share it",
+                       "variable \"%.200s\": made twice in one graph; wanted once; use another name, or "
+                       "share it by tie= "
+                       "(ct_param in C)",
                        full);
         return ct__poison(g);
     }

@@ -106,7 +106,10 @@ static ct_status build(ct_model *m, const ct_tensors *t, const char *path, ct_er
     const char *net = json_string_value(json_object_get(m->doc, "net"));
     if (!net) return ct_fail(e, CT_EDATA, "%s: document: no net; wanted its text", path);
     ct_status s = describe(m->doc, &d, path, e);
-    if (!s) s = ct_net_build(ct_default_graph(m->ctx), net, path, &d.env, &m->output, e);
+    ct_err wrong = {0}; /* a wrong net is usage where a user wrote it; here it is bad data */
+    if (!s) s = ct_net_build(ct_default_graph(m->ctx), net, path, &d.env, &m->output, &wrong);
+    if (wrong.status)
+        s = ct_fail(e, wrong.status == CT_EUSAGE ? CT_EDATA : (ct_status)wrong.status, "%s", wrong.text);
     if (!s) s = ct_weights_apply(m->ctx, t, path, CT_MODEL_KINDS, 1, e);
     if (!s) s = ct_plan_new(&m->output, 1, NULL, 0, (ct_compile){0}, &m->plan, e);
     ct_plan_info info;
