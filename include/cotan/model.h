@@ -43,6 +43,9 @@ CT_API const char *ct_tensors_get(const ct_tensors *t, const char *key); /* meta
  * are the session's (NULL: left out). */
 #define CT_MODEL_KINDS (1 << CT_PARAM | 1 << CT_BUFFER)
 CT_API ct_status ct_weights_collect(ct_ctx *c, int32_t kinds, ct_tensors *to, ct_err *e);
+/* Parameters and buffers as a model holds them: where a moving average of a parameter is kept (ct_train.average), the
+ * average under the parameter's name. */
+CT_API ct_status ct_weights_model(ct_ctx *c, ct_tensors *to, ct_err *e);
 /* Every variable of those kinds gets the tensor of its name. Before anything is changed all names and shapes
  * are compared; missing, superfluous and misshaped ones are listed together (CT_EDATA, "FILE: ...").
  * Superfluous names are allowed when `extra` is 1. Types are converted. */

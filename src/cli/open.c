@@ -56,5 +56,5 @@ ct_options cli_context(const cli *c) {
                         .debug = c->debug,
                         .trap = c->trap,
                         .log = c->debug ? log_line : NULL,
-                        .files = *cli_files()};
+                        .files = cli_files()};
 }

@@ -46,7 +46,7 @@ static ct_image_train job_of(cli *c, const char *command) {
         .checkpoint_every = (int32_t)c->checkpoint_every,
         .debug = c->debug,
         .trap = c->trap,
-        .files = context.files,
+        .files = *context.files,
         .log = context.log,
         .stop = &cli_stop,
         .tell = cli_screen,

@@ -129,7 +129,7 @@ ct_status ct_model_open(const char *path, const ct_options *o, ct_model **out, c
     m->ctx = ct_open(o);
     ct_status s = m->ctx ? CT_OK : ct_fail(e, CT_ELIMIT, "model: out of memory");
     if (!s && ct_error_status(m->ctx)) s = ct_fail(e, ct_error_status(m->ctx), "%s", ct_error(m->ctx));
-    if (!s) s = ct_model_read(&o->files, &m->allocator, path, &t, &document, e);
+    if (!s) s = ct_model_read(o->files, &m->allocator, path, &t, &document, e);
     if (!s && !document)
         s = ct_fail(e, CT_EDATA,
                     "%s: weights without a net; wanted a model that cotan wrote; give these to --init, or to "

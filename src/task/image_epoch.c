@@ -51,33 +51,6 @@ ct_status ct__image_validate(ct__image_job *j, ct_score *score) {
     return s;
 }
 
-/* Weights as the model would hold them: with an average, the averaged ones under the parameters' names. */
-static ct_status model_weights(ct__image_job *j, ct_tensors **out) {
-    ct_tensors *all = NULL, *t = NULL;
-    ct_status s = ct_tensors_new(&j->o->allocator, &t, j->e);
-    if (!s && j->recipe.average <= 0) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS, t, j->e);
-    if (!s && j->recipe.average > 0) {
-        s = ct_tensors_new(&j->o->allocator, &all, j->e);
-        if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, all, j->e);
-        ct_var_info v;
-        for (int64_t i = 0; i < ct_var_count(j->ctx) && !s; i++) {
-            char name[1100];
-            ct_array a;
-            if (ct_var_at(j->ctx, i, &v) || (v.kind != CT_PARAM && v.kind != CT_BUFFER)) continue;
-            snprintf(name, sizeof name, "ema.%s", v.name);
-            int64_t k = ct_tensors_find(all, name);
-            s = ct_tensors_at(all, k >= 0 ? k : ct_tensors_find(all, v.name), &a);
-            if (!s) s = ct_tensors_add(t, v.name, &a, j->e);
-        }
-        ct_tensors_free(all);
-    }
-    if (s)
-        ct_tensors_free(t);
-    else
-        *out = t;
-    return s;
-}
-
 static ct_status write_row(ct__image_job *j, const ct_epoch *row) {
     json_t *v = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:b}", "epoch", (json_int_t)row->epoch,
                           "steps", (json_int_t)row->steps, "loss", ct__json_number(row->loss),
@@ -105,7 +78,8 @@ static ct_status validate_with(ct__image_job *j, const ct_tensors *weights, ct_s
 ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
     ct_score score;
     ct_tensors *weights = NULL;
-    ct_status s = model_weights(j, &weights);
+    ct_status s = ct_tensors_new(&j->o->allocator, &weights, j->e);
+    if (!s) s = ct_weights_model(j->ctx, weights, j->e);
     if (!s) s = validate_with(j, weights, &score);
     if (s) {
         ct_tensors_free(weights);

@@ -245,7 +245,7 @@ ct_status ct__image_open_net(ct__image_job *j) {
                           .trap = o->trap,
                           .seed = r->seed,
                           .allocator = o->allocator,
-                          .files = o->files,
+                          .files = &o->files,
                           .log = o->log,
                           .log_user = o->user};
     j->ctx = ct_open(&options);

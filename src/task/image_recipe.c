@@ -67,7 +67,6 @@ static ct_status check(const ct__image_job *j) {
     if (r->limit < 0) return outside(j, "limit", (double)r->limit, "1 or more");
     if (r->steps < 0) return outside(j, "steps", (double)r->steps, "1 or more");
     if (r->stop_at < 0) return outside(j, "stop-at", (double)r->stop_at, "1 or more");
-    if (!(r->lr > 0 && r->lr < 1e30)) return outside(j, "lr", r->lr, "a positive number");
     if (!(r->weight_decay >= 0)) return outside(j, "weight-decay", r->weight_decay, "0 or more");
     if (!(r->clip_norm >= 0)) return outside(j, "clip", r->clip_norm, "0 or more");
     if (!(r->smoothing >= 0 && r->smoothing < 1))
@@ -78,6 +77,7 @@ static ct_status check(const ct__image_job *j) {
             j->e, CT_EUSAGE,
             "--optimizer: %s; wanted adam, adamw, sgd, nadam, rmsprop, adagrad, adadelta or lion; choose one",
             r->optimiser);
+    if (!(r->lr > 0 && r->lr < 1e30)) return outside(j, "lr", r->lr, "a positive number");
     if (ct_schedule_of(r->schedule) < 0)
         return ct_fail(
             j->e, CT_EUSAGE,
@@ -85,14 +85,6 @@ static ct_status check(const ct__image_job *j) {
             "choose one",
             r->schedule);
     return CT_OK;
-}
-
-static double default_lr(const char *optimiser) {
-    if (strcmp(optimiser, "sgd") == 0) return 1e-2;
-    if (strcmp(optimiser, "adadelta") == 0) return 1.0;
-    if (strcmp(optimiser, "rmsprop") == 0 || strcmp(optimiser, "adagrad") == 0) return 1e-2;
-    if (strcmp(optimiser, "lion") == 0) return 1e-4;
-    return 1e-3;
 }
 
 /* CT_ZERO: a zero that was meant. */
@@ -114,7 +106,7 @@ ct_status ct__recipe_resolve(ct__image_job *j) {
     r->patience = o->patience > 0 ? o->patience : 0;
     snprintf(r->optimiser, sizeof r->optimiser, "%s", o->optimiser ? o->optimiser : "adam");
     snprintf(r->schedule, sizeof r->schedule, "%s", o->schedule ? o->schedule : "one_cycle");
-    r->lr = o->lr > 0 ? o->lr : default_lr(r->optimiser);
+    r->lr = o->lr > 0 ? o->lr : ct_optimiser_lr(ct_optimiser_of(r->optimiser));
     r->transform = NULL; /* from the data */
     ct_status s = o->transform ? ct__recipe_transform(j, o->transform, &r->transform) : CT_OK;
     if (!s) s = ct__recipe_net(j);
