@@ -28,12 +28,14 @@ static void begin(problem *p) {
         for (int k = 0; k < 2; k++) p->x[i][k] = (float)ct_random_normal(&r);
         p->y[i][0] = 2 * p->x[i][0] - p->x[i][1] + 0.5f * (float)ct_random_normal(&r);
     }
-    ct_array a[2] = {ct_array_view(p->x, CT_F32, CT_SHAPE(SAMPLES, 2)), ct_array_view(p->y, CT_F32, CT_SHAPE(SAMPLES, 1))};
+    ct_array a[2] = {ct_array_view(p->x, CT_F32, CT_SHAPE(SAMPLES, 2)),
+                     ct_array_view(p->y, CT_F32, CT_SHAPE(SAMPLES, 1))};
     assert_int_equal(ct_source_arrays(NULL, a, names, 2, &p->data, &p->e), CT_OK);
     p->validation = p->data;
     p->validation.count = 32;
     p->c = ct_open(NULL);
-    ct_t x = ct_input(p->c, "x", CT_F32, CT_SHAPE(CT_N, 2)), y = ct_input(p->c, "y", CT_F32, CT_SHAPE(CT_N, 1));
+    ct_t x = ct_input(p->c, "x", CT_F32, CT_SHAPE(CT_N, 2)),
+         y = ct_input(p->c, "y", CT_F32, CT_SHAPE(CT_N, 1));
     p->out = ct_linear(x, "fc", 1, (ct_lin){0});
     p->loss = ct_mse(p->out, y, (ct_loss){0});
 }
@@ -71,7 +73,12 @@ static void callbacks(void **state) {
     history h = {.stop_after = 3};
     ct_epoch last = {0};
     begin(&p);
-    ct_fit_options o = {.epochs = 10, .batch = 32, .callback = record, .user = &h, .validation = &p.validation, .train = {.lr = 0.01}};
+    ct_fit_options o = {.epochs = 10,
+                        .batch = 32,
+                        .callback = record,
+                        .user = &h,
+                        .validation = &p.validation,
+                        .train = {.lr = 0.01}};
     assert_int_equal(ct_fit(p.loss, (ct_t){0}, &p.data, &o, &last, &p.e), CT_OK);
     assert_int_equal(h.calls, 3);
     assert_int_equal(last.epoch, 3);
@@ -87,7 +94,12 @@ static void early_stopping(void **state) {
     history h = {0};
     ct_epoch last = {0};
     begin(&p);
-    ct_fit_options o = {.epochs = 50, .batch = 32, .patience = 4, .callback = record, .user = &h, .validation = &p.validation,
+    ct_fit_options o = {.epochs = 50,
+                        .batch = 32,
+                        .patience = 4,
+                        .callback = record,
+                        .user = &h,
+                        .validation = &p.validation,
                         .train = {.optimiser = CT_SGD, .lr = 0.3}};
     assert_int_equal(ct_fit(p.loss, (ct_t){0}, &p.data, &o, &last, &p.e), CT_OK);
     assert_true(h.calls < 50);
@@ -114,9 +126,14 @@ static void averages(void **state) {
     problem p;
     history h = {0};
     float kept[2], average[2];
-    ct_array a = ct_array_view(kept, CT_F32, CT_SHAPE(1, 2)), b = ct_array_view(average, CT_F32, CT_SHAPE(1, 2));
+    ct_array a = ct_array_view(kept, CT_F32, CT_SHAPE(1, 2)),
+             b = ct_array_view(average, CT_F32, CT_SHAPE(1, 2));
     begin(&p);
-    ct_fit_options o = {.epochs = 6, .batch = 16, .callback = record, .user = &h, .validation = &p.validation,
+    ct_fit_options o = {.epochs = 6,
+                        .batch = 16,
+                        .callback = record,
+                        .user = &h,
+                        .validation = &p.validation,
                         .train = {.optimiser = CT_SGD, .lr = 0.05, .average = 0.9}};
     assert_int_equal(ct_fit(p.loss, (ct_t){0}, &p.data, &o, NULL, &p.e), CT_OK);
     assert_true(h.best[5]); /* still falling: the last epoch's weights are the ones kept */
@@ -134,7 +151,12 @@ static void by_hand(void **state) {
     history h = {0};
     begin(&p);
     ct_train train = {.lr = 0.02, .batch = 32};
-    ct_fit_options o = {.epochs = 3, .batch = 32, .seed = 5, .callback = record, .user = &h, .train = train,
+    ct_fit_options o = {.epochs = 3,
+                        .batch = 32,
+                        .seed = 5,
+                        .callback = record,
+                        .user = &h,
+                        .train = train,
                         .schedule = {.kind = CT_COSINE}};
     assert_int_equal(ct_fit(p.loss, (ct_t){0}, &p.data, &o, NULL, &p.e), CT_OK);
     end(&p);
@@ -145,13 +167,17 @@ static void by_hand(void **state) {
     int64_t step = 0;
     ct_schedule schedule = {.kind = CT_COSINE, .steps = 9};
     assert_int_equal(ct_trainer_new(p.loss, NULL, 0, &train, &p.data, &t, &p.e), CT_OK);
-    assert_int_equal(ct_loader_new(NULL, &p.data, (ct_loader_options){.batch = 32, .seed = 5, .shuffle = 1}, &l, &p.e), CT_OK);
+    assert_int_equal(
+        ct_loader_new(NULL, &p.data, (ct_loader_options){.batch = 32, .seed = 5, .shuffle = 1}, &l, &p.e),
+        CT_OK);
     for (int epoch = 0; epoch < 3; epoch++) {
         double sum = 0, loss;
         for (;;) {
             assert_int_equal(ct_next(l, &batch, &p.e), CT_OK);
             if (batch.rows == 0) break;
-            assert_int_equal(ct_trainer_step(t, &batch, 0.02 * ct_schedule_at(&schedule, step++, 1), &loss, NULL, &p.e), CT_OK);
+            assert_int_equal(
+                ct_trainer_step(t, &batch, 0.02 * ct_schedule_at(&schedule, step++, 1), &loss, NULL, &p.e),
+                CT_OK);
             sum += loss * (double)batch.rows;
         }
         assert_true(sum / SAMPLES == h.loss[epoch]);
@@ -162,7 +188,7 @@ static void by_hand(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(callbacks), cmocka_unit_test(early_stopping), cmocka_unit_test(averages),
-                                       cmocka_unit_test(by_hand)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(callbacks), cmocka_unit_test(early_stopping),
+                                       cmocka_unit_test(averages), cmocka_unit_test(by_hand)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

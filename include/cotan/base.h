@@ -117,8 +117,8 @@ CT_API void ct_text_bytes(ct_text *t, const char *bytes, size_t length);
 CT_API void ct_text_format(ct_text *t, const char *format, ...) CT_PRINTF(2, 3);
 CT_API void ct_text_free(ct_text *t);
 /* Numbers as text and back, independent of the locale (always '.'). */
-CT_API void ct_text_number(ct_text *t,
-                           double value); /* shortest form that reads back equal; nan, inf, -inf */
+/* The shortest form that reads back equal; nan, inf, -inf. */
+CT_API void ct_text_number(ct_text *t, double value);
 /* The whole of `text` as a number: 1 and *out set, or 0 (empty, hex, spaces, trailing bytes, out of range). */
 CT_API int ct_parse_number(const char *text, double *out);
 CT_API int ct_parse_integer(const char *text, int64_t *out);

@@ -26,7 +26,7 @@ static ct_status find_fields(evaluation *v, const ct_source *data, ct_err *e) {
 }
 
 ct_status ct__evaluate(ct_t value, ct_t logits, const ct_source *data, int64_t batch, double *mean,
-                          double *accuracy, ct_err *e) {
+                       double *accuracy, ct_err *e) {
     evaluation v = {0};
     ct_loader *l = NULL;
     ct_scores *scores = NULL;
