@@ -12,8 +12,9 @@
 #define LONGEST_PATH 4096
 
 static ct_status refused(const char *path, const char *what, int error, ct_err *e) {
-    return ct_fail_at(e, CT_EIO, path, -1, "%s: %s; wanted to write there; check the folder, its permissions and space",
-                      what, ct__files_why(error));
+    return ct_fail_at(e, CT_EIO, path, -1,
+                      "%s: %s; wanted to write there; check the folder, its permissions and space", what,
+                      ct__files_why(error));
 }
 
 /* Some file systems cannot sync a folder and say EINVAL; there is nothing to do about it there. */
@@ -50,8 +51,9 @@ ct_status ct_folder_make(const ct_files *f, const char *path, int32_t *made, ct_
 
 ct_status ct_file_rename(const ct_files *f, const char *from, const char *to, ct_err *e) {
     if (ct__files_rename(f, from, to) == 0) return CT_OK;
-    return ct_fail_at(e, CT_EIO, from, -1, "cannot be renamed to %s: %s; wanted to keep it there; check the folder",
-                      to, ct__files_why(errno));
+    return ct_fail_at(e, CT_EIO, from, -1,
+                      "cannot be renamed to %s: %s; wanted to keep it there; check the folder", to,
+                      ct__files_why(errno));
 }
 
 ct_status ct_file_remove(const ct_files *f, const char *path, ct_err *e) {

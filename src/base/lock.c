@@ -25,8 +25,9 @@ static ct_status held(const char *path, int fd, ct_err *e) {
 }
 
 static ct_status refused(const char *path, const char *what, int error, ct_err *e) {
-    return ct_fail_at(e, CT_EIO, path, -1, "%s: %s; wanted a file to lock; check the folder and its permissions",
-                      what, ct__files_why(error));
+    return ct_fail_at(e, CT_EIO, path, -1,
+                      "%s: %s; wanted a file to lock; check the folder and its permissions", what,
+                      ct__files_why(error));
 }
 
 static int same_file(int fd, const char *path) {
