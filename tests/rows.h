@@ -53,8 +53,8 @@ static inline void rows_one_line(const char *code, const ct_err *e) {
         fail_msg("%s: \"%s\"; wanted WHERE: found; wanted; what to do", code, e->text);
 }
 
-static inline void rows_refused(const char *code, rows_reader read, const void *data, uint64_t n, ct_status status,
-                                const char *part) {
+static inline void rows_refused(const char *code, rows_reader read, const void *data, uint64_t n,
+                                ct_status status, const char *part) {
     void *exact = malloc(n ? n : 1);
     rows_meter m = {.fail_at = -1};
     ct_allocator a = rows_allocator(&m);
@@ -75,8 +75,8 @@ static inline void rows_refused(const char *code, rows_reader read, const void *
         a.user = &f;
         found = read(&a, exact, n, &inner);
         if ((found != status && found != CT_ELIMIT) || !inner.text[0] || f.live)
-            fail_msg("%s: with allocation %lld failing: status %d, %lld blocks are lost (%s)", code, (long long)k / 2,
-                     (int)found, (long long)f.live, inner.text);
+            fail_msg("%s: with allocation %lld failing: status %d, %lld blocks are lost (%s)", code,
+                     (long long)k / 2, (int)found, (long long)f.live, inner.text);
     }
     free(exact);
 }
@@ -94,8 +94,8 @@ static inline int64_t rows_accepted(const char *code, rows_reader read, const vo
         a.user = &f;
         ct_status found = read(&a, data, n, &inner);
         if (found != CT_ELIMIT || !inner.text[0] || f.live)
-            fail_msg("%s: with allocation %lld failing: status %d, %lld blocks are lost (%s)", code, (long long)k / 2,
-                     (int)found, (long long)f.live, inner.text);
+            fail_msg("%s: with allocation %lld failing: status %d, %lld blocks are lost (%s)", code,
+                     (long long)k / 2, (int)found, (long long)f.live, inner.text);
     }
     return m.peak;
 }

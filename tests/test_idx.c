@@ -28,7 +28,8 @@ static ct_status load(const ct_allocator *a, const void *data, uint64_t bytes, c
     return s;
 }
 
-#define ROW(code, bytes, part) {code, bytes, sizeof(bytes) - 1, part}
+#define ROW(code, bytes, part) \
+    { code, bytes, sizeof(bytes) - 1, part }
 
 static void refused(void **state) {
     static const struct {
@@ -43,9 +44,11 @@ static void refused(void **state) {
         ROW("I4", "\0\0\x07\1\0\0\0\1x", "f:@2: type 0x07"),
         ROW("I5 none", "\0\0\x08\0", "f:@3: 0 dimensions"),
         ROW("I5 200", "\0\0\x08\xc8", "f:@3: 200 dimensions"),
-        ROW("I6", "\0\0\x08\3\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "f:@12: the product of the extents overflows"),
+        ROW("I6", "\0\0\x08\3\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+            "f:@12: the product of the extents overflows"),
         ROW("I6 by the size of an element", "\0\0\x0e\2\xff\xff\xff\xff\xff\xff\xff\xff", "overflows"),
-        ROW("I6 no overflow", "\0\0\x08\2\xff\xff\xff\xff\x7f\xff\xff\xff", "0 bytes of data; wanted 9223372030412324865"),
+        ROW("I6 no overflow", "\0\0\x08\2\xff\xff\xff\xff\x7f\xff\xff\xff",
+            "0 bytes of data; wanted 9223372030412324865"),
         ROW("I7", "\0\0\x08\2\0\0\0\2\0\0\0\4abcdef", "f:@12: 6 bytes of data; wanted 8"),
         ROW("I8", "\0\0\x08\1\0\0\0\2abc", "f:@8: 3 bytes of data; wanted 2"),
         ROW("I8 of none", "\0\0\x08\1\0\0\0\0a", "f:@8: 1 bytes of data; wanted 0"),
@@ -88,11 +91,13 @@ static void gzip(void **state) {
         rows_accepted("I11", load, packed, pack(plain, whole, whole - split, packed, ROOM));
     rows_accepted("I11 a first member of 5 bytes", load, packed, pack(plain, whole, 5, packed, ROOM));
     uint64_t n = pack(plain, whole, whole, packed, ROOM);
-    for (uint64_t cut = 2; cut < n; cut += 997) rows_refused("I11 cut", load, packed, cut, CT_EDATA, "gzip data is cut");
+    for (uint64_t cut = 2; cut < n; cut += 997)
+        rows_refused("I11 cut", load, packed, cut, CT_EDATA, "gzip data is cut");
     n = pack(plain, whole - 1, whole - 1, packed, ROOM);
     rows_refused("I7 in gzip", load, packed, n, CT_EDATA, "524287 bytes of data; wanted 524288");
     n = pack(plain, sizeof plain, sizeof plain, packed, ROOM);
-    rows_refused("I8 in gzip", load, packed, n, CT_EDATA, "inflates to more than the 524300 bytes that its header says");
+    rows_refused("I8 in gzip", load, packed, n, CT_EDATA,
+                 "inflates to more than the 524300 bytes that its header says");
     memset(plain, 0, sizeof plain);
     n = pack(plain, sizeof plain, sizeof plain, packed, ROOM);
     rows_refused("I11 a bomb", load, packed, n, CT_EDATA, "type 0x00");
@@ -145,7 +150,7 @@ static void mutations(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(refused), cmocka_unit_test(gzip), cmocka_unit_test(types),
-                                       cmocka_unit_test(mutations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(refused), cmocka_unit_test(gzip),
+                                       cmocka_unit_test(types), cmocka_unit_test(mutations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
