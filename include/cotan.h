@@ -111,8 +111,8 @@ typedef struct ct_options {
     int32_t debug;   /* 1..4: what is told to the log hook (docs/tour.md) */
     int32_t
         trap; /* 1: every run checks every value; the first NaN or infinity is CT_ENONFINITE with the op's name */
-    int32_t reserved;
-    uint64_t seed; /* of initialisers and random ops; default 0 */
+    int32_t strict; /* 1: ct_model_open refuses weights that are not finite */
+    uint64_t seed;  /* of initialisers and random ops; default 0 */
     ct_allocator allocator;
     ct_files files;
     void (*log)(void *user, const char *line); /* NULL: silent */

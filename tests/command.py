@@ -134,7 +134,7 @@ def interrupted(d, data):
     check("Ctrl-C: 130, saved, says how to go on", p.returncode == 130 and "--resume" in err and "saved" in err, (p.returncode, err))
     check("no model yet", not os.path.exists(f"{d}/s.safetensors"))
     fails(2, "holds an unfinished run", *words)
-    fails(2, "the run was begun with", *words[:5], "--resume", "--epochs", "3")
+    fails(2, "as the run was begun", *words[:5], "--resume", "--epochs", "3")
     r = cotan(*words[:5], "--resume")
     check("--resume", r.returncode == 0, r.stderr)
     r = cotan(*words[:4], f"{d}/w.safetensors", *words[5:])

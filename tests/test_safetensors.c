@@ -46,8 +46,10 @@ static uint8_t *file_of(const char *header, uint64_t n, uint64_t data_bytes, uin
 #define OFFSETS(offsets) "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":" offsets "}}"
 #define TYPE(type) "{\"a\":{\"dtype\":\"" type "\",\"shape\":[1],\"data_offsets\":[0,4]}}"
 #define NAME(name) "{\"" name "\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"
-#define TWO(b, e) "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2]," \
-                  "\"data_offsets\":[" b "," e "]}}"
+#define TWO(b, e) \
+    "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2]" \
+    "," \
+    "\"data_offsets\":[" b "," e "]}}"
 
 static void headers(void **state) {
     static const struct {
@@ -76,12 +78,16 @@ static void headers(void **state) {
          "f:@115: key \"a\" is given twice, first @9"},
         {"S6 escaped", "{" A ",\"\\u0061\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8,
          "key \"a\" is given twice, first @9"},
-        {"S6 in a tensor", "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+        {"S6 in a tensor",
+         "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
          "f:@28: key \"dtype\" is given twice, first @14"},
-        {"S6 in the metadata", "{\"__metadata__\":{\"x\":\"1\",\"x\":\"1\"}}", 0, "key \"x\" is given twice, first @25"},
+        {"S6 in the metadata", "{\"__metadata__\":{\"x\":\"1\",\"x\":\"1\"}}", 0,
+         "key \"x\" is given twice, first @25"},
         {"S6 two metadata", "{\"__metadata__\":{},\"__metadata__\":{}}", 0, "given twice, first @9"},
         {"S7", SHAPE("[4294967296,4294967296]"), 4, "the product of its extents overflows"},
-        {"S7 by the type", "{\"a\":{\"dtype\":\"F64\",\"shape\":[9007199254740992,1024],\"data_offsets\":[0,4]}}", 4, "overflows"},
+        {"S7 by the type",
+         "{\"a\":{\"dtype\":\"F64\",\"shape\":[9007199254740992,1024],\"data_offsets\":[0,4]}}", 4,
+         "overflows"},
         {"S8 negative", SHAPE("[-1]"), 4, "tensor \"a\": an extent: no whole number from 0 to 2^53"},
         {"S8 a fraction", SHAPE("[1.5]"), 4, "no whole number"},
         {"S8 an exponent", SHAPE("[1e3]"), 4, "no whole number"},
@@ -191,13 +197,18 @@ static void accepted(void **state) {
         uint64_t data;
         int64_t tensors;
     } rows[] = {
-        {"S17", "{\"a\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[0,0]},\"b\":{\"dtype\":\"F32\",\"shape\":[],"
-                "\"data_offsets\":[0,4]},\"c\":{\"dtype\":\"I64\",\"shape\":[0],\"data_offsets\":[4,4]},"
-                "\"d\":{\"dtype\":\"I64\",\"shape\":[0],\"data_offsets\":[2,2]}}", 4, 4},
+        {"S17",
+         "{\"a\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[0,0]},\"b\":{\"dtype\":\"F32\","
+         "\"shape\":[],"
+         "\"data_offsets\":[0,4]},\"c\":{\"dtype\":\"I64\",\"shape\":[0],\"data_offsets\":[4,4]},"
+         "\"d\":{\"dtype\":\"I64\",\"shape\":[0],\"data_offsets\":[2,2]}}",
+         4, 4},
         {"no tensors", "{}    ", 0, 0},
         {"unknown keys and every kind of value",
-         "{\"a\":{\"x\":[true,false,null,-1.5e+3,{\"y\":\"\\u00e9\\ud83d\\ude00\"},[],{}],\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1],"
-         "\"data_offsets\":[0,1]}}", 1, 1},
+         "{\"a\":{\"x\":[true,false,null,-1.5e+3,{\"y\":\"\\u00e9\\ud83d\\ude00\"},[],{}],\"dtype\":\"U8\","
+         "\"shape\":[1,1,1,1,1,1,1,1],"
+         "\"data_offsets\":[0,1]}}",
+         1, 1},
         {"metadata", "{ \"__metadata__\" : { \"format\" : \"pt\" } , " A " }", 4, 1},
     };
     (void)state;
@@ -220,7 +231,9 @@ static uint64_t many(int count, int metadata) {
     uint64_t n;
     ct_text_add(&h, metadata ? "{\"__metadata__\":{" : "{");
     for (int i = 0; i < count; i++)
-        ct_text_format(&h, metadata ? "%s\"t%d\":\"\"" : "%s\"t%d\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}",
+        ct_text_format(&h,
+                       metadata ? "%s\"t%d\":\"\""
+                                : "%s\"t%d\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}",
                        i ? "," : "", i);
     ct_text_add(&h, metadata ? "}}" : "}");
     uint8_t *p = file_of(h.data, h.length, 0, &n);
@@ -275,7 +288,8 @@ static void cut_while_read(void **state) {
 
 /* Any byte changed to any value, any cut: refused or read, never worse (the sanitizers watch). */
 static void mutations(void **state) {
-    const char *header = "{\"__metadata__\":{\"k\":\"v\"}," A ",\"b\":{\"dtype\":\"U8\",\"shape\":[2,1],\"data_offsets\":[4,6]}}";
+    const char *header = "{\"__metadata__\":{\"k\":\"v\"}," A
+                         ",\"b\":{\"dtype\":\"U8\",\"shape\":[2,1],\"data_offsets\":[4,6]}}";
     uint64_t n;
     uint8_t *p = file_of(header, strlen(header), 6, &n);
     (void)state;

@@ -51,7 +51,8 @@ typedef struct ct_image_train {
     int32_t patience; /* early stop; 0: none */
     int32_t resume, force, dry_run;
     int32_t checkpoint_every; /* steps; 0: 200 */
-    int32_t debug, trap, reserved;
+    int32_t debug, trap;
+    int32_t strict; /* 1: a damaged checkpoint or weights that are not finite are an error, not a note */
     ct_files files; /* the seam */
     ct_allocator allocator;
     volatile int32_t *stop; /* set by a signal handler: the step ends, state is saved, CT_ECANCEL */

@@ -24,7 +24,8 @@ int ct__scan_accept(ct__scan *s, char c) {
 static ct_status unexpected(ct__scan *s, const char *wanted) {
     char c = peek(s), shown[8], text[2] = {c, 0};
     if (s->at == s->length)
-        return CT__SCAN_FAIL(s, s->at, "the header ends; wanted %s; the file is cut short or damaged", wanted);
+        return CT__SCAN_FAIL(s, s->at, "the header ends; wanted %s; the file is cut short or damaged",
+                             wanted);
     return CT__SCAN_FAIL(s, s->at, "'%s', no JSON here; wanted %s; the file is damaged or not of this format",
                          ct_escape(text, shown, sizeof shown), wanted);
 }
@@ -43,7 +44,11 @@ ct_status ct__scan_end(ct__scan *s) {
 
 /* Bytes of the UTF-8 sequence at p, `left` bytes before the end; 0: none (RFC 3629). */
 static size_t sequence(const unsigned char *p, uint64_t left) {
-    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xC2 && p[0] <= 0xDF ? 2 : (p[0] & 0xF0) == 0xE0 ? 3 : p[0] >= 0xF0 && p[0] <= 0xF4 ? 4 : 0;
+    size_t n = p[0] < 0x80                    ? 1
+               : p[0] >= 0xC2 && p[0] <= 0xDF ? 2
+               : (p[0] & 0xF0) == 0xE0        ? 3
+               : p[0] >= 0xF0 && p[0] <= 0xF4 ? 4
+                                              : 0;
     if (n > left) return 0;
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xC0) != 0x80) return 0;
@@ -56,7 +61,9 @@ static int hex4(const char *p, uint64_t left, uint32_t *out) {
     *out = 0;
     for (int i = 0; i < 4; i++) {
         char c = left > (uint64_t)i ? p[i] : 0;
-        uint32_t v = c >= '0' && c <= '9' ? (uint32_t)(c - '0') : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a') + 10 : 16;
+        uint32_t v = c >= '0' && c <= '9'                 ? (uint32_t)(c - '0')
+                     : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a') + 10
+                                                          : 16;
         if (v == 16) return 0;
         *out = *out << 4 | v;
     }
@@ -113,16 +120,18 @@ static ct_status decode(ct__scan *s, char *to) {
         if (c == '\\') {
             n = escape(s, piece);
             if (n == 0)
-                return CT__SCAN_FAIL(s, place,
-                                     "a wrong escape, a lone surrogate or NUL in a string; wanted JSON's; the file is "
-                                     "damaged");
+                return CT__SCAN_FAIL(
+                    s, place,
+                    "a wrong escape, a lone surrogate or NUL in a string; wanted JSON's; the file is "
+                    "damaged");
         } else {
             n = sequence((const unsigned char *)s->text + s->at, s->length - s->at);
             if (c < 32 || n == 0)
-                return CT__SCAN_FAIL(s, s->at,
-                                     "byte 0x%02x in a string; wanted UTF-8 without control characters; the file is "
-                                     "damaged or not of this format",
-                                     c);
+                return CT__SCAN_FAIL(
+                    s, s->at,
+                    "byte 0x%02x in a string; wanted UTF-8 without control characters; the file is "
+                    "damaged or not of this format",
+                    c);
             memcpy(piece, s->text + s->at, n);
             s->at += n;
         }
@@ -141,7 +150,8 @@ static ct_status measure(ct__scan *s, uint64_t *bytes, uint64_t *place) {
     uint64_t end = s->at;
     while (end < s->length && s->text[end] != '"') end += s->text[end] == '\\' ? 2 : 1;
     if (end >= s->length)
-        return CT__SCAN_FAIL(s, *place, "a string without end; wanted '\"'; the file is cut short or damaged");
+        return CT__SCAN_FAIL(s, *place,
+                             "a string without end; wanted '\"'; the file is cut short or damaged");
     *bytes = end - s->at;
     return CT_OK;
 }
@@ -165,7 +175,9 @@ ct_status ct__scan_word(ct__scan *s, char out[CT__SCAN_WORD], uint64_t *place) {
 
 /* ---- numbers and the rest ---- */
 
-static int digit(const ct__scan *s) { return s->at < s->length && s->text[s->at] >= '0' && s->text[s->at] <= '9'; }
+static int digit(const ct__scan *s) {
+    return s->at < s->length && s->text[s->at] >= '0' && s->text[s->at] <= '9';
+}
 
 ct_status ct__scan_whole(ct__scan *s, const char *what, uint64_t *out) {
     uint64_t value = 0;
@@ -178,7 +190,8 @@ ct_status ct__scan_whole(ct__scan *s, const char *what, uint64_t *out) {
     }
     if (ok && s->at < s->length && strchr(".eE", s->text[s->at]) && s->text[s->at]) ok = 0;
     if (!ok)
-        return CT__SCAN_FAIL(s, place, "%s: no whole number from 0 to 2^53; wanted one; the file is damaged", what);
+        return CT__SCAN_FAIL(s, place, "%s: no whole number from 0 to 2^53; wanted one; the file is damaged",
+                             what);
     *out = value;
     return CT_OK;
 }
@@ -236,9 +249,10 @@ ct_status ct__scan_skip(ct__scan *s) {
         char c = peek(s);
         if (c == '{' || c == '[') {
             if (depth == DEPTH_LIMIT)
-                return ct_fail_at(s->e, CT_ELIMIT, s->file, (int64_t)(s->base + s->at),
-                                  "nested deeper than %d levels; wanted at most that; the file is not of this format",
-                                  DEPTH_LIMIT);
+                return ct_fail_at(
+                    s->e, CT_ELIMIT, s->file, (int64_t)(s->base + s->at),
+                    "nested deeper than %d levels; wanted at most that; the file is not of this format",
+                    DEPTH_LIMIT);
             object = c == '{' ? object | 1ull << depth : object & ~(1ull << depth);
             depth++;
             s->at++;

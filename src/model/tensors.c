@@ -162,3 +162,28 @@ const char *ct_tensors_get(const ct_tensors *t, const char *key) {
     int64_t i = ct__tensors_key(t, key);
     return i < 0 ? NULL : t->pair[i].value;
 }
+
+/* An exponent of all ones is NaN or infinity in every format: compared as bits, whatever the float flags. */
+static int64_t nonfinite_of(const ct__tensor *x) {
+    int64_t n = 0;
+    const void *data = x->data;
+    if (x->dtype == CT_F32)
+        for (uint64_t i = 0; i < x->bytes / 4; i++)
+            n += (((const uint32_t *)data)[i] & 0x7F800000u) == 0x7F800000u;
+    if (x->dtype == CT_BF16)
+        for (uint64_t i = 0; i < x->bytes / 2; i++) n += (((const uint16_t *)data)[i] & 0x7F80u) == 0x7F80u;
+    if (x->dtype == CT_F64)
+        for (uint64_t i = 0; i < x->bytes / 8; i++) n += (((const uint64_t *)data)[i] >> 52 & 0x7FF) == 0x7FF;
+    return n;
+}
+
+int64_t ct_tensors_nonfinite(const ct_tensors *t, int64_t *first) {
+    int64_t all = 0;
+    if (first) *first = -1;
+    for (int64_t i = 0; i < t->count; i++) {
+        int64_t n = nonfinite_of(&t->tensor[i]);
+        if (n && !all && first) *first = i;
+        all += n;
+    }
+    return all;
+}

@@ -125,8 +125,8 @@ static ct_status same_number(const ct__image_job *j, const char *option, double 
     if (given == 0 || given == stored) return CT_OK;
     return ct_fail(
         j->e, CT_EUSAGE,
-        "--%s %.10g; the run was begun with %.10g; leave the option out, or begin anew with --force", option,
-        given, stored);
+        "--%s: %.10g; wanted %.10g, as the run was begun; leave the option out, or begin anew with --force",
+        option, given, stored);
 }
 
 static ct_status same_text(const ct__image_job *j, const char *option, const char *given,
@@ -134,7 +134,7 @@ static ct_status same_text(const ct__image_job *j, const char *option, const cha
     if (!given || strcmp(given, stored) == 0) return CT_OK;
     return ct_fail(
         j->e, CT_EUSAGE,
-        "--%s %.100s; the run was begun with %.100s; leave the option out, or begin anew with --force",
+        "--%s: %.100s; wanted %.100s, as the run was begun; leave the option out, or begin anew with --force",
         option, given, stored);
 }
 

@@ -215,18 +215,25 @@ static ct_status stopped(ct__image_job *j) {
                        (long long)j->recipe.steps, j->run.folder);
 }
 
+/* A run that was stopped between the last step of an epoch and its end. */
+static ct_status end_stopped_epoch(ct__image_job *j, int *stop) {
+    int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
+    return j->position == batches ? ct__image_end_epoch(j, 0, stop) : CT_OK;
+}
+
 static ct_status loop(ct__image_job *j) {
     ct_loader *l = NULL;
+    int stop = 0;
+    ct_status s = end_stopped_epoch(j, &stop);
     ct_loader_options lo = {.batch = j->recipe.batch,
                             .seed = j->recipe.seed,
                             .shuffle = 1,
                             .threads = 1,
                             .epoch = j->epoch,
                             .position = j->position};
-    ct_status s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
+    if (!s) s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
     double begin = ct__seconds(), epoch_begin = begin;
     int64_t first_step = j->step;
-    int stop = 0;
     while (!s && !stop && j->step < j->recipe.steps) {
         ct_batch b;
         s = ct_next(l, &b, j->e);
