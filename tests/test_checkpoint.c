@@ -9,7 +9,8 @@
 
 #include "task/run.h"
 
-static const char *const names[] = {"config.json", "checkpoint.safetensors", "previous.safetensors", "metrics.jsonl"};
+static const char *const names[] = {"config.json", "checkpoint.safetensors", "previous.safetensors",
+                                    "metrics.jsonl"};
 enum { CONFIG, NEWEST, BEFORE, LOG, FILES };
 static void *content[FILES]; /* of the stopped run */
 static uint64_t bytes[FILES];
@@ -125,7 +126,8 @@ static ct_status loads(int strict, char which[64], char text[600]) {
 static void expect_before(const char *code, const void *data, uint64_t n) {
     char which[64], text[600];
     put_bytes(in_run(names[NEWEST]), data, n);
-    if (loads(0, which, text) || strcmp(which, "before") != 0 || !strstr(text, "the last checkpoint is damaged"))
+    if (loads(0, which, text) || strcmp(which, "before") != 0 ||
+        !strstr(text, "the last checkpoint is damaged"))
         fail_msg("%s: loads \"%s\" and says \"%s\"", code, which, text);
     if (loads(1, which, text) != CT_EDATA || !strstr(text, "checkpoint.safetensors"))
         fail_msg("%s: strictly, \"%s\"", code, text); /* H8 */
@@ -136,7 +138,8 @@ static void cuts_and_flips(void **state) {
     uint8_t *copy = ct_new(NULL, bytes[NEWEST]);
     (void)state;
     put_back();
-    for (uint64_t n = 0; n < bytes[NEWEST]; n += n < 40 ? 1 : step, rows++) expect_before("H1", content[NEWEST], n);
+    for (uint64_t n = 0; n < bytes[NEWEST]; n += n < 40 ? 1 : step, rows++)
+        expect_before("H1", content[NEWEST], n);
     for (uint64_t i = 0; i < bytes[NEWEST]; i += i < 40 ? 1 : step, rows++) {
         memcpy(copy, content[NEWEST], bytes[NEWEST]);
         copy[i] ^= (uint8_t)(1u << (i % 8));
@@ -212,7 +215,8 @@ static void change_document(const char *key, json_t *value) {
     assert_non_null(doc);
     json_object_set_new(doc, key, value);
     char *changed = json_dumps(doc, JSON_SORT_KEYS);
-    if (ct_tensors_seal(t, changed, &e) || ct_tensors_save(NULL, t, in_run(names[NEWEST]), &e)) fail_msg("%s", e.text);
+    if (ct_tensors_seal(t, changed, &e) || ct_tensors_save(NULL, t, in_run(names[NEWEST]), &e))
+        fail_msg("%s", e.text);
     free(changed);
     json_decref(doc);
     ct_tensors_free(t);
@@ -223,10 +227,10 @@ static void out_of_range(void **state) {
     static const struct {
         const char *key;
         int64_t value;
-    } rows[] = {{"step", 1000000},  {"step", -1},       {"step", 28},     {"epoch", 7},  {"epoch", -3},
-                {"position", -1},   {"position", 4000}, {"position", 12}, {"rows", 100}, {"rows", -1},
-                {"best_epoch", 3},  {"best_epoch", -2}, {"bad_epochs", -1}, {"bad_epochs", 9},
-                {"loss_count", -5}, {"loss_count", 1ll << 60}};
+    } rows[] = {{"step", 1000000},  {"step", -1},      {"step", 28},       {"epoch", 7},
+                {"epoch", -3},      {"position", -1},  {"position", 4000}, {"position", 12},
+                {"rows", 100},      {"rows", -1},      {"best_epoch", 3},  {"best_epoch", -2},
+                {"bad_epochs", -1}, {"bad_epochs", 9}, {"loss_count", -5}, {"loss_count", 1ll << 60}};
     char code[60];
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -285,7 +289,9 @@ static void others(void **state) {
     change_document("recipe", json_object());
     refuses("H12 recipe", resuming(), CT_EUSAGE, "wanted none, as the run was begun");
     put_back();
-    assert_true(training_write(at("wide.net"), "logit = linear(relu(linear(flatten(input(image)), \"fc\", 40)), \"out\", classes)\n"));
+    assert_true(training_write(
+        at("wide.net"),
+        "logit = linear(relu(linear(flatten(input(image)), \"fc\", 40)), \"out\", classes)\n"));
     o = training(at("h4.safetensors"));
     o.net = at("wide.net");
     o.init = at("whole.safetensors");
@@ -338,7 +344,8 @@ static void lock_removed(void **state) {
 
 /* Stopped after the last step of an epoch, before its end: the epoch is ended by who goes on. */
 static void stopped_at_epoch_end(void **state) {
-    static const int64_t steps[] = {TRAINING_BATCHES, TRAINING_BATCHES - 1, TRAINING_BATCHES + 1, TRAINING_STEPS};
+    static const int64_t steps[] = {TRAINING_BATCHES, TRAINING_BATCHES - 1, TRAINING_BATCHES + 1,
+                                    TRAINING_STEPS};
     (void)state;
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         listener l = {.stop_after = steps[i]};
@@ -351,10 +358,14 @@ static void stopped_at_epoch_end(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(cuts_and_flips), cmocka_unit_test(goes_back),
-                                       cmocka_unit_test(leftovers),      cmocka_unit_test(out_of_range),
-                                       cmocka_unit_test(newer),          cmocka_unit_test(others),
-                                       cmocka_unit_test(two_writers),    cmocka_unit_test(lock_removed),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(cuts_and_flips),
+                                       cmocka_unit_test(goes_back),
+                                       cmocka_unit_test(leftovers),
+                                       cmocka_unit_test(out_of_range),
+                                       cmocka_unit_test(newer),
+                                       cmocka_unit_test(others),
+                                       cmocka_unit_test(two_writers),
+                                       cmocka_unit_test(lock_removed),
                                        cmocka_unit_test(stopped_at_epoch_end)};
     return cmocka_run_group_tests(tests, prepare, clean);
 }

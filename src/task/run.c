@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 ct_status ct__run_paths(ct__run *r, const char *output, ct_err *e) {
+    struct stat st;
     const char *slash = strrchr(output, '/'), *dot = strrchr(output, '.');
     size_t stem =
         dot && (!slash || dot > slash + 1) && dot != output ? (size_t)(dot - output) : strlen(output);
@@ -16,6 +17,9 @@ ct_status ct__run_paths(ct__run *r, const char *output, ct_err *e) {
         return ct_fail(e, output[0] ? CT_EIO : CT_EUSAGE,
                        "-o: a path of %zu bytes; wanted 1 to %zu; choose another name", strlen(output),
                        sizeof r->model - 8);
+    if (stat(output, &st) == 0 && S_ISDIR(st.st_mode))
+        return ct_fail(e, CT_EUSAGE,
+                       "-o %.900s: a folder; wanted a file name; give one such as m.safetensors", output);
     snprintf(r->model, sizeof r->model, "%s", output);
     snprintf(r->folder, sizeof r->folder, "%.*s.run", (int)stem, output);
     return CT_OK;
