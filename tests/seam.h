@@ -13,7 +13,8 @@
 #include "cotan/base.h"
 
 enum { OP_OPEN, OP_READ, OP_WRITE, OP_FSYNC, OP_CLOSE, OP_RENAME, OP_UNLINK, OP_MKDIR, OPS };
-static const char *const seam_names[OPS] = {"open", "read", "write", "fsync", "close", "rename", "unlink", "mkdir"};
+static const char *const seam_names[OPS] = {"open",  "read",   "write",  "fsync",
+                                            "close", "rename", "unlink", "mkdir"};
 
 typedef struct seam {
     int op, error; /* fail the nth call (from 0) of op with errno; op -1: never */
@@ -23,7 +24,8 @@ typedef struct seam {
     int toggle;
     int64_t calls[OPS];
     int64_t opened, closed;
-    /* told before every call; may be NULL. path: NULL for descriptors; data: what is about to be written */
+    /* told before every call; may be NULL. path: NULL for descriptors; data: what is about to be written, or the
+     * new name; bytes: for open, its flags */
     void (*before)(struct seam *s, int op, const char *path, int fd, const void *data, size_t bytes);
     void *user;
 } seam;
@@ -43,7 +45,7 @@ static inline int seam_hit(seam *s, int op, const char *path, int fd, const void
 
 static inline int seam_open(void *user, const char *path, int flags, int mode) {
     seam *s = user;
-    if (seam_hit(s, OP_OPEN, path, -1, NULL, 0)) return -1;
+    if (seam_hit(s, OP_OPEN, path, -1, NULL, (size_t)flags)) return -1;
     if (!(flags & O_CLOEXEC)) return errno = EINVAL, -1;
     int fd = open(path, flags, (mode_t)mode);
     s->opened += fd >= 0;
@@ -81,7 +83,8 @@ static inline int seam_mkdir(void *user, const char *path, int mode) {
 }
 
 static inline ct_files seam_files(seam *s) {
-    return (ct_files){s, seam_open, seam_read, seam_write, seam_fsync, seam_close, seam_rename, seam_unlink, seam_mkdir};
+    return (ct_files){s,          seam_open,   seam_read,   seam_write, seam_fsync,
+                      seam_close, seam_rename, seam_unlink, seam_mkdir};
 }
 
 #endif

@@ -62,20 +62,24 @@ static int64_t failed_with(int op, int64_t nth, int error, int persistent) {
     ct_err e;
     begin();
     ct_status status = run(&s, 0, &e);
-    snprintf(what, sizeof what, "%s %lld fails with \"%s\"%s", seam_names[op], (long long)nth, strerror(error),
-             persistent ? " and ever after" : "");
+    snprintf(what, sizeof what, "%s %lld fails with \"%s\"%s", seam_names[op], (long long)nth,
+             strerror(error), persistent ? " and ever after" : "");
     if (s.opened != s.closed) fail_msg("%s: %lld files stay open", what, (long long)(s.opened - s.closed));
     if (status) {
         if (status != CT_EIO) fail_msg("%s: status %d: %s", what, (int)status, e.text);
         rows_one_line(what, &e);
-        if (!strstr(e.text, strerror(error)) || !strstr(e.text, training_folder)) fail_msg("%s: %s", what, e.text);
-        if (op == OP_WRITE && strstr(e.text, "checkpoint") && !strstr(e.text, "wanted to write ")) fail_msg("%s: %s", what, e.text);
+        if (!strstr(e.text, strerror(error)) || !strstr(e.text, training_folder))
+            fail_msg("%s: %s", what, e.text);
+        if (op == OP_WRITE && strstr(e.text, "checkpoint") && !strstr(e.text, "wanted to write "))
+            fail_msg("%s: %s", what, e.text);
     }
-    if (op != OP_UNLINK && !persistent && count_files(at("m.run"), ".tmp-")) fail_msg("%s: a temporary file stays", what);
+    if (op != OP_UNLINK && !persistent && count_files(at("m.run"), ".tmp-"))
+        fail_msg("%s: a temporary file stays", what);
     some_checkpoint(what, steps_told);
     if (run(NULL, 1, &e)) fail_msg("%s, then --resume: %s", what, e.text);
     assert_same_run("m");
-    if (count_files(at("m.run"), ".tmp-") || count_files(training_folder, ".tmp-")) fail_msg("%s: a temporary file stays", what);
+    if (count_files(at("m.run"), ".tmp-") || count_files(training_folder, ".tmp-"))
+        fail_msg("%s: a temporary file stays", what);
     return status != CT_OK;
 }
 
@@ -84,9 +88,9 @@ static void each_fails(void **state) {
     static const struct {
         const char *code;
         int op, error, persistent;
-    } rows[] = {{"X4", OP_WRITE, ENOSPC, 0},  {"X4", OP_WRITE, EDQUOT, 1}, {"X5", OP_FSYNC, EIO, 0},
-                {"X8", OP_RENAME, EXDEV, 0},  {"X8", OP_MKDIR, EACCES, 0}, {"X8", OP_OPEN, EMFILE, 0},
-                {"X8", OP_OPEN, EACCES, 1},   {"X8", OP_CLOSE, EIO, 0},    {"X8", OP_UNLINK, EACCES, 0},
+    } rows[] = {{"X4", OP_WRITE, ENOSPC, 0}, {"X4", OP_WRITE, EDQUOT, 1}, {"X5", OP_FSYNC, EIO, 0},
+                {"X8", OP_RENAME, EXDEV, 0}, {"X8", OP_MKDIR, EACCES, 0}, {"X8", OP_OPEN, EMFILE, 0},
+                {"X8", OP_OPEN, EACCES, 1},  {"X8", OP_CLOSE, EIO, 0},    {"X8", OP_UNLINK, EACCES, 0},
                 {"reading", OP_READ, EIO, 0}};
     int64_t calls[OPS], most = getenv("COTAN_TEST_FULL") ? 60 : 9;
     (void)state;
@@ -95,8 +99,8 @@ static void each_fails(void **state) {
         int64_t all = calls[rows[i].op], tried = 0, refused = 0;
         for (int64_t k = 0; k < all; k += k < 4 ? 1 : all / most + 1, tried++)
             refused += failed_with(rows[i].op, k, rows[i].error, rows[i].persistent);
-        print_message("%s: %s, %lld of %lld calls, %lld trainings stopped\n", rows[i].code, seam_names[rows[i].op],
-                      (long long)tried, (long long)all, (long long)refused);
+        print_message("%s: %s, %lld of %lld calls, %lld trainings stopped\n", rows[i].code,
+                      seam_names[rows[i].op], (long long)tried, (long long)all, (long long)refused);
         if (rows[i].op != OP_UNLINK) assert_true(refused > 0);
     }
 }

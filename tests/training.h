@@ -30,9 +30,11 @@ static inline const char *at(const char *name) {
 }
 
 static inline ct_image_train training(const char *output) {
+    static char net[200];
+    snprintf(net, sizeof net, "%s/small.net", training_folder);
     return (ct_image_train){.data = training_folder,
                             .output = output,
-                            .net = at("small.net"),
+                            .net = net,
                             .epochs = TRAINING_EPOCHS,
                             .batch = 32,
                             .seed = 5,
