@@ -54,8 +54,10 @@ static void apply(name *list, const change *c) {
     if (!c->to[0]) return;
     n = find(list, c->to);
     if (!n) n = find(list, "");
-    if (!n) fail_msg("too many names");
-    else *n = named(c->to, c->file);
+    if (!n)
+        fail_msg("too many names");
+    else
+        *n = named(c->to, c->file);
 }
 
 static void changed(const char *from, const char *to, inode *file) {
@@ -111,8 +113,9 @@ static int watched(const char *path) {
 
 /* The layouts: which names, which bytes. */
 enum { ALL_LOST, NAMES_ONLY, NOTHING_LOST, TORN, ZEROS, MIXED, LAYOUTS };
-static const char *const layout_names[] = {"all unsynced lost", "names without bytes", "nothing lost",
-                                           "half of the bytes", "zeros for bytes", "some names, some bytes"};
+static const char *const layout_names[] = {"all unsynced lost", "names without bytes",
+                                           "nothing lost",      "half of the bytes",
+                                           "zeros for bytes",   "some names, some bytes"};
 
 static void lay_names(int layout, name list[64]) {
     memcpy(list, the_disk.lasting, sizeof the_disk.lasting);
@@ -168,13 +171,16 @@ static void resume(int layout, int64_t operation) {
     o.resume = 1;
     o.tell = tell_crash;
     notes[0] = 0;
-    if (train(&o, &e)) fail_msg("X3: before operation %lld, %s: %s", (long long)operation, layout_names[layout], e.text);
+    if (train(&o, &e))
+        fail_msg("X3: before operation %lld, %s: %s", (long long)operation, layout_names[layout], e.text);
     assert_same_run("crash/m");
     const char *at_step = strstr(notes, "resumed at step ");
-    int64_t from = at_step ? atoll(at_step + strlen("resumed at step ")) : strstr(notes, "is finished") ? last_step : 0;
+    int64_t from = at_step                        ? atoll(at_step + strlen("resumed at step "))
+                   : strstr(notes, "is finished") ? last_step
+                                                  : 0;
     if (from < saved_step)
-        fail_msg("X3: before operation %lld, %s: goes on from step %lld, %lld was saved (%s)", (long long)operation,
-                 layout_names[layout], (long long)from, (long long)saved_step, notes);
+        fail_msg("X3: before operation %lld, %s: goes on from step %lld, %lld was saved (%s)",
+                 (long long)operation, layout_names[layout], (long long)from, (long long)saved_step, notes);
     cases++;
 }
 
@@ -196,7 +202,8 @@ static void before(seam *s, int op, const char *path, int fd, const void *data, 
         next_case += stride;
     }
     name *n = watched(path) ? find(the_disk.now, path) : NULL;
-    if (op == OP_OPEN && watched(path) && (bytes & O_CREAT) && !n) changed("", path, calloc(1, sizeof(inode)));
+    if (op == OP_OPEN && watched(path) && (bytes & O_CREAT) && !n)
+        changed("", path, calloc(1, sizeof(inode)));
     if (op == OP_MKDIR && watched(path)) changed("", path, NULL);
     if (op == OP_WRITE && n) append(n->file, data, bytes);
     if (op == OP_RENAME && n) changed(path, data, n->file);

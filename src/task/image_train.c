@@ -97,10 +97,19 @@ static ct_status open_recipe(ct__image_job *j) {
     return s;
 }
 
+/* A last batch of one record may be too small for the net (batch norm): better known before the first step. */
+static ct_status check_last_batch(const ct__image_job *j) {
+    ct_plan_info info;
+    int64_t rows = j->train_count % j->recipe.batch;
+    if (rows != 1 || j->recipe.batch == 1) return CT_OK;
+    return ct_plan_describe(ct_trainer_plan(j->trainer), rows, &info, j->e);
+}
+
 static ct_status prepare(ct__image_job *j) {
     ct_status s = ct__image_open_data(j);
     if (!s) s = check_inputs(j);
     if (!s) s = ct__image_open_net(j);
+    if (!s) s = check_last_batch(j);
     if (s) return s;
     int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
     if (!j->resumed) j->recipe.steps = j->recipe.epochs * batches;
