@@ -106,22 +106,25 @@ typedef struct ct_t {
     int32_t reserved;
 } ct_t;
 
+/* Zero means the default. All of it is copied. */
 typedef struct ct_options {
     int32_t threads; /* 0: the cores allowed to the process */
     int32_t debug;   /* 1..4: what is told to the log hook (docs/tour.md) */
-    int32_t
-        trap; /* 1: every run checks every value; the first NaN or infinity is CT_ENONFINITE with the op's name */
-    int32_t strict; /* 1: ct_model_open refuses weights that are not finite */
-    uint64_t seed;  /* of initialisers and random ops; default 0 */
-    ct_allocator allocator;
-    ct_files files;
-    void (*log)(void *user, const char *line); /* NULL: silent */
+    int32_t trap;    /* 1: every run checks every value; the first that is not finite is CT_ENONFINITE */
+    int32_t strict;  /* 1: ct_model_open refuses weights that are not finite */
+    uint64_t seed;   /* of initialisers and random ops */
+    void (*log)(void *user, const char *line); /* one line without its end; NULL: silent */
     void *log_user;
+    const ct_files *files;  /* the seam; NULL: the operating system's */
+    ct_allocator allocator; /* the hook; zeros: aligned_alloc and free */
+    int64_t reserved[7];
 } ct_options;
 
-/* `o` may be NULL. NULL only when memory fails; wrong options are an error of the context (ct_error). */
+/* A context; `o` may be NULL. NULL only when memory fails; wrong options are an error of the context, to be read with
+ * ct_error. To be closed by ct_close, which frees everything made in it but plans, sessions and graphs made by
+ * ct_plan_new, ct_session_new and ct_graph_new: those are freed before. */
 CT_API ct_ctx *ct_open(const ct_options *o);
-CT_API void ct_close(ct_ctx *c);
+CT_API void ct_close(ct_ctx *c); /* NULL is fine */
 /* The text of the first error of the context (its default graph and session included), or "". */
 CT_API const char *ct_error(ct_ctx *c);
 CT_API ct_status ct_error_status(ct_ctx *c);
@@ -227,13 +230,14 @@ CT_API int32_t ct_parameters(ct_t y, ct_t *out, int32_t capacity);
 
 /* ---- compile and run ---- */
 
+/* Zero means the default. */
 typedef struct ct_compile {
     int32_t train;      /* 1: dropout drops, batch norm uses the batch; 0: evaluation */
     int32_t one_thread; /* 1: on the caller's thread whatever the size */
     int64_t batch;      /* the batch that fixes the shard size; 0: each run's own */
-    int64_t shard;      /* rows of a shard; 0: by the rule of CORE (a constant of shapes and batch) */
+    int64_t shard;      /* rows of a shard; 0: an eighth of the batch, or all of a small one */
     int32_t no_fuse, no_layout, no_cse, no_reuse; /* 1: leave a pass out, to compare */
-    int32_t reserved[4];
+    int64_t reserved[3];
 } ct_compile;
 
 /* A plan that computes `out` and performs `effects` (assignments and optimiser updates) at each run. */

@@ -28,7 +28,9 @@ static net net_of(const char *text, int64_t side, int64_t batch, int trap) {
     n.c = ct_open(&options);
     if (ct_net_build(ct_default_graph(n.c), text, "net", &env, &y, &e)) fail_msg("%s", e.text);
     ct_t loss = ct_cross_entropy(y, ct_input(n.c, "label", CT_I64, CT_SHAPE(CT_N)), (ct_t){0}, (ct_ce){0});
-    if (ct_compile_train(loss, NULL, 0, &(ct_train){.optimiser = CT_SGD, .lr = 0.1, .clip_norm = 1e9, .batch = batch}, &n.p, &e) ||
+    if (ct_compile_train(loss, NULL, 0,
+                         &(ct_train){.optimiser = CT_SGD, .lr = 0.1, .clip_norm = 1e9, .batch = batch}, &n.p,
+                         &e) ||
         ct_session_new(n.c, &n.s, &e))
         fail_msg("%s", e.text);
     return n;
@@ -50,7 +52,8 @@ static void batches(void **state) {
         ct_status status;
         const char *part;
     } rows[] = {
-        {"X23 one record into batch norm", BN, 1, 1, CT_EUSAGE, "batch_norm \"bn\": 1 values a channel; wanted at least 2"},
+        {"X23 one record into batch norm", BN, 1, 1, CT_EUSAGE,
+         "batch_norm \"bn\": 1 values a channel; wanted at least 2"},
         {"X23 one picture into batch norm", BN, 2, 1, CT_OK, ""},
         {"X23 two records into batch norm", BN, 1, 2, CT_OK, ""},
         {"X23 a short batch", BN, 1, 5, CT_OK, ""},
@@ -71,8 +74,10 @@ static void batches(void **state) {
         float loss = -1, norm = -1;
         ct_status s = ct_run(n.s, n.p, (const void *[2]){x, label}, rows[i].rows, (void *[2]){&loss, &norm});
         const char *text = ct_session_error(n.s);
-        if (s != rows[i].status || !strstr(text, rows[i].part)) fail_msg("%s: status %d: %s", rows[i].code, (int)s, text);
-        if (!s && !(isfinite(loss) && isfinite(norm))) fail_msg("%s: loss %g, norm %g", rows[i].code, (double)loss, (double)norm);
+        if (s != rows[i].status || !strstr(text, rows[i].part))
+            fail_msg("%s: status %d: %s", rows[i].code, (int)s, text);
+        if (!s && !(isfinite(loss) && isfinite(norm)))
+            fail_msg("%s: loss %g, norm %g", rows[i].code, (double)loss, (double)norm);
         net_free(&n);
     }
 }
@@ -99,14 +104,16 @@ static void trainings(void **state) {
         o.force = 1;
         o.limit = rows[i].limit, o.batch = rows[i].batch, o.epochs = rows[i].epochs;
         ct_status s = train(&o, &e);
-        if (s != rows[i].status || !strstr(e.text, rows[i].part)) fail_msg("%s: status %d: %s", rows[i].code, (int)s, e.text);
+        if (s != rows[i].status || !strstr(e.text, rows[i].part))
+            fail_msg("%s: status %d: %s", rows[i].code, (int)s, e.text);
         if (s) rows_one_line(rows[i].code, &e);
     }
     /* batch norm over records alone, and a last batch of one: said before the first step */
     ct_image_train o = training(at("m.safetensors"));
     ct_err e;
-    assert_true(training_write(at("flat.net"), "h = batch_norm(linear(flatten(input(image)), \"a\", 6), \"bn\")\n"
-                                               "logit = linear(h, \"out\", classes)\n"));
+    assert_true(training_write(at("flat.net"),
+                               "h = batch_norm(linear(flatten(input(image)), \"a\", 6), \"bn\")\n"
+                               "logit = linear(h, \"out\", classes)\n"));
     o.net = at("flat.net");
     o.force = 1;
     for (o.batch = 2; o.batch < 40; o.batch++) {
@@ -128,7 +135,9 @@ static void fill_weights(const char *path, float value) {
     ct_tensors *from, *to;
     const char *document;
     ct_err e = {0};
-    if (ct_model_read(NULL, NULL, at("whole.safetensors"), &from, &document, &e) || ct_tensors_new(NULL, &to, &e)) fail_msg("%s", e.text);
+    if (ct_model_read(NULL, NULL, at("whole.safetensors"), &from, &document, &e) ||
+        ct_tensors_new(NULL, &to, &e))
+        fail_msg("%s", e.text);
     for (int64_t i = 0; i < ct_tensors_count(from); i++) {
         ct_array a;
         assert_int_equal(ct_tensors_at(from, i, &a), CT_OK);
@@ -148,9 +157,12 @@ static void too_large(void **state) {
         float weights; /* 0: drawn */
         ct_status status;
     } rows[] = {
-        {"X25 rate 1e10", "sgd", 1e10, 0, CT_ENONFINITE},  {"X25 rate 1e10", "adam", 1e20, 0, CT_ENONFINITE},
-        {"X25 weights 1e38", "sgd", 1e-3, 1e38f, CT_ENONFINITE}, {"X25 weights 1e38", "adam", 1e-3, 1e38f, CT_ENONFINITE},
-        {"X25 denormal weights", "sgd", 1e-3, 1e-40f, CT_OK},   {"X25 denormal rate", "sgd", 1e-300, 0, CT_OK},
+        {"X25 rate 1e10", "sgd", 1e10, 0, CT_ENONFINITE},
+        {"X25 rate 1e10", "adam", 1e20, 0, CT_ENONFINITE},
+        {"X25 weights 1e38", "sgd", 1e-3, 1e38f, CT_ENONFINITE},
+        {"X25 weights 1e38", "adam", 1e-3, 1e38f, CT_ENONFINITE},
+        {"X25 denormal weights", "sgd", 1e-3, 1e-40f, CT_OK},
+        {"X25 denormal rate", "sgd", 1e-300, 0, CT_OK},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -165,13 +177,15 @@ static void too_large(void **state) {
         o.lr = rows[i].lr;
         o.average = 0;
         ct_status s = train(&o, &e);
-        if (s != rows[i].status) fail_msg("%s: status %d; wanted %d (%s)", rows[i].code, (int)s, (int)rows[i].status, e.text);
+        if (s != rows[i].status)
+            fail_msg("%s: status %d; wanted %d (%s)", rows[i].code, (int)s, (int)rows[i].status, e.text);
         if (s) rows_one_line(rows[i].code, &e);
         if (s) assert_int_equal(access(at("m.safetensors"), F_OK), -1);
     }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(batches), cmocka_unit_test(trainings), cmocka_unit_test(too_large)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(batches), cmocka_unit_test(trainings),
+                                       cmocka_unit_test(too_large)};
     return cmocka_run_group_tests(tests, training_prepare, training_clean);
 }

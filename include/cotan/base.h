@@ -44,8 +44,8 @@ typedef enum ct_status {
  * `text` is one line, "WHERE: found; wanted; what to do", non-printing bytes escaped. */
 typedef struct ct_err {
     int32_t status; /* a ct_status */
-    int32_t reserved;
-    int64_t pos;    /* byte offset, or line, in `file`; -1 unknown */
+    int32_t column; /* > 0: `file` is text, `pos` a line and this the column, both from 1 */
+    int64_t pos;    /* else a byte offset in `file`; -1: unknown */
     char file[256]; /* the file the error is about, or "" */
     char text[CT_ERROR_TEXT];
 } ct_err;
@@ -55,8 +55,11 @@ CT_API ct_status ct_fail(ct_err *e, ct_status status, const char *format, ...) C
 /* The same, for a place in a file: the text becomes "FILE:@POS: ..." (pos >= 0) or "FILE: ...". */
 CT_API ct_status ct_fail_at(ct_err *e, ct_status status, const char *file, int64_t pos, const char *format,
                             ...) CT_PRINTF(5, 6);
+/* The same, for a place in a text, line and column from 1: "FILE:LINE:COLUMN: ...". */
+CT_API ct_status ct_fail_line(ct_err *e, ct_status status, const char *file, int32_t line, int32_t column,
+                              const char *format, ...) CT_PRINTF(6, 7);
 CT_API void ct_error_clear(ct_err *e);
-/* "usage", "data", "io", "limit", ...: the word that the command prints as "code". Static storage. */
+/* "usage", "data", "io", "limit", ... Static storage. */
 CT_API const char *ct_status_name(ct_status status);
 
 /* ---- checked sizes: 1 and *out set when the result fits in 64 bits, else 0 ---- */

@@ -46,6 +46,9 @@ CT_API int64_t ct_tensors_nonfinite(const ct_tensors *t, int64_t *first);
  * are the session's (NULL: left out). */
 #define CT_MODEL_KINDS (1 << CT_PARAM | 1 << CT_BUFFER)
 CT_API ct_status ct_weights_collect(ct_ctx *c, int32_t kinds, ct_tensors *to, ct_err *e);
+/* Parameters and buffers as a model holds them: where a moving average of a parameter is kept (ct_train.average), the
+ * average under the parameter's name. */
+CT_API ct_status ct_weights_model(ct_ctx *c, ct_tensors *to, ct_err *e);
 /* Every variable of those kinds gets the tensor of its name. Before anything is changed all names and shapes
  * are compared; missing, superfluous and misshaped ones are counted and listed together (CT_EDATA, "FILE: ...").
  * Superfluous names are allowed when `extra` is 1. Types are converted. */
@@ -83,6 +86,7 @@ CT_API int64_t ct_model_labels(const ct_model *m); /* how many; 0: none */
 CT_API const char *ct_model_label(const ct_model *m, int64_t i);
 /* A text member of the document by its path of keys separated by '/', or "". */
 CT_API const char *ct_model_text(const ct_model *m, const char *path);
+/* A number likewise (true 1, false 0), or `otherwise`. */
 CT_API double ct_model_number(const ct_model *m, const char *path, double otherwise);
 
 #ifdef __cplusplus

@@ -300,13 +300,15 @@ int cli_bench(cli *c) {
         if (work_of(c->word[i])) continue;
         for (const work *w = works; w->name; w++) names[n++] = w->name;
         const char *near = ct_nearest(c->word[i], names, n);
-        ct_fail(&c->e, CT_EUSAGE, "bench %.60s: no such net; wanted %s", c->word[i],
+        ct_fail(&c->e, CT_EUSAGE, "bench %.60s: no such net; wanted %s; see cotan bench --help", c->word[i],
                 near ? near : "mlp-small, mlp, cnn, resnet20, alexnet or gpt");
         return cli_fail(c);
     }
     int first = 1;
     if (!c->weights != !c->gradients || (c->weights && c->words != 1)) {
-        ct_fail(&c->e, CT_EUSAGE, "bench: --weights and --gradients belong together, with one net");
+        ct_fail(&c->e, CT_EUSAGE,
+                "bench: --weights or --gradients alone, or of several nets; wanted both of one net; see "
+                "cotan bench --help");
         return cli_fail(c);
     }
     for (const work *w = works; w->name; w++) {

@@ -117,7 +117,10 @@ static ct_status build(ct_model *m, const ct_tensors *t, const char *path, ct_er
         return ct_fail_at(e, CT_EDATA, path, -1,
                           "no net in the document; wanted a model; give one that cotan wrote");
     ct_status s = describe(m->doc, &d, path, e);
-    if (!s) s = ct_net_build(ct_default_graph(m->ctx), net, path, &d.env, &m->output, e);
+    ct_err wrong = {0}; /* a wrong net is usage where a user wrote it; here it is bad data */
+    if (!s) s = ct_net_build(ct_default_graph(m->ctx), net, path, &d.env, &m->output, &wrong);
+    if (wrong.status)
+        s = ct_fail(e, wrong.status == CT_EUSAGE ? CT_EDATA : (ct_status)wrong.status, "%s", wrong.text);
     if (!s) s = ct_weights_apply(m->ctx, t, path, CT_MODEL_KINDS, 1, e);
     if (!s) s = ct_plan_new(&m->output, 1, NULL, 0, (ct_compile){0}, &m->plan, e);
     ct_plan_info info;
@@ -149,7 +152,7 @@ ct_status ct_model_open(const char *path, const ct_options *o, ct_model **out, c
     m->ctx = ct_open(o);
     ct_status s = m->ctx ? CT_OK : ct_fail(e, CT_ELIMIT, "model: out of memory");
     if (!s && ct_error_status(m->ctx)) s = ct_fail(e, ct_error_status(m->ctx), "%s", ct_error(m->ctx));
-    if (!s) s = ct_model_read(&o->files, &m->allocator, path, &t, &document, e);
+    if (!s) s = ct_model_read(o->files, &m->allocator, path, &t, &document, e);
     if (!s && !document)
         s = ct_fail_at(e, CT_EDATA, path, -1,
                        "weights without a net; wanted a model that cotan wrote; give these to --init, or to "
@@ -216,5 +219,6 @@ const char *ct_model_text(const ct_model *m, const char *path) {
 
 double ct_model_number(const ct_model *m, const char *path, double otherwise) {
     const json_t *v = member(m, path);
+    if (json_is_boolean(v)) return json_is_true(v);
     return json_is_number(v) ? json_number_value(v) : otherwise;
 }

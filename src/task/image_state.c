@@ -208,8 +208,9 @@ ct_status ct__image_restore(ct__image_job *j) {
             (strcmp(isa, ct_cpu_features()) != 0 || strcmp(kernels, ct_kernel_library()) != 0))
             ct__tell_note(j, "begun with %s, %s; goes on with %s, %s: last digits may differ", isa, kernels,
                           ct_cpu_features(), ct_kernel_library());
-        ct__tell_note(j, "resumed at step %lld of %lld, epoch %lld", (long long)j->step,
-                      (long long)j->recipe.steps, (long long)j->epoch + 1);
+        char at[32], steps[32];
+        ct__tell_note(j, "resumed at step %s of %s, epoch %lld", ct__grouped(j->step, at),
+                      ct__grouped(j->recipe.steps, steps), (long long)j->epoch + 1);
     }
     json_decref(doc);
     ct_tensors_free(t);

@@ -94,7 +94,9 @@ ct_status ct__run_write(const ct__run *r, const char *name, const json_t *v, ct_
     char path[4200];
     char *text = json_dumps(v, JSON_SORT_KEYS | JSON_INDENT(2));
     if (!text) return ct_fail(e, CT_ELIMIT, "%s: out of memory", name);
-    ct_status s = ct_file_write(r->files, r->allocator, ct__run_path(r, name, path), text, strlen(text), e);
+    size_t length = strlen(text);
+    text[length] = '\n'; /* in the place of its NUL: files end with a line end */
+    ct_status s = ct_file_write(r->files, r->allocator, ct__run_path(r, name, path), text, length + 1, e);
     free(text);
     return s;
 }
