@@ -65,8 +65,9 @@ static ct__var *var_create(ct_ctx *c, ct_var_kind kind, const char *name, int32_
     int fits = ct_mul_ok((count + 63) / 64 * 64, ct_dtype_size((ct_dtype)dtype), &bytes);
     void *data = copy && fits ? ct_new(&c->allocator, bytes ? bytes : 64) : NULL;
     if (!data) {
-        ct_fail(e, CT_ELIMIT, "variable \"%s\": out of memory for %llu elements", name,
-                (unsigned long long)count);
+        ct_fail(e, CT_ELIMIT,
+                "variable \"%s\": out of memory for %llu elements; wanted them at once; make the net smaller",
+                name, (unsigned long long)count);
         return NULL;
     }
     v->name = copy;

@@ -16,12 +16,16 @@ static int is_same(const char *a, const char *b) {
 /* What is written may not be what is read. */
 static ct_status check_inputs(const ct__image_job *j) {
     char checkpoint[4200], previous[4200];
+    ct__pictures test = {0};
+    (void)ct__pictures_find(j->data, CT__PART_TEST, &test);
     const struct {
         const char *option, *path;
     } inputs[] = {{"--init", j->init},
                   {"--net", j->o->net},
                   {"the data", j->train.path},
                   {"the data", j->train.labels_path},
+                  {"the test part", test.path},
+                  {"the test part", test.labels_path},
                   {"--validate", j->validation.path},
                   {"--validate", j->validation.labels_path}};
     const char *outputs[] = {j->run.model, ct__run_path(&j->run, "checkpoint.safetensors", checkpoint),
@@ -117,17 +121,18 @@ static void add_command(const ct__image_job *j, ct_text *t) {
 static ct_status write_config(ct__image_job *j) {
     ct_text command = {.allocator = &j->o->allocator};
     add_command(j, &command);
-    json_t *v = command.failed
-                    ? NULL
-                    : json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:f, s:I, s:i, s:s, s:s, s:s}", "task",
-                                "image", "recipe", ct__recipe_json(j), "net", j->recipe.net, "data", j->data,
-                                "validate", j->validate ? j->validate : "", "init", j->init ? j->init : "",
-                                "command", command.data ? command.data : "", "time_limit",
-                                j->recipe.time_limit, "checkpoint_every", (json_int_t)j->checkpoint_every,
-                                "threads", (int)ct_threads(j->ctx), "instructions", ct_cpu_features(),
-                                "kernels", ct_kernel_library(), "version", CT_VERSION);
+    json_t *v =
+        command.failed
+            ? NULL
+            : json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:f, s:I, s:i, s:s, s:s, s:s}", "task", "image",
+                        "recipe", ct__recipe_json(j), "net", j->recipe.net, "data", ct__json_path(j->data),
+                        "validate", ct__json_path(j->validate ? j->validate : ""), "init",
+                        ct__json_path(j->init ? j->init : ""), "command", command.data ? command.data : "",
+                        "time_limit", j->recipe.time_limit, "checkpoint_every",
+                        (json_int_t)j->checkpoint_every, "threads", (int)ct_threads(j->ctx), "instructions",
+                        ct_cpu_features(), "kernels", ct_kernel_library(), "version", CT_VERSION);
     ct_status s = v ? ct__run_write(&j->run, "config.json", v, j->e)
-                    : ct_fail(j->e, CT_EUSAGE, "config: text that is not UTF-8, or out of memory");
+                    : ct_fail(j->e, CT_ELIMIT, "config: out of memory");
     j->run.begun = 1;
     json_decref(v);
     ct_text_free(&command);

@@ -203,4 +203,10 @@ ct_status ct__run_load(const ct__run *r, int strict, ct_tensors **out, const cha
                    r->folder, inner[0].text);
 }
 
+json_t *ct__json_path(const char *path) {
+    char escaped[16400];
+    json_t *plain = json_string(path);
+    return plain ? plain : json_string(ct_escape(path, escaped, sizeof escaped));
+}
+
 json_t *ct__json_number(double v) { return isfinite(v) ? json_real(v) : json_null(); }

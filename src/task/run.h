@@ -38,5 +38,7 @@ ct_status ct__run_load(const ct__run *r, int strict, ct_tensors **out, const cha
 
 /* NaN and infinities become null. */
 json_t *ct__json_number(double v);
+/* A path; what is not UTF-8 in it as \xNN. */
+json_t *ct__json_path(const char *path);
 
 #endif
