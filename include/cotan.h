@@ -114,8 +114,8 @@ typedef struct ct_options {
     int32_t threads; /* 0: the cores allowed to the process */
     int32_t debug;   /* 1..4: what is told to the log hook (docs/tour.md) */
     int32_t trap;    /* 1: every run checks every value; the first that is not finite is CT_ENONFINITE */
-    int32_t reserved_12;
-    uint64_t seed;                             /* of initialisers and random ops */
+    int32_t strict;  /* 1: ct_model_open refuses weights that are not finite */
+    uint64_t seed;   /* of initialisers and random ops */
     void (*log)(void *user, const char *line); /* one line without its end; NULL: silent */
     void *log_user;
     const ct_files *files;  /* the seam; NULL: the operating system's */

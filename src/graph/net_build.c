@@ -44,6 +44,12 @@ typedef struct builder {
 
 #define FAIL(b, x, ...) ct__net_fail((b)->e, (b)->file, (x)->line, (x)->column, __VA_ARGS__)
 
+/* The graph's error at its place in the text, with its own status. */
+static ct_status graph_failed(const builder *b, int32_t line, int32_t column) {
+    const ct_err *g = &b->graph->error;
+    return ct_fail_line(b->e, (ct_status)g->status, b->file, line, column, "%s", g->text);
+}
+
 static ct_status eval(builder *b, frame *f, const ct__expr *x, value *out);
 static ct_status run_block(builder *b, frame *f, const ct__stmt *s);
 
@@ -248,7 +254,7 @@ static ct_status build_op(builder *b, frame *f, const ct__expr *x, const ct__op 
     if (ct__attrs_complete(op, c.name, c.attr, c.given, &inner)) return FAIL(b, x, "%s", inner.text);
     ct__call made = {.op = op, .name = op->layer ? c.name : NULL, .in = c.in, .n_in = c.n_in, .attr = c.attr};
     ct_t y = ct__build_in(b->graph, &made);
-    if (b->graph->error.status) return FAIL(b, x, "%s", b->graph->error.text);
+    if (b->graph->error.status) return graph_failed(b, x->line, x->column);
     *out = (value){.kind = TENSOR, .tensor = y};
     return CT_OK;
 }
@@ -267,7 +273,7 @@ static ct_status build_input(builder *b, const ct__expr *x, value *out) {
         const ct_net_input *in = &b->env->inputs[i];
         if (strcmp(in->name, name) == 0) {
             *out = (value){.kind = TENSOR, .tensor = ct_graph_input(g, name, (ct_dtype)in->dtype, in->shape)};
-            return g->error.status ? FAIL(b, x, "%s", g->error.text) : CT_OK;
+            return g->error.status ? graph_failed(b, x->line, x->column) : CT_OK;
         }
         if (n < 32) names[n++] = in->name;
     }
@@ -454,7 +460,7 @@ static ct_status run_scope(builder *b, frame *f, const ct__stmt *s) {
     ct_status status = eval(b, f, s->value, &v);
     if (status) return status;
     ct_scope_push(b->graph, v.text);
-    if (b->graph->error.status) return FAIL(b, s, "%s", b->graph->error.text);
+    if (b->graph->error.status) return graph_failed(b, s->line, s->column);
     status = run_block(b, f, s->body);
     ct_scope_pop(b->graph);
     return status;
