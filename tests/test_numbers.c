@@ -58,7 +58,7 @@ static void batches(void **state) {
         {"X23 two records into batch norm", BN, 1, 2, CT_OK, ""},
         {"X23 a short batch", BN, 1, 5, CT_OK, ""},
         {"X23 more than the batch", BN, 1, 50, CT_OK, ""},
-        {"X23 no record into batch norm", BN, 2, 0, CT_EUSAGE, "0 values a channel"},
+        {"X23 no record into batch norm", BN, 2, 0, CT_EUSAGE, "batch is 0; wanted at least 1"},
         {"X23 one record", PLAIN, 1, 1, CT_OK, ""},
         {"X23 no record", PLAIN, 1, 0, CT_EUSAGE, "batch is 0; wanted at least 1"},
         {"X23 a negative batch", PLAIN, 1, -1, CT_EUSAGE, "batch is -1; wanted"},
