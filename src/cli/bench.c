@@ -20,13 +20,12 @@ typedef struct work {
 } work;
 
 #define GPT_BLOCK(k) \
-    "q = linear(layer_norm(h, \"blocks." k ".ln1\", no_bias=1), \"blocks." k ".qkv\", 384, no_bias=1)\n" \
-    "a = attention(transpose(reshape(slice(q, 2, 0, 128), N, 64, 4, 32), 1, 2), transpose(reshape(slice(q, " \
-    "2, 128, 256), N, 64, 4, 32), 1, 2), " \
-    "transpose(reshape(slice(q, 2, 256, 384), N, 64, 4, 32), 1, 2), causal=1)\n" \
-    "h = add(h, linear(reshape(transpose(a, 1, 2), N, 64, 128), \"blocks." k ".proj\", 128, no_bias=1))\n" \
-    "h = add(h, linear(gelu(linear(layer_norm(h, \"blocks." k ".ln2\", no_bias=1), \"blocks." k \
-    ".up\", 512, no_bias=1)), \"blocks." k ".down\", 128, no_bias=1))\n"
+    "a = self_attention(linear(layer_norm(h, \"blocks." k ".ln1\", no_bias=1), \"blocks." k \
+    ".qkv\", 384, no_bias=1), 4, causal=1)\n" \
+    "h = add(h, linear(a, \"blocks." k ".proj\", 128, no_bias=1))\n" \
+    "m = gelu(linear(layer_norm(h, \"blocks." k ".ln2\", no_bias=1), \"blocks." k \
+    ".up\", 512, no_bias=1))\n" \
+    "h = add(h, linear(m, \"blocks." k ".down\", 128, no_bias=1))\n"
 
 static const work works[] = {
     {"mlp-small",
@@ -300,13 +299,15 @@ int cli_bench(cli *c) {
         if (work_of(c->word[i])) continue;
         for (const work *w = works; w->name; w++) names[n++] = w->name;
         const char *near = ct_nearest(c->word[i], names, n);
-        ct_fail(&c->e, CT_EUSAGE, "bench %.60s: no such net; wanted %s", c->word[i],
+        ct_fail(&c->e, CT_EUSAGE, "bench %.60s: no such net; wanted %s; see cotan bench --help", c->word[i],
                 near ? near : "mlp-small, mlp, cnn, resnet20, alexnet or gpt");
         return cli_fail(c);
     }
     int first = 1;
     if (!c->weights != !c->gradients || (c->weights && c->words != 1)) {
-        ct_fail(&c->e, CT_EUSAGE, "bench: --weights and --gradients belong together, with one net");
+        ct_fail(&c->e, CT_EUSAGE,
+                "bench: --weights or --gradients alone, or of several nets; wanted both of one net; see "
+                "cotan bench --help");
         return cli_fail(c);
     }
     for (const work *w = works; w->name; w++) {

@@ -29,6 +29,24 @@ static ct_status read_arrays(void *user, int64_t record, int64_t epoch, uint64_t
 
 static void close_arrays(void *user) { ct_delete(((arrays *)user)->allocator, user, sizeof(arrays)); }
 
+static ct_status check_array(const ct_array *x, const char *name, const ct_array *first,
+                             const char *first_name, ct_err *e) {
+    if (x->rank < 1)
+        return ct_fail(e, CT_EDATA,
+                       "source: array \"%.60s\" is a single number; wanted records along its first axis; "
+                       "reshape it to [N,...]",
+                       name);
+    if (!ct_array_contiguous(x))
+        return ct_fail(e, CT_EDATA,
+                       "source: array \"%.60s\" has gaps; wanted a contiguous one; copy it first", name);
+    if (x->dim[0] != first->dim[0])
+        return ct_fail(e, CT_EDATA,
+                       "source: array \"%.60s\" has %lld records, \"%.60s\" has %lld; wanted equal counts; "
+                       "give arrays of the same records",
+                       name, (long long)x->dim[0], first_name, (long long)first->dim[0]);
+    return CT_OK;
+}
+
 ct_status ct_source_arrays(const ct_allocator *a, const ct_array *array, const char *const *names,
                            int32_t count, ct_source *out, ct_err *e) {
     if (count < 1 || count > CT_MAX_FIELDS)
@@ -40,13 +58,10 @@ ct_status ct_source_arrays(const ct_allocator *a, const ct_array *array, const c
     s->count = count;
     for (int32_t i = 0; i < count; i++) {
         const ct_array *x = &array[i];
-        if (x->rank < 1 || !ct_array_contiguous(x) || (i && x->dim[0] != array[0].dim[0])) {
+        ct_status bad = check_array(x, names[i], &array[0], names[0], e);
+        if (bad) {
             ct_delete(a, s, sizeof *s);
-            return ct_fail(e, CT_EDATA,
-                           "source: array \"%s\" has no rows, is not contiguous or has %lld rows where "
-                           "\"%s\" has %lld; wanted equal counts",
-                           names[i], x->rank ? (long long)x->dim[0] : 0, names[0],
-                           (long long)array[0].dim[0]);
+            return bad;
         }
         s->array[i] = *x;
         s->bytes[i] = ct_dtype_size((ct_dtype)x->dtype);
