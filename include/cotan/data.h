@@ -140,6 +140,7 @@ typedef struct ct_picture_options {
     int32_t accept_cut; /* 1: a picture whose end is missing is read as far as it goes, the rest grey */
     int32_t reserved;
     int64_t max_pixels; /* 0: CT_PICTURE_PIXELS */
+    int64_t more[5];
 } ct_picture_options;
 
 /* The structure of a file in memory, not its pixels: size, kind, limits. `name` is for errors. */
@@ -241,6 +242,7 @@ typedef struct ct_images_options {
     void (*tell)(void *user, const char *line); /* pictures that are passed over, by name; may be NULL */
     void *user;
     volatile int32_t *stop; /* set: the scan ends with CT_ECANCEL; may be NULL */
+    int64_t reserved[8];
 } ct_images_options;
 
 typedef struct ct_image {
@@ -274,8 +276,9 @@ CT_API ct_status ct_images_part(const ct_images *s, uint64_t seed, const char *p
                                 int64_t *n, ct_err *e);
 /* The part of record i by that rule: CT_PART_TRAIN, ... */
 CT_API int32_t ct_images_part_of(const ct_images *s, uint64_t seed, int64_t i);
-/* Labels of the other set by this one's classes: CT_EDATA with both lists where a class is missing here. */
-CT_API ct_status ct_images_match(const ct_images *s, ct_images *other, ct_err *e);
+/* Labels by another list of classes, such as a model's: name[0..n-1] become the set's classes. CT_EDATA with both lists
+ * where the set has a class that is not among them; `of` says whose they are. */
+CT_API ct_status ct_images_match(ct_images *s, const char *const *name, int64_t n, const char *of, ct_err *e);
 /* One picture, [C,H,W] u8, a new array. From any thread. */
 CT_API ct_status ct_images_read(const ct_images *s, int64_t i, const ct_allocator *a, ct_array *out,
                                 ct_err *e);

@@ -78,6 +78,12 @@ ct_status ct__images_label(ct_images *s, const char *const *label_name, ct_err *
         s->record[i].label = (int32_t)(at - sorted);
     }
     ct_delete(s->allocator, sorted, ((size_t)s->count + 1) * sizeof *sorted);
+    for (int64_t i = 0; s->classes && i < n; i++) { /* names are printed and stored as UTF-8 */
+        char safe[1100];
+        const char *name = ct_escape(s->classes[i], safe, sizeof safe);
+        if (strcmp(name, s->classes[i]) != 0) s->classes[i] = ct_arena_text(&s->arena, name);
+        if (!s->classes[i]) s->classes = NULL;
+    }
     if (!s->classes) return ct_fail(e, CT_ELIMIT, "%s: out of memory", s->name);
     qsort(s->record, (size_t)s->count, sizeof *s->record, compare_record);
     for (int64_t i = 0; i < s->count; i++) s->record[i].number = i;
@@ -243,53 +249,52 @@ ct_status ct_images_part(const ct_images *s, uint64_t seed, const char *part, in
     return CT_OK;
 }
 
-/* ---- two sets ---- */
+/* ---- other classes ---- */
 
-static void write_classes(const ct_images *s, ct_text *t) {
-    for (int64_t i = 0; i < s->n_classes && i < 12; i++)
-        ct_text_format(t, "%s%.40s", i ? ", " : "", s->classes[i]);
-    if (s->n_classes > 12) ct_text_format(t, ", ... (%lld)", (long long)s->n_classes);
+_Static_assert(sizeof(ct_picture_options) == 64, "ct_picture_options");
+_Static_assert(sizeof(ct_images_options) == 192, "ct_images_options: a ct_picture_options and 128 bytes");
+
+static void write_names(const char *const *name, int64_t n, ct_text *t) {
+    for (int64_t i = 0; i < n && i < 12; i++) ct_text_format(t, "%s%.40s", i ? ", " : "", name[i]);
+    if (n > 12) ct_text_format(t, ", ... (%lld)", (long long)n);
 }
 
-static ct_status take_classes(const ct_images *s, ct_images *other, const int32_t *to, ct_err *e) {
-    const char **names = ct_arena_array(&other->arena, (uint64_t)s->n_classes + 1, sizeof *names);
-    for (int64_t i = 0; names && i < s->n_classes; i++)
-        if (!(names[i] = ct_arena_text(&other->arena, s->classes[i]))) names = NULL;
-    if (!names) return ct_fail(e, CT_ELIMIT, "%s: out of memory", other->name);
-    for (int64_t i = 0; i < other->count; i++) other->record[i].label = to[other->record[i].label];
-    other->classes = names;
-    other->n_classes = s->n_classes;
+static ct_status missing_class(const ct_images *s, int64_t i, const char *const *name, int64_t n,
+                               const char *of, ct_err *e) {
+    ct_text mine = {.allocator = s->allocator}, theirs = {.allocator = s->allocator};
+    write_names(s->classes, s->n_classes, &mine);
+    write_names(name, n, &theirs);
+    ct_status status =
+        ct_fail_at(e, CT_EDATA, s->name, -1, "class %.60s, which %s has not; found %s; wanted only %s",
+                   s->classes[i], of, mine.data ? mine.data : "", theirs.data ? theirs.data : "");
+    ct_text_free(&mine);
+    ct_text_free(&theirs);
+    return status;
+}
+
+static ct_status take_classes(ct_images *s, const int32_t *to, const char *const *name, int64_t n,
+                              ct_err *e) {
+    const char **copy = ct_arena_array(&s->arena, (uint64_t)n + 1, sizeof *copy);
+    for (int64_t i = 0; copy && i < n; i++)
+        if (!(copy[i] = ct_arena_text(&s->arena, name[i]))) copy = NULL;
+    if (!copy) return ct_fail(e, CT_ELIMIT, "%s: out of memory", s->name);
+    for (int64_t i = 0; i < s->count; i++) s->record[i].label = to[s->record[i].label];
+    s->classes = copy;
+    s->n_classes = n;
     return CT_OK;
 }
 
-static int64_t find_class(const ct_images *s, const char *name) {
-    for (int64_t i = 0; i < s->n_classes; i++)
-        if (strcmp(s->classes[i], name) == 0) return i;
-    return -1;
-}
-
-ct_status ct_images_match(const ct_images *s, ct_images *other, ct_err *e) {
-    uint64_t n = (uint64_t)other->n_classes + 1;
-    int32_t *to = ct_new_array(s->allocator, n, sizeof *to);
-    if (!to) return ct_fail(e, CT_ELIMIT, "%s: out of memory", other->name);
-    int64_t missing = -1;
-    for (int64_t i = 0; i < other->n_classes && missing < 0; i++) {
-        to[i] = (int32_t)find_class(s, other->classes[i]);
-        if (to[i] < 0) missing = i;
+ct_status ct_images_match(ct_images *s, const char *const *name, int64_t n, const char *of, ct_err *e) {
+    uint64_t mine = (uint64_t)s->n_classes + 1;
+    int32_t *to = ct_new_array(s->allocator, mine, sizeof *to);
+    ct_status status = to ? CT_OK : ct_fail(e, CT_ELIMIT, "%s: out of memory", s->name);
+    for (int64_t i = 0; i < s->n_classes && !status; i++) {
+        int64_t k = 0;
+        while (k < n && strcmp(name[k], s->classes[i]) != 0) k++;
+        to[i] = (int32_t)k;
+        if (k == n) status = missing_class(s, i, name, n, of, e);
     }
-    ct_status status = CT_OK;
-    if (missing < 0) {
-        status = take_classes(s, other, to, e);
-    } else {
-        ct_text mine = {.allocator = s->allocator}, theirs = {.allocator = s->allocator};
-        write_classes(s, &mine);
-        write_classes(other, &theirs);
-        status = ct_fail(e, CT_EDATA, "%s: class %.60s, which %s has not; found %s; wanted only %s",
-                         other->name, other->classes[missing], s->name, theirs.data ? theirs.data : "",
-                         mine.data ? mine.data : "");
-        ct_text_free(&mine);
-        ct_text_free(&theirs);
-    }
-    ct_delete(s->allocator, to, n * sizeof *to);
+    if (!status) status = take_classes(s, to, name, n, e);
+    ct_delete(s->allocator, to, mine * sizeof *to);
     return status;
 }
