@@ -192,8 +192,8 @@ static void text_errors(void **state) {
     static const struct {
         const char *text, *wanted;
     } rows[] = {
-        {"resise 3", "transform:1:1: no step \"resise\"; nearest is resize"},
-        {"resize 3,\n flipp", "transform:2:2: no step \"flipp\"; nearest is flip"},
+        {"resise 3", "transform:1:1: no step \"resise\"; wanted another; nearest is resize"},
+        {"resize 3,\n flipp", "transform:2:2: no step \"flipp\"; wanted another; nearest is flip"},
         {"resize", "resize: size is not given"},
         {"resize 0", "transform:1:8: resize: size is \"0\"; wanted an integer 1 to 65536"},
         {"resize 3x", "size is \"\""},
@@ -215,7 +215,7 @@ static void text_errors(void **state) {
         {"flip,", "an empty step"},
         {",flip", "an empty step"},
         {"to_tensor 3", "wanted KEY=VALUE"},
-        {"to_tensor x=3", "it takes none"},
+        {"to_tensor x=3", "no argument x; wanted none"},
         {"to_tensor, resize 8", "transform:1:12: resize after to_tensor"},
         {"mixup, flip", "wanted mixup last"},
         {"pad 1:2:3", "wanted 1, 2"},

@@ -155,6 +155,9 @@ CT_API ct_status ct_picture_load(const ct_files *f, const ct_allocator *a, const
                                  const ct_picture_options *o, ct_array *out, ct_picture_info *info,
                                  ct_err *e);
 CT_API const char *ct_picture_format_name(int32_t format); /* "PNG", ... */
+/* 1: meant as a picture: its first bytes (16 are enough) begin a format that is read or refused by name, or its name
+ * ends as pictures' names do. */
+CT_API int ct_picture_likely(const char *path, const void *head, uint64_t bytes);
 
 /* ---- transforms of pictures (libcotan-data) ---- */
 

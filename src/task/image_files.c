@@ -12,27 +12,26 @@
 
 int ct__is_pictures(const char *path) {
     struct stat st;
-    uint8_t head[2] = {0, 0};
-    if (stat(path, &st)) return 0;
+    uint8_t head[16];
+    if (stat(path, &st)) return ct_picture_likely(path, NULL, 0) && strcmp(path, "-") != 0;
     if (S_ISDIR(st.st_mode)) return 1;
-    if (!S_ISREG(st.st_mode)) return 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0;
-    ssize_t n = read(fd, head, sizeof head);
-    close(fd);
-    return n == 2 && !(head[0] == 0 && head[1] == 0) && !(head[0] == 0x1f && head[1] == 0x8b);
+    int fd = S_ISREG(st.st_mode) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t n = fd < 0 ? 0 : read(fd, head, sizeof head);
+    if (fd >= 0) close(fd);
+    return ct_picture_likely(path, head, n > 0 ? (uint64_t)n : 0);
 }
 
 typedef struct files {
     ct__pass p;
     ct_arena arena;
     const char **path;
-    char **why; /* [count] NULL, or the reason; allocated */
+    ct_err **why; /* [count] NULL, or the reason; allocated */
     int64_t count, capacity, broken;
     char first[400]; /* of the reasons */
     int (*each)(void *user, const ct_prediction *p);
     void *user;
-    int32_t stopped, reserved;
+    int32_t stopped;
+    int32_t alone; /* one file was asked for: its error is the call's */
 } files;
 
 /* ---- names ---- */
@@ -52,7 +51,7 @@ static ct_status add(files *q, const char *path) {
 
 static void tell_error(files *q, const char *path, const char *why) {
     ct_prediction p = {.path = path, .label = -1, .file = 1, .error = why};
-    if (q->broken++ == 0) snprintf(q->first, sizeof q->first, "%s", why);
+    if (q->broken++ == 0) snprintf(q->first, sizeof q->first, "%.390s", why);
     if (!q->stopped && q->each(q->user, &p)) q->stopped = 1;
 }
 
@@ -118,15 +117,21 @@ static ct_status read_file(void *user, int64_t i, int64_t epoch, uint64_t seed, 
     (void)seed;
     if (!read_one(q, i, out[0], &why)) return CT_OK;
     memset(out[0], 0, (size_t)(q->p.want[0] * q->p.want[1] * q->p.want[2]) * sizeof(float));
-    q->why[i] = strdup(why.text);
-    return q->why[i] ? CT_OK : ct_fail(e, CT_ELIMIT, "predict: out of memory");
+    q->why[i] = malloc(sizeof why);
+    if (!q->why[i]) return ct_fail(e, CT_ELIMIT, "predict: out of memory");
+    *q->why[i] = why;
+    return CT_OK;
 }
 
 static ct_status tell_batch(files *q, const ct_batch *b, double *probability) {
     for (int64_t r = 0; r < b->rows && !q->stopped; r++) {
         int64_t i = b->record[r];
+        if (q->why[i] && q->alone) {
+            if (q->p.e && !q->p.e->status) *q->p.e = *q->why[i];
+            return (ct_status)q->why[i]->status;
+        }
         if (q->why[i]) {
-            tell_error(q, q->path[i], q->why[i]);
+            tell_error(q, q->path[i], q->why[i]->text);
             continue;
         }
         int64_t label = ct_softmax_row(q->p.logits + r * q->p.classes, q->p.classes, probability);
@@ -138,7 +143,7 @@ static ct_status tell_batch(files *q, const ct_batch *b, double *probability) {
                            .file = 1};
         if (q->each(q->user, &p)) q->stopped = 1;
     }
-    return q->stopped ? ct_fail(q->p.e, CT_ECANCEL, "predict: stopped") : CT_OK;
+    return q->stopped ? ct_fail(q->p.e, CT_ECANCEL, "predict: stopped; wanted all; call again") : CT_OK;
 }
 
 ct_status ct__bytes_predict(ct_model *m, const char *name, const void *data, uint64_t bytes,
@@ -161,7 +166,7 @@ ct_status ct__bytes_predict(ct_model *m, const char *name, const void *data, uin
     if (!s) {
         int64_t label = ct_softmax_row(p.logits, p.classes, probability);
         ct_prediction q = {name, 0, label, ct_model_label(m, label), probability, p.classes, 1, 0, NULL};
-        if (each(user, &q)) s = ct_fail(e, CT_ECANCEL, "predict: stopped");
+        if (each(user, &q)) s = ct_fail(e, CT_ECANCEL, "predict: stopped; wanted all; call again");
     }
     if (x.data) ct_array_free(&x);
     ct_delete(p.allocator, picture, ((uint64_t)n + 16) * sizeof *picture);
@@ -200,9 +205,10 @@ ct_status ct__files_predict(ct_model *m, const char *const *path, int64_t n,
     if (s) return s;
     q.arena.allocator = q.p.allocator;
     s = list(&q, path, n);
+    q.alone = n == 1 && q.count == 1 && strcmp(q.path[0], path[0]) == 0;
     q.why = calloc((size_t)q.count + 1, sizeof *q.why);
     if (!s && !q.why) s = ct_fail(e, CT_ELIMIT, "predict: out of memory");
-    if (!s && q.stopped) s = ct_fail(e, CT_ECANCEL, "predict: stopped");
+    if (!s && q.stopped) s = ct_fail(e, CT_ECANCEL, "predict: stopped; wanted all; call again");
     if (!s && q.count) s = predict(&q);
     for (int64_t i = 0; q.why && i < q.count; i++) free(q.why[i]);
     free(q.why);
@@ -210,7 +216,8 @@ ct_status ct__files_predict(ct_model *m, const char *const *path, int64_t n,
     ct_arena_free(&q.arena);
     ct__pass_close(&q.p);
     if (!s && q.broken)
-        s = ct_fail(e, CT_EDATA, "%lld picture%s not predicted; the first: %s", (long long)q.broken,
-                    q.broken == 1 ? "" : "s", q.first);
+        s = ct_fail(e, CT_EDATA,
+                    "predict: %lld picture%s cannot be read; wanted all; mend or leave out, the first: %s",
+                    (long long)q.broken, q.broken == 1 ? "" : "s", q.first);
     return s;
 }

@@ -7,7 +7,7 @@
 
 /* 1: `data` is there and holds no idx files by MNIST's names. */
 int ct__is_folder(const char *data);
-/* 1: a folder, or a file that does not begin as an idx file or gzip does. */
+/* 1: a folder, or a file that is meant as a picture. */
 int ct__is_pictures(const char *path);
 /* Bytes of decoded pictures that may be kept: a quarter of the machine's memory, at most 2 GiB. */
 uint64_t ct__cache_bytes(void);

@@ -11,7 +11,9 @@ ct_status ct__pass_open(ct__pass *p) {
                        ct_model_task(p->m));
     ct_shape want = ct_plan_input_shape(ct_model_plan(p->m), 0);
     if (want.rank != 4)
-        return ct_fail(p->e, CT_EDATA, "model: its input has %d axes; wanted pictures, 4", want.rank);
+        return ct_fail(p->e, CT_EDATA,
+                       "model: its input has %d axes; wanted pictures, 4; give a model of cotan train image",
+                       want.rank);
     memcpy(p->want, want.dim + 1, sizeof p->want);
     p->allocator = ct_allocator_of(ct_model_context(p->m));
     p->classes = ct_shape_of(ct_model_output(p->m)).dim[1];

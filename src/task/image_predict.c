@@ -166,7 +166,7 @@ static ct_status tell_rows(ct__pass *p, const char *path, const ct_batch *b, dou
                            .name = ct_model_label(p->m, label),
                            .probability = probability,
                            .classes = p->classes};
-        if (each(user, &q)) return ct_fail(p->e, CT_ECANCEL, "predict: stopped");
+        if (each(user, &q)) return ct_fail(p->e, CT_ECANCEL, "predict: stopped; wanted all; call again");
     }
     return CT_OK;
 }

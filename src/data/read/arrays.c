@@ -79,8 +79,8 @@ static ct_status parse_cifar(finder *f, const uint8_t *d, uint64_t bytes, int ki
         y[i] = d[head - 1];
         if (y[i] >= kind)
             return ct_fail_at(f->e, CT_EDATA, f->images, (int64_t)(i * size + head - 1),
-                              "label of record %llu is %d; wanted 0 to %d", (unsigned long long)i, y[i],
-                              kind - 1);
+                              "label of record %llu is %d; wanted 0 to %d; fetch the file again",
+                              (unsigned long long)i, y[i], kind - 1);
         memcpy(x + i * 3072, d + head, 3072);
     }
     return CT_OK;
@@ -157,16 +157,19 @@ static ct_status check_pair(finder *f, const ct_array *x, const ct_array *y) {
         return ct_fail(
             f->e, CT_EDATA,
             "%s: %s with %d dimensions (0x080%d); wanted bytes with 3 (0x0803), or 4: [records, channels, "
-            "height, width]",
+            "height, width]; give pictures as bytes",
             f->images, ct_dtype_name((ct_dtype)x->dtype), x->rank, x->rank);
     if (y->rank != 1 || y->dtype == CT_F32 || y->dtype == CT_F64 || y->dtype == CT_BF16)
-        return ct_fail(f->e, CT_EDATA, "%s: %s with %d dimensions; wanted one row of integers (0x0801)",
+        return ct_fail(f->e, CT_EDATA,
+                       "%s: %s with %d dimensions; wanted one row of integers (0x0801); give the labels",
                        f->labels, ct_dtype_name((ct_dtype)y->dtype), y->rank);
     if (x->dim[0] != y->dim[0])
-        return ct_fail(f->e, CT_EDATA, "%s has %lld pictures, %s has %lld labels; wanted equal counts",
+        return ct_fail(f->e, CT_EDATA,
+                       "%s has %lld pictures, %s has %lld labels; wanted equal counts; fetch both again",
                        f->images, (long long)x->dim[0], f->labels, (long long)y->dim[0]);
     if (x->dim[0] == 0 || ct_array_count(x) == 0)
-        return ct_fail(f->e, CT_EDATA, "%s: empty data set; wanted at least one picture", f->images);
+        return ct_fail(f->e, CT_EDATA,
+                       "%s: empty data set; wanted at least one picture; fetch the file again", f->images);
     return CT_OK;
 }
 
@@ -184,8 +187,9 @@ static ct_status add_records(finder *f, int part) {
     for (int64_t i = 0; i < x->dim[0]; i++) {
         int64_t label = label_at(y, i);
         if (label < 0 || label >= 1000000)
-            return ct_fail(f->e, CT_EDATA, "%s: label of record %lld is %lld; wanted 0 to 999999", f->labels,
-                           (long long)i, (long long)label);
+            return ct_fail(f->e, CT_EDATA,
+                           "%s: label of record %lld is %lld; wanted 0 to 999999; number the classes from 0",
+                           f->labels, (long long)i, (long long)label);
         ct__record *r = ct__images_add(s, NULL, i, part, f->e);
         if (!r) return CT_ELIMIT;
         r->label = (int32_t)label;
@@ -210,7 +214,8 @@ static ct_status load_part(finder *f, int part) {
     ct_array *x = &s->array[part], *y = &s->labels[part];
     ct_status status = CT_OK;
     if (idx && !find_idx(f->folder, part, "labels", f->labels))
-        return ct_fail(f->e, CT_EDATA, "%s: no labels beside it; wanted the usual MNIST names", f->images);
+        return ct_fail(f->e, CT_EDATA,
+                       "%s: no labels beside it; wanted the usual MNIST names; put them there", f->images);
     if (idx) {
         status = ct_idx_load(s->files, s->allocator, f->images, x, f->e);
         if (!status) status = ct_idx_load(s->files, s->allocator, f->labels, y, f->e);

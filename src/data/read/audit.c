@@ -76,7 +76,8 @@ ct_status ct_audit_images(const ct_images *s, uint64_t seed, ct_audit *out, ct_e
                   .other = s->other,
                   .classes = s->n_classes};
     if (s->scanned < 2)
-        return ct_fail(e, CT_EUSAGE, "%s: its pixels are not scanned; call ct_images_scan first", s->name);
+        return ct_fail(e, CT_EUSAGE, "%s: its pixels are not scanned; wanted them; call ct_images_scan first",
+                       s->name);
     int64_t *v = ct_new_array(s->allocator, (uint64_t)s->count, sizeof *v);
     a.each = ct_new_array(s->allocator, (uint64_t)s->n_classes, sizeof *a.each);
     ct_status status = v && a.each ? CT_OK : ct_fail(e, CT_ELIMIT, "audit: out of memory");
@@ -180,10 +181,9 @@ void ct_audit_findings(const ct_audit *a, const ct_images *s, void (*each)(void 
     say_pairs(&w, a, s, 0, 0, 0, "near duplicates");
     if (a->incomplete)
         say(&w, "too many pictures look alike to compare them all: there may be more near duplicates");
-    if (a->broken) say(&w, "%lld pictures are broken and passed over", (long long)a->broken);
-    if (a->links)
-        say(&w, "%lld symbolic links are passed over; --follow-links reads them", (long long)a->links);
-    if (a->tiny) say(&w, "%lld pictures have a side under 16 pixels", (long long)a->tiny);
+    if (a->broken) say(&w, "broken and passed over: %lld", (long long)a->broken);
+    if (a->links) say(&w, "symbolic links passed over: %lld; --follow-links reads them", (long long)a->links);
+    if (a->tiny) say(&w, "pictures with a side under 16 pixels: %lld", (long long)a->tiny);
     if (a->alpha)
         say(&w, "%lld pictures are transparent; they are laid on the background (white unless chosen)",
             (long long)a->alpha);

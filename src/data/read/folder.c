@@ -92,7 +92,8 @@ static ct_status add_entry(walk *w, entries *list, const char *path, const char 
     entry x = {.name = ct_arena_text(&w->s->arena, name)};
     if (!x.name) return memory_out(w);
     if (snprintf(full, sizeof full, "%s/%s", path, name) >= (int)sizeof full)
-        return ct_fail(w->e, CT_EIO, "%.200s...: a path that is too long; wanted under %d bytes", full,
+        return ct_fail(w->e, CT_EIO,
+                       "%.200s...: a path that is too long; wanted under %d bytes; rename a folder", full,
                        CT__PATH);
     examine(w, full, &x);
     if (x.folder || x.file) list->at[list->count++] = x;
@@ -142,7 +143,7 @@ static ct_status go_down(walk *w, const char *below, int32_t part, const char *l
     char path[CT__PATH], next[CT__PATH];
     struct stat st;
     entries list = {0};
-    ct_status s = ct__images_file(w->s, below[0] ? below : ".", path, w->e);
+    ct_status s = ct__images_file(w->s, below, path, w->e);
     if (s) return s;
     if (stat(path, &st)) return failed(w, path, "cannot examine");
     level here = {st.st_dev, st.st_ino, above, above ? above->depth + 1 : 0};
@@ -152,14 +153,14 @@ static ct_status go_down(walk *w, const char *below, int32_t part, const char *l
             return CT_OK;
         }
     if (here.depth > MAX_DEPTH)
-        return ct_fail_at(w->e, CT_ELIMIT, path, -1, "folders %d deep; wanted at most %d", here.depth,
-                          MAX_DEPTH);
+        return ct_fail_at(w->e, CT_ELIMIT, path, -1,
+                          "folders %d deep; wanted at most %d; move its pictures up", here.depth, MAX_DEPTH);
     s = read_folder(w, path, &list);
     for (int64_t i = 0; i < list.count && !s; i++) {
         const entry *x = &list.at[i];
         if (snprintf(next, sizeof next, "%s%s%s", below, below[0] ? "/" : "", x->name) >= (int)sizeof next)
-            s = ct_fail_at(w->e, CT_EIO, path, -1, "a path that is too long; wanted under %d bytes",
-                           CT__PATH);
+            s = ct_fail_at(w->e, CT_EIO, path, -1,
+                           "a path that is too long; wanted under %d bytes; rename a folder", CT__PATH);
         else if (x->folder)
             s = go_down(w, next, part, label, &here);
         else
@@ -184,7 +185,7 @@ static int32_t part_named(const char *name) {
 static ct_status classes_of(walk *w, const char *below, int32_t part, entries *list) {
     char path[CT__PATH], next[CT__PATH];
     int64_t folders = 0;
-    ct_status s = ct__images_file(w->s, below[0] ? below : ".", path, w->e);
+    ct_status s = ct__images_file(w->s, below, path, w->e);
     if (!s && !list->at) s = read_folder(w, path, list);
     for (int64_t i = 0; i < list->count && !s; i++) {
         const entry *x = &list->at[i];
@@ -203,7 +204,9 @@ static ct_status classes_of(walk *w, const char *below, int32_t part, entries *l
     }
     if (!s && folders == 0)
         s = ct_fail_at(w->e, CT_EDATA, path, -1,
-                       "no class folders; wanted a folder for each class, with its pictures inside");
+                       "no class folders, no train-images-idx3-ubyte[.gz]; wanted a folder for each class "
+                       "with its pictures inside, "
+                       "or idx files by MNIST's names; check the path");
     return s;
 }
 
@@ -227,9 +230,10 @@ static ct_status compare_classes(walk *w, const entries *train, const entries *o
         ct_text a = {.allocator = w->s->allocator}, b = {.allocator = w->s->allocator};
         names_of(train, &a);
         names_of(other, &b);
-        ct_status s = ct_fail_at(w->e, CT_EDATA, w->s->name, -1,
-                                 "%s has class %.60s, train has not; found %s; wanted only %s", part,
-                                 other->at[i].name, b.data ? b.data : "", a.data ? a.data : "");
+        ct_status s =
+            ct_fail_at(w->e, CT_EDATA, w->s->name, -1,
+                       "%s has class %.60s, train has not; found %s; wanted only %s; take that folder out",
+                       part, other->at[i].name, b.data ? b.data : "", a.data ? a.data : "");
         ct_text_free(&a);
         ct_text_free(&b);
         return s;
@@ -281,7 +285,7 @@ ct_status ct__images_walk(ct_images *s, const char *path, ct_err *e) {
         free_entries(&w, &root);
     }
     if (!status && s->count == 0)
-        status = ct_fail_at(e, CT_EDATA, path, -1, "no pictures; wanted at least one");
+        status = ct_fail_at(e, CT_EDATA, path, -1, "no pictures; wanted at least one; check the path");
     if (!status) status = ct__images_label(s, w.label, e);
     ct_delete(s->allocator, w.label, (size_t)w.capacity * sizeof *w.label);
     return status;

@@ -19,10 +19,12 @@ void ct__images_tell(const ct_images *s, const char *format, ...) {
 }
 
 ct_status ct__images_file(const ct_images *s, const char *path, char out[CT__PATH], ct_err *e) {
-    int rooted = s->root[0] && path[0] != '/';
+    int rooted = s->root[0] && path[0] && path[0] != '/';
+    if (!path[0]) path = s->root;
     int n = rooted ? snprintf(out, CT__PATH, "%s/%s", s->root, path) : snprintf(out, CT__PATH, "%s", path);
     if (n < CT__PATH) return CT_OK;
-    return ct_fail(e, CT_EIO, "%.200s...: a path of %d bytes; wanted under %d", out, n, CT__PATH);
+    return ct_fail(e, CT_EIO, "%.200s...: a path of %d bytes; wanted under %d; rename a folder", out, n,
+                   CT__PATH);
 }
 
 ct__record *ct__images_add(ct_images *s, const char *path, int64_t number, int32_t part, ct_err *e) {
@@ -125,22 +127,23 @@ static ct_status list_any(ct_images *s, const char *path, ct_err *e) {
     struct stat st;
     if (stat(path, &st))
         return ct_fail_at(e, CT_EIO, path, -1,
-                          "no such file or folder; wanted a folder of pictures, or a list");
+                          "no such file or folder; wanted a folder of pictures, or a list; check the path");
     if (S_ISDIR(st.st_mode)) {
         s->root = s->name;
         return !s->o.unlabelled && ct__has_arrays(path) ? ct__images_arrays(s, path, e)
                                                         : ct__images_walk(s, path, e);
     }
     if (!S_ISREG(st.st_mode))
-        return ct_fail_at(e, CT_EIO, path, -1, "a pipe, socket or device; wanted a folder or a file");
+        return ct_fail_at(e, CT_EIO, path, -1,
+                          "a pipe, socket or device; wanted a folder or a file; copy the data to one");
     if (s->o.unlabelled && !ct__is_list(path)) {
         const char *none = "";
         return ct__images_add(s, path, 0, CT_PART_NONE, e) ? ct__images_label(s, &none, e) : CT_ELIMIT;
     }
     if (ct__is_list(path)) return ct__images_list(s, path, e);
-    return ct_fail_at(
-        e, CT_EDATA, path, -1,
-        "one file; wanted a folder with a sub-folder a class, or a list FILE.csv or FILE.jsonl");
+    return ct_fail_at(e, CT_EDATA, path, -1,
+                      "one file; wanted a folder with a sub-folder a class, or a list FILE.csv or "
+                      "FILE.jsonl; give one of them");
 }
 
 ct_status ct_images_open(const ct_files *f, const ct_allocator *a, const char *path,
@@ -159,7 +162,7 @@ ct_status ct_images_open(const ct_files *f, const ct_allocator *a, const char *p
     if (!status && s->o.limit > 0) status = apply_limit(s, e);
     s->listed = s->count;
     if (!status && s->count == 0)
-        status = ct_fail_at(e, CT_EDATA, path, -1, "no pictures; wanted at least one");
+        status = ct_fail_at(e, CT_EDATA, path, -1, "no pictures; wanted at least one; check the path");
     if (status)
         ct_images_close(s);
     else
@@ -237,7 +240,8 @@ ct_status ct_images_part(const ct_images *s, uint64_t seed, const char *part, in
     static const char *const names[] = {"all", "train", "test", "validation"};
     int32_t wanted = 0;
     while (wanted < 4 && strcmp(part, names[wanted]) != 0) wanted++;
-    if (wanted == 4) return ct_fail(e, CT_EUSAGE, "part %.40s; wanted train, validation, test or all", part);
+    if (wanted == 4)
+        return ct_fail(e, CT_EUSAGE, "part %.40s; wanted train, validation, test or all; choose one", part);
     int64_t count = 0, k = 0;
     for (int64_t i = 0; i < s->count; i++) count += !wanted || ct_images_part_of(s, seed, i) == wanted;
     int64_t *list = ct_new_array(s->allocator, (uint64_t)count + 1, sizeof *list);
@@ -264,9 +268,9 @@ static ct_status missing_class(const ct_images *s, int64_t i, const char *const 
     ct_text mine = {.allocator = s->allocator}, theirs = {.allocator = s->allocator};
     write_names(s->classes, s->n_classes, &mine);
     write_names(name, n, &theirs);
-    ct_status status =
-        ct_fail_at(e, CT_EDATA, s->name, -1, "class %.60s, which %s has not; found %s; wanted only %s",
-                   s->classes[i], of, mine.data ? mine.data : "", theirs.data ? theirs.data : "");
+    ct_status status = ct_fail_at(
+        e, CT_EDATA, s->name, -1, "class %.60s, which %s has not; found %s; wanted only %s; take it out",
+        s->classes[i], of, mine.data ? mine.data : "", theirs.data ? theirs.data : "");
     ct_text_free(&mine);
     ct_text_free(&theirs);
     return status;

@@ -48,7 +48,7 @@ ct__record *ct__images_add(ct_images *s, const char *path, int64_t number, int32
 /* Gives labels by the names of classes: label_name[i] of record i; sorts names and, after that, records. */
 ct_status ct__images_label(ct_images *s, const char *const *label_name, ct_err *e);
 void ct__images_tell(const ct_images *s, const char *format, ...) CT_PRINTF(2, 3);
-/* root/path, or path where that is absolute or there is no root; CT_EIO when it is too long. */
+/* root/path; path where that is absolute or there is no root, the root where it is ""; CT_EIO when it is too long. */
 #define CT__PATH 4200
 ct_status ct__images_file(const ct_images *s, const char *path, char out[CT__PATH], ct_err *e);
 

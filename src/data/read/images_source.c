@@ -42,7 +42,7 @@ ct_status ct_images_read(const ct_images *s, int64_t i, const ct_allocator *a, c
     uint8_t *planes;
     int64_t shape[3];
     if (i < 0 || i >= s->count)
-        return ct_fail(e, CT_EUSAGE, "%s: record %lld; wanted 0 to %lld", s->name, (long long)i,
+        return ct_fail(e, CT_EUSAGE, "%s: record %lld; wanted 0 to %lld; give another", s->name, (long long)i,
                        (long long)s->count - 1);
     ct__scratches *pool = (ct__scratches *)(uintptr_t)&s->scratches; /* has its own lock */
     ct_scratch *scratch = ct__scratches_take(pool, e);
@@ -100,7 +100,8 @@ static ct_status read_picture(void *user, int64_t k, int64_t epoch, uint64_t see
     } else {
         status = ct__images_planes(s, i, scratch, &planes, read, e);
         if (!status && memcmp(read, shape, sizeof read) != 0)
-            status = ct_fail(e, CT_EIO, "%s: changed since it was looked at; begin anew", r->path);
+            status = ct_fail(e, CT_EIO,
+                             "%s: changed since it was looked at; wanted files at rest; begin anew", r->path);
     }
     if (!status)
         status = ct__transform_from(q->t, first, scratch, planes, shape, (ct_draw){i, epoch, seed}, out[0],
@@ -152,8 +153,8 @@ ct_status ct_images_source(ct_images *s, const int64_t *index, int64_t n, const 
                            ct_source *out, ct_err *e) {
     int64_t made[3];
     if (!s->scanned && !s->in_arrays)
-        return ct_fail(e, CT_EUSAGE, "%s: not scanned; call ct_images_scan first", s->name);
-    if (n < 1) return ct_fail(e, CT_EDATA, "%s: 0 records; wanted at least one", s->name);
+        return ct_fail(e, CT_EUSAGE, "%s: not scanned; wanted its sizes; call ct_images_scan first", s->name);
+    if (n < 1) return ct_fail(e, CT_EDATA, "%s: 0 records; wanted at least one; give more data", s->name);
     ct_status status = one_shape(s, index, n, t, made, e);
     if (status) return status;
     char *text = ct__prefix_text(s, t);
@@ -182,7 +183,8 @@ ct_status ct_images_source(ct_images *s, const int64_t *index, int64_t n, const 
 ct_status ct_images_hash(const ct_images *s, const int64_t *index, int64_t n, int labels, ct_hash128 *out,
                          ct_err *e) {
     if (s->scanned < 2)
-        return ct_fail(e, CT_EUSAGE, "%s: its pixels are not scanned; call ct_images_scan", s->name);
+        return ct_fail(e, CT_EUSAGE, "%s: its pixels are not scanned; wanted them; call ct_images_scan",
+                       s->name);
     ct_hasher *h = ct_hasher_new(s->allocator);
     if (!h) return ct_fail(e, CT_ELIMIT, "%s: out of memory", s->name);
     for (int64_t k = 0; k < n; k++) {
@@ -198,7 +200,8 @@ ct_status ct_images_hash(const ct_images *s, const int64_t *index, int64_t n, in
 ct_status ct_images_moments(const ct_images *s, const int64_t *index, int64_t n, double mean[3],
                             double std[3], ct_err *e) {
     if (s->scanned < 2)
-        return ct_fail(e, CT_EUSAGE, "%s: its pixels are not scanned; call ct_images_scan", s->name);
+        return ct_fail(e, CT_EUSAGE, "%s: its pixels are not scanned; wanted them; call ct_images_scan",
+                       s->name);
     for (int c = 0; c < 3; c++) {
         uint64_t sum = 0, square = 0, count = 0;
         for (int64_t k = 0; k < n; k++) {

@@ -16,24 +16,24 @@ typedef struct walk {
 } walk;
 
 static ct_status bad(walk *w, const char *found, const char *wanted) {
-    return ct_fail_at(w->p->e, CT_EDATA, w->p->name, w->at, "JPEG: %s; wanted %s", found, wanted);
+    return ct_fail_at(w->p->e, CT_EDATA, w->p->name, w->at, "JPEG: %s; wanted %s; save the picture anew",
+                      found, wanted);
 }
 
 static int is_frame(int m) { return m >= 0xc0 && m <= 0xcf && m != 0xc4 && m != 0xc8 && m != 0xcc; }
 
 static ct_status read_frame(walk *w, int marker, const uint8_t *d, uint32_t n) {
     ct__pic *p = w->p;
-    if (marker >= 0xc9) return bad(w, "arithmetic coding", "Huffman coding; save it anew");
+    if (marker >= 0xc9) return bad(w, "arithmetic coding", "Huffman coding");
     if (marker == 0xc3 || marker >= 0xc5)
-        return bad(w, "lossless or hierarchical coding", "baseline or progressive; save it anew");
+        return bad(w, "lossless or hierarchical coding", "baseline or progressive");
     if (w->frames++) return bad(w, "a second frame header", "one");
     if (n < 6) return bad(w, "a frame header that is cut", "a whole one");
     uint32_t height = (uint32_t)d[1] << 8 | d[2], width = (uint32_t)d[3] << 8 | d[4], components = d[5];
-    if (d[0] != 8)
-        return bad(w, d[0] == 12 ? "12 bits a sample" : "an odd number of bits a sample", "8; save it anew");
+    if (d[0] != 8) return bad(w, d[0] == 12 ? "12 bits a sample" : "an odd number of bits a sample", "8");
     ct_status s = ct__pic_limit(p, width, height, w->at);
     if (s) return s;
-    if (components == 4) return bad(w, "four components (CMYK)", "grey or colour; convert it to RGB");
+    if (components == 4) return bad(w, "four components (CMYK)", "grey or colour");
     if (components != 1 && components != 3) return bad(w, "an odd number of components", "1 or 3");
     if (n != 6 + 3 * components) return bad(w, "a frame header of the wrong length", "3 bytes a component");
     for (uint32_t i = 0; i < components; i++) {
@@ -75,7 +75,7 @@ static ct_status read_scan(walk *w) {
     if (!w->frames) return bad(w, "a scan before the frame header", "the header first");
     if (++w->scans > CT_PICTURE_SCANS)
         return ct_fail_at(w->p->e, CT_ELIMIT, w->p->name, w->at,
-                          "JPEG: more than %d scans; wanted at most that", CT_PICTURE_SCANS);
+                          "JPEG: more than %d scans; wanted at most that; save it anew", CT_PICTURE_SCANS);
     return skip_coded(w) ? CT_OK : cut(w);
 }
 
@@ -88,7 +88,7 @@ static ct_status read_segment(walk *w, int marker) {
     if (n > left) return cut(w);
     w->r.pos += n;
     if (is_frame(marker)) return read_frame(w, marker, d + 2, n - 2);
-    if (marker == 0xcc) return bad(w, "arithmetic coding", "Huffman coding; save it anew");
+    if (marker == 0xcc) return bad(w, "arithmetic coding", "Huffman coding");
     if (marker == 0xe1 && n >= 8 && memcmp(d + 2, "Exif\0", 6) == 0)
         w->p->info.turn = ct__exif_turn(d + 8, n - 8);
     return marker == 0xda ? read_scan(w) : CT_OK;

@@ -33,7 +33,8 @@ int ct__is_list(const char *path) {
 }
 
 static ct_status bad(list *l, const char *found, const char *wanted) {
-    return ct_fail(l->e, CT_EDATA, "%s:%lld: %s; wanted %s", l->file, (long long)l->line, found, wanted);
+    return ct_fail(l->e, CT_EDATA, "%s:%lld: %s; wanted %s; mend the line", l->file, (long long)l->line,
+                   found, wanted);
 }
 
 static ct_status add(list *l, const char *path, const char *label, const char *part) {
@@ -233,7 +234,7 @@ ct_status ct__images_list(ct_images *s, const char *path, ct_err *e) {
     while (first < bytes && strchr(" \t\r\n", l.at[first])) first++;
     if (!status) status = first < bytes && l.at[first] == '{' ? read_json(&l) : read_csv(&l);
     if (!status && s->count == 0)
-        status = ct_fail_at(e, CT_EDATA, path, -1, "0 rows; wanted at least one picture");
+        status = ct_fail_at(e, CT_EDATA, path, -1, "0 rows; wanted at least one picture; check the file");
     if (!status) status = ct__images_label(s, l.name, e);
     ct_delete(s->allocator, l.name, (size_t)l.capacity * sizeof *l.name);
     ct_delete(s->allocator, data, bytes);

@@ -21,9 +21,10 @@ static ct_status parse(ct__pic *p, const ct_allocator *a, ct_array *x, int *plan
         p->info.depth = 8;
         return CT_OK;
     }
-    s = ct_fail_at(p->e, CT_EDATA, p->name, 0,
-                   "%s with %d dimensions; wanted a picture: u8 [H,W], [H,W,C] or [C,H,W], C 1 or 3",
-                   ct_dtype_name((ct_dtype)x->dtype), x->rank);
+    s = ct_fail_at(
+        p->e, CT_EDATA, p->name, 0,
+        "%s with %d dimensions; wanted a picture: u8 [H,W], [H,W,C] or [C,H,W], C 1 or 3; save it as one",
+        ct_dtype_name((ct_dtype)x->dtype), x->rank);
     ct_array_free(x);
     return s;
 }

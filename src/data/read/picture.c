@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const ct__decoder *const decoders[] = {&ct__decode_png, &ct__decode_jpeg, &ct__decode_webp,
                                               &ct__decode_npy};
@@ -60,8 +61,17 @@ static const ct__decoder *decoder_of(const uint8_t *data, uint64_t bytes) {
     return NULL;
 }
 
-int ct__picture_known(const uint8_t *data, uint64_t bytes) {
-    return decoder_of(data, bytes) || other_format(data, bytes);
+static int has_picture_name(const char *path) {
+    static const char *const endings[] = {"png",  "jpg",  "jpeg", "jpe",  "jfif", "webp", "gif", "bmp", "tif",
+                                          "tiff", "heic", "heif", "avif", "jxl",  "jp2",  "npy", "apng"};
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(dot + 1, endings[i]) == 0) return 1;
+    return 0;
+}
+
+int ct_picture_likely(const char *path, const void *head, uint64_t bytes) {
+    return decoder_of(head, bytes) || other_format(head, bytes) || (path && has_picture_name(path));
 }
 
 static ct_status unknown(const ct__pic *p) {
@@ -72,14 +82,15 @@ static ct_status unknown(const ct__pic *p) {
     int text = 1;
     for (uint64_t i = 0; i < p->bytes && i < 64; i++)
         text &= p->data[i] >= 32 || p->data[i] == '\n' || p->data[i] == '\r' || p->data[i] == '\t';
-    return ct_fail_at(p->e, CT_EDATA, p->name, 0, "found %s; wanted " READ,
+    return ct_fail_at(p->e, CT_EDATA, p->name, 0, "found %s; wanted " READ "; take it out, or fetch it again",
                       text ? "text" : "bytes that begin no picture");
 }
 
 ct_status ct__pic_limit(const ct__pic *p, uint64_t width, uint64_t height, int64_t at) {
     uint64_t limit = p->o.max_pixels > 0 ? (uint64_t)p->o.max_pixels : CT_PICTURE_PIXELS;
     if (width == 0 || height == 0)
-        return ct_fail_at(p->e, CT_EDATA, p->name, at, "%llu x %llu pixels; wanted at least one",
+        return ct_fail_at(p->e, CT_EDATA, p->name, at,
+                          "%llu x %llu pixels; wanted at least one; fetch the file again",
                           (unsigned long long)width, (unsigned long long)height);
     if (width > limit / height)
         return ct_fail_at(
@@ -102,7 +113,8 @@ static ct_status begin(ct__pic *p, const void *data, uint64_t bytes, const char 
     p->e = e;
     if (o) p->o = *o;
     if (p->o.channels != 0 && p->o.channels != 1 && p->o.channels != 3)
-        return ct_fail(e, CT_EUSAGE, "pictures: %d channels asked for; wanted 0, 1 or 3", p->o.channels);
+        return ct_fail(e, CT_EUSAGE, "pictures: %d channels asked for; wanted 0, 1 or 3; choose one",
+                       p->o.channels);
     *decoder = decoder_of(data, bytes);
     if (!*decoder) return unknown(p);
     p->info.format = (*decoder)->format;

@@ -32,8 +32,6 @@ extern const ct__decoder ct__decode_png, ct__decode_jpeg, ct__decode_webp, ct__d
 ct_status ct__picture_decode(ct_scratch *s, const void *data, uint64_t bytes, const char *name,
                              const ct_picture_options *o, const ct_allocator *a, ct_array *out,
                              uint8_t **planes, int64_t shape[3], ct_picture_info *info, ct_err *e);
-/* 1: begins like a format that is known, read or refused. */
-int ct__picture_known(const uint8_t *data, uint64_t bytes);
 /* CT_ELIMIT where width x height pass the limit. */
 ct_status ct__pic_limit(const ct__pic *p, uint64_t width, uint64_t height, int64_t at);
 void ct__pic_warn(ct__pic *p, const char *text);

@@ -26,8 +26,8 @@ typedef struct walk {
 } walk;
 
 static ct_status bad(walk *w, const char *found, const char *wanted) {
-    return ct_fail_at(w->p->e, CT_EDATA, w->p->name, w->at, "PNG chunk %.4s: %s; wanted %s", w->type, found,
-                      wanted);
+    return ct_fail_at(w->p->e, CT_EDATA, w->p->name, w->at,
+                      "PNG chunk %.4s: %s; wanted %s; save the picture anew", w->type, found, wanted);
 }
 
 /* Bits of a sample that go with a colour type, as a set. */
@@ -105,7 +105,7 @@ static ct_status read_chunk(walk *w) {
     if (is_type(w, "IHDR")) return read_header(w);
     if (is_type(w, "PLTE")) return read_palette(w);
     if (is_type(w, "tRNS")) return read_transparency(w);
-    if (is_type(w, "acTL")) return bad(w, "an animated PNG", "one picture; take a frame out of it");
+    if (is_type(w, "acTL")) return bad(w, "an animated PNG", "one picture");
     if (is_type(w, "IDAT")) {
         if (w->colour == 3 && !w->palette) return bad(w, "no palette before it", "a PLTE chunk");
         w->picture += w->length;
@@ -141,8 +141,9 @@ static ct_status next_chunk(walk *w) {
     if (!w->type) return CT_EDATA;
     if (w->length > INT32_MAX) return bad(w, "a length over 2^31 - 1", "what the file holds");
     if (w->length > CT_PICTURE_CHUNK && !is_type(w, "IDAT"))
-        return ct_fail_at(p->e, CT_ELIMIT, p->name, w->at, "PNG chunk %.4s: %u bytes; wanted at most %d",
-                          w->type, w->length, CT_PICTURE_CHUNK);
+        return ct_fail_at(p->e, CT_ELIMIT, p->name, w->at,
+                          "PNG chunk %.4s: %u bytes; wanted at most %d; save it without", w->type, w->length,
+                          CT_PICTURE_CHUNK);
     w->data = ct_reader_take(&w->r, w->length, "a PNG chunk's data", p->e);
     if (!w->data || !ct_reader_take(&w->r, 4, "a PNG chunk's checksum", p->e)) return CT_EDATA;
     return read_chunk(w);
@@ -246,7 +247,8 @@ static ct_status store_row(reading *r, int64_t y, const uint8_t *row) {
     for (int64_t x = 0; x < p->info.width; x++, to += p->samples) {
         if (row[x] >= r->colours)
             return ct_fail_at(p->e, CT_EDATA, p->name, -1,
-                              "PNG: pixel %lld of row %lld is colour %d; wanted 0 to %d, as the palette has",
+                              "PNG: pixel %lld of row %lld is colour %d; wanted 0 to %d, as the palette has; "
+                              "fetch the file again",
                               (long long)x, (long long)y, row[x], r->colours - 1);
         to[0] = r->palette[row[x]].red;
         to[1] = r->palette[row[x]].green;
@@ -268,7 +270,10 @@ static void steps(reading *r) {
     r->rows = ct__room(p->scratch, CT__ROOM_ROWS, all + (uint64_t)p->info.width * 4, p->e);
     r->status = r->rows ? CT_OK : CT_ELIMIT;
     if (r->rows && r->row_bytes != (size_t)p->info.width * (size_t)(r->palette ? 1 : p->samples))
-        r->status = ct_fail(p->e, CT_EINTERNAL, "%s: libpng gives rows of %zu bytes", p->name, r->row_bytes);
+        r->status =
+            ct_fail(p->e, CT_EINTERNAL,
+                    "%s: libpng gives rows of %zu bytes; wanted what the header says; use another libpng",
+                    p->name, r->row_bytes);
     if (r->status) return;
     r->wide = r->rows + all;
     if (passes > 1) memset(r->rows, r->palette ? 0 : 128, all);

@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "data/read/images.h"
 
@@ -24,15 +23,6 @@ typedef struct scan {
 } scan;
 
 /* ---- one record ---- */
-
-static int has_picture_name(const char *path) {
-    static const char *const endings[] = {"png",  "jpg",  "jpeg", "jpe",  "jfif", "webp", "gif", "bmp", "tif",
-                                          "tiff", "heic", "heif", "avif", "jxl",  "jp2",  "npy", "apng"};
-    const char *dot = strrchr(path, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(dot + 1, endings[i]) == 0) return 1;
-    return 0;
-}
 
 static void break_record(scan *q, ct__record *r, const ct_err *e) {
     pthread_mutex_lock(&q->s->lock);
@@ -117,7 +107,7 @@ static ct_status scan_file(scan *q, ct__record *r, ct_scratch *scratch, ct_err *
         return CT_OK;
     }
     if (status) return ct_fail_at(e, status, why.file, -1, "%s", why.text + strlen(why.file) + 2);
-    if (!ct__picture_known(data, bytes) && !has_picture_name(r->path)) {
+    if (!ct_picture_likely(r->path, data, bytes)) {
         r->state = CT__OTHER;
         return CT_OK;
     }
@@ -171,7 +161,9 @@ static void *work(void *user) {
         if (i >= q->s->count) break;
         ct_status status = scan_one(q, i, scratch, &e);
         if (!status && q->s->o.stop && *q->s->o.stop)
-            status = ct_fail(&e, CT_ECANCEL, "%s: stopped while reading the pictures", q->s->name);
+            status =
+                ct_fail(&e, CT_ECANCEL, "%s: stopped while reading the pictures; wanted to go on; begin anew",
+                        q->s->name);
         if (status) note_error(q, i, status, &e);
     }
     if (scratch) ct__scratches_give(&q->s->scratches, scratch);
@@ -230,7 +222,8 @@ static ct_status check_broken(const ct_images *s, ct_err *e) {
 }
 
 static ct_status check_classes(const ct_images *s, ct_err *e) {
-    if (s->count == 0) return ct_fail_at(e, CT_EDATA, s->name, -1, "no pictures; wanted at least one");
+    if (s->count == 0)
+        return ct_fail_at(e, CT_EDATA, s->name, -1, "no pictures; wanted at least one; check the path");
     if (s->o.unlabelled || s->in_arrays || s->o.limit) return CT_OK;
     uint8_t *seen = ct_new(s->allocator, (size_t)s->n_classes + 1);
     if (!seen) return ct_fail(e, CT_ELIMIT, "%s: out of memory", s->name);
@@ -278,7 +271,8 @@ static ct_status pass(ct_images *s, const ct_transform *t, int pixels, ct_err *e
 ct_status ct_images_scan(ct_images *s, const ct_transform *t, int sizes_only, ct_err *e) {
     ct_status status = CT_OK;
     if (s->scanned == 2 && !sizes_only)
-        return ct_fail(e, CT_EUSAGE, "%s: its pixels are scanned already", s->name);
+        return ct_fail(e, CT_EUSAGE, "%s: its pixels are scanned already; wanted once; open it anew",
+                       s->name);
     if (sizes_only || !s->channels) status = pass(s, t, 0, e);
     if (!status && !sizes_only) status = pass(s, t, 1, e);
     return status;

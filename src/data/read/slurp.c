@@ -10,7 +10,8 @@
 static ct_status failed(const char *path, const char *what, ct_err *e) {
     char text[120] = "";
     const char *why = strerror_r(errno, text, sizeof text);
-    return ct_fail_at(e, CT_EIO, path, -1, "%s: %s; wanted a readable picture", what, why);
+    return ct_fail_at(e, CT_EIO, path, -1,
+                      "%s: %s; wanted a readable picture; check the path and its permissions", what, why);
 }
 
 static int64_t read_some(const ct_files *f, int fd, uint8_t *to, uint64_t n) {
@@ -32,7 +33,8 @@ static ct_status read_all(const ct_files *f, int fd, const char *path, uint8_t *
     }
     uint8_t beyond;
     if (done < bytes || read_some(f, fd, &beyond, 1) > 0)
-        return ct_fail_at(e, CT_EIO, path, -1, "changed while reading; wanted a file at rest");
+        return ct_fail_at(e, CT_EIO, path, -1,
+                          "changed while reading; wanted a file at rest; try again when its writer is done");
     return CT_OK;
 }
 
@@ -49,7 +51,8 @@ ct_status ct__slurp(const ct_files *f, ct_scratch *s, const char *path, uint64_t
         status = failed(path, "cannot examine", e);
     } else if (!S_ISREG(st.st_mode) || st.st_size < 0 || (uint64_t)st.st_size > limit) {
         *over = 1;
-        status = ct_fail_at(e, CT_ELIMIT, path, -1, "%lld bytes, or no regular file; wanted at most %llu",
+        status = ct_fail_at(e, CT_ELIMIT, path, -1,
+                            "%lld bytes, or no regular file; wanted at most %llu; take it out",
                             (long long)st.st_size, (unsigned long long)limit);
     } else {
         *bytes = (uint64_t)st.st_size;

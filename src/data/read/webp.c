@@ -67,7 +67,8 @@ static ct_status decode(ct__pic *p) {
     uint8_t *rows = ct__room(p->scratch, CT__ROOM_ROWS, all, p->e);
     if (!rows) return CT_ELIMIT;
     if (!WebPInitDecoderConfig(&config))
-        return ct_fail(p->e, CT_EINTERNAL, "libwebp: another version than this was built for");
+        return ct_fail(p->e, CT_EINTERNAL,
+                       "libwebp: found another version; wanted the one this was built for; install it");
     config.output.colorspace = p->samples == 4 ? MODE_RGBA : MODE_RGB;
     config.output.u.RGBA.rgba = rows;
     config.output.u.RGBA.stride = (int)row;

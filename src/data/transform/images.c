@@ -40,11 +40,12 @@ ct_status ct_source_images(const ct_allocator *a, const ct_array *array, const c
                            const ct_transform *t, ct_source *out, ct_err *e) {
     int64_t made[3];
     if (array->dtype != CT_U8 || array->rank < 3 || array->rank > 4 || !ct_array_contiguous(array))
-        return ct_fail(e, CT_EDATA, "images: %s of %d axes; wanted u8 [N,H,W] or [N,C,H,W]",
+        return ct_fail(e, CT_EDATA, "images: %s of %d axes; wanted u8 [N,H,W] or [N,C,H,W]; convert them",
                        ct_dtype_name((ct_dtype)array->dtype), array->rank);
     if (labels && (labels->rank != 1 || labels->dim[0] != array->dim[0] || labels->dtype == CT_F32 ||
                    labels->dtype == CT_F64 || labels->dtype == CT_BF16))
-        return ct_fail(e, CT_EDATA, "labels: %lld of type %s; wanted %lld integers, one a picture",
+        return ct_fail(e, CT_EDATA,
+                       "labels: %lld of type %s; wanted %lld integers, one a picture; convert them",
                        labels->rank ? (long long)labels->dim[0] : 0, ct_dtype_name((ct_dtype)labels->dtype),
                        (long long)array->dim[0]);
     int grey = array->rank == 3;

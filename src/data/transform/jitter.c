@@ -74,7 +74,8 @@ const ct__step_row ct__step_color_jitter = {
 
 static ct_status check_channels(int64_t channels, const char *name, ct_err *e) {
     if (channels == 1 || channels == 3) return CT_OK;
-    return ct_fail(e, CT_EUSAGE, "%s: pictures have %lld channels; wanted 1 or 3", name, (long long)channels);
+    return ct_fail(e, CT_EUSAGE, "%s: pictures have %lld channels; wanted 1 or 3; leave the step out", name,
+                   (long long)channels);
 }
 
 static ct_status grey_shape(const ct__step *s, int64_t shape[3], ct_err *e) {

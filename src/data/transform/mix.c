@@ -127,8 +127,8 @@ ct_status ct_mix(const ct_transform *t, float *x, const int64_t shape[3], const 
     memset(target, 0, (size_t)(rows * classes) * sizeof *target);
     for (int64_t k = 0; k < rows; k++) {
         if (label[k] < 0 || label[k] >= classes)
-            return ct_fail(e, CT_EDATA, "mix: sample %lld has label %lld; wanted 0 to %lld", (long long)k,
-                           (long long)label[k], (long long)classes - 1);
+            return ct_fail(e, CT_EDATA, "mix: sample %lld has label %lld; wanted 0 to %lld; mend the label",
+                           (long long)k, (long long)label[k], (long long)classes - 1);
         target[k * classes + label[k]] += (float)share;
     }
     for (int64_t k = 0; k < rows && share < 1; k++)

@@ -12,8 +12,8 @@ void *ct__frame_room(ct__frame *f, int64_t c, int64_t h, int64_t w) {
     uint64_t n = 0;
     if (!ct_mul_ok((uint64_t)c, (uint64_t)h, &n) || !ct_mul_ok(n, (uint64_t)w, &n) ||
         !ct_mul_ok(n, ct__frame_size(f), &n)) {
-        ct_fail(f->e, CT_ELIMIT, "transform: a picture of %lldx%lld is too large", (long long)w,
-                (long long)h);
+        ct_fail(f->e, CT_ELIMIT, "transform: a picture of %lldx%lld; wanted a smaller one; resize before",
+                (long long)w, (long long)h);
         return NULL;
     }
     return ct__room(f->scratch, free_slot(f), n + 64, f->e);
@@ -86,15 +86,18 @@ ct_status ct__transform_shape(const ct_transform *t, int32_t last, const int64_t
     int64_t now[3] = {in[0], in[1], in[2]};
     for (int i = 0; i < 3; i++)
         if (in[i] < 1)
-            return ct_fail(e, CT_EUSAGE, "transform: a picture of [%lld,%lld,%lld]; wanted extents from 1",
+            return ct_fail(e, CT_EUSAGE,
+                           "transform: a picture of [%lld,%lld,%lld]; wanted extents from 1; give another",
                            (long long)in[0], (long long)in[1], (long long)in[2]);
     for (int32_t i = 0; t && i < last; i++) {
         const ct__step *s = &t->step[i];
         ct_status status = s->row->shape ? s->row->shape(s, now, e) : CT_OK;
         if (status) return status;
         if (now[1] > CT__MAX_SIDE || now[2] > CT__MAX_SIDE || now[1] * now[2] > CT__MAX_PIXELS)
-            return ct_fail(e, CT_ELIMIT, "%s: makes a picture of %lldx%lld; wanted at most %d pixels",
-                           s->row->name, (long long)now[2], (long long)now[1], CT__MAX_PIXELS);
+            return ct_fail(
+                e, CT_ELIMIT,
+                "%s: makes a picture of %lldx%lld; wanted at most %d pixels; choose a smaller size",
+                s->row->name, (long long)now[2], (long long)now[1], CT__MAX_PIXELS);
     }
     memcpy(out, now, sizeof now);
     return CT_OK;
@@ -134,8 +137,9 @@ ct_status ct__transform_from(const ct_transform *t, int32_t first, ct_scratch *s
     ct_status status = t ? ct__transform_steps(t, first, t->steps, &f, &r) : CT_OK;
     if (!status && !f.floats) status = plain_floats(&f);
     if (!status && ct__frame_count(&f) != out_count)
-        status = ct_fail(e, CT_EINTERNAL, "transform: %lld values; its shape rule says %lld",
-                         (long long)ct__frame_count(&f), (long long)out_count);
+        status =
+            ct_fail(e, CT_EINTERNAL, "transform: %lld values; wanted %lld by its shape rule; report this",
+                    (long long)ct__frame_count(&f), (long long)out_count);
     if (!status && f.data != out) memcpy(out, f.data, (size_t)out_count * sizeof *out);
     return status;
 }

@@ -41,7 +41,8 @@ static ct_status check(ct__step *s, ct_err *e) {
 static ct_status shape(const ct__step *s, int64_t shape[3], ct_err *e) {
     int32_t count = s->value[0].count;
     if (count > 1 && count != shape[0])
-        return ct_fail(e, CT_EUSAGE, "normalize: %d numbers for %lld channels; wanted one, or one a channel",
+        return ct_fail(e, CT_EUSAGE,
+                       "normalize: %d numbers for %lld channels; wanted one, or one a channel; give as many",
                        count, (long long)shape[0]);
     return CT_OK;
 }

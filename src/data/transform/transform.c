@@ -28,7 +28,7 @@ static CT_PRINTF(3, 4) ct_status fail(parser *p, size_t at, const char *format, 
     vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
     int first = p->e && !p->e->status;
-    ct_fail(p->e, CT_EUSAGE, "transform:%ld:%ld: %s", line, column, text);
+    ct_fail(p->e, CT_EUSAGE, "transform:%ld:%ld: %s; see docs/transforms.md", line, column, text);
     if (first) p->e->pos = (int64_t)at;
     return CT_EUSAGE;
 }
@@ -91,7 +91,7 @@ static ct_status set_numbers(parser *p, const char *step, const ct__param *d, ch
         if (to) *to = '\0';
         double x;
         if (v->count == most)
-            return fail(p, p->word_at, "%s: %s has more than %d number%s", step, d->name, most,
+            return fail(p, p->word_at, "%s: %s has more than %d number%s; wanted fewer", step, d->name, most,
                         most > 1 ? "s" : "");
         if (!*text) return fail(p, p->word_at, "%s: %s is empty; wanted a number", step, d->name);
         if (!ct_parse_number(from, &x) || !(x >= d->min && x <= d->max) || (whole && x != floor(x)))
@@ -114,7 +114,7 @@ static ct_status no_param(parser *p, const ct__step_row *row, const char *key) {
     const char *names[CT__MAX_PARAMS + 1];
     size_t n = 0;
     while (row->params[n].name) names[n] = row->params[n].name, n++;
-    if (n == 0) return fail(p, p->word_at, "%s: no argument %.40s; it takes none", row->name, key);
+    if (n == 0) return fail(p, p->word_at, "%s: no argument %.40s; wanted none", row->name, key);
     const char *near = ct_nearest(key, names, n);
     char list[300] = "";
     for (size_t i = 0, at = 0; i < n; i++)
@@ -154,8 +154,8 @@ static ct_status find_step(parser *p, ct__step *s) {
     }
     if (s->row) return CT_OK;
     const char *near = ct_nearest(p->word, names, n);
-    return fail(p, p->word_at, "no step \"%.40s\"; %s%s; see docs/transforms.md", p->word,
-                near ? "nearest is " : "wanted one such as resize, center_crop or normalize",
+    return fail(p, p->word_at, "no step \"%.40s\"; wanted %s%s", p->word,
+                near ? "another; nearest is " : "one such as resize, center_crop or normalize",
                 near ? near : "");
 }
 
@@ -218,7 +218,8 @@ static ct_status parse_list(parser *p, ct_transform *t) {
         if (c == ',' || (c == '\0' && after_comma))
             return fail(p, p->pos, "an empty step; wanted NAME [ARGUMENTS] between commas");
         if (c == '\0') return CT_OK;
-        if (t->steps == CT__MAX_STEPS) return fail(p, p->pos, "more than %d steps", CT__MAX_STEPS);
+        if (t->steps == CT__MAX_STEPS)
+            return fail(p, p->pos, "more than %d steps; wanted at most that", CT__MAX_STEPS);
         size_t at = p->pos;
         ct_status s = parse_step(p, &t->step[t->steps++]);
         if (!s) s = check_order(p, t, at);
