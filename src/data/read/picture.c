@@ -3,6 +3,7 @@
  * background, grey becomes colour or colour grey, and the turn that EXIF asks for is undone. */
 #include "data/luma.h"
 #include "data/read/picture.h"
+#include "data/transform/lanes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -150,9 +151,7 @@ static void store_grey(const ct__pic *p, const uint8_t *row, uint8_t *to, const 
 static void store_colour(const ct__pic *p, const uint8_t *row, uint8_t *to, const uint8_t back[3]) {
     int64_t plane = p->info.width * p->info.height, w = p->info.width;
     if (p->samples == 3 && p->channels == 3) {
-        for (int64_t x = 0; x < w; x++) to[x] = row[3 * x];
-        for (int64_t x = 0; x < w; x++) to[plane + x] = row[3 * x + 1];
-        for (int64_t x = 0; x < w; x++) to[2 * plane + x] = row[3 * x + 2];
+        ct__lanes_of(0)->planes(row, w, plane, to);
         return;
     }
     for (int64_t x = 0; x < w; x++, row += p->samples) {

@@ -7,15 +7,16 @@
  * columns, and between them the picture is rounded to bytes; that, and which pass is first, is what "equal to
  * Pillow" means. A pass that would change nothing is left out.
  *
- * Both passes run on sixteen lanes: the vertical one over sixteen columns; the horizontal one over sixteen rows,
- * of which a block is turned on its side before and back after. */
+ * Both passes run on sixteen lanes (lanes.h): the vertical one over sixteen columns; the horizontal one over
+ * sixteen rows, of which a block is turned on its side before and back after. */
 #include <math.h>
 #include <string.h>
 
+#include "data/transform/lanes.h"
 #include "data/transform/transform.h"
 
-#define BITS 22
-#define LANES 16
+#define BITS CT__WEIGHT_BITS
+#define LANES CT__LANES
 
 /* ---- filters ---- */
 
@@ -52,16 +53,11 @@ static const struct {
 
 /* ---- weights ---- */
 
-typedef struct taps {                /* of one axis */
-    int64_t out, most;               /* results; the most pixels that one of them reads */
-    int32_t *first, *count, *weight; /* [out], [out], [out, most] */
-} taps;
-
 static int64_t most_taps(double scale, int filter) {
     return (int64_t)ceil(filters[filter].support * (scale < 1 ? 1 : scale)) * 2 + 1;
 }
 
-static void fill_taps(taps *t, int64_t in, double scale, int filter, double *w) {
+static void fill_taps(ct__taps *t, int64_t in, double scale, int filter, double *w) {
     double grow = scale < 1 ? 1 : scale, support = filters[filter].support * grow;
     for (int64_t i = 0; i < t->out; i++) {
         double centre = ((double)i + 0.5) * scale, sum = 0, inverse = 1 / grow;
@@ -80,12 +76,12 @@ static void fill_taps(taps *t, int64_t in, double scale, int filter, double *w) 
     }
 }
 
-static uint64_t taps_bytes(const taps *t) {
+static uint64_t taps_bytes(const ct__taps *t) {
     return (uint64_t)t->out * (uint64_t)(2 + t->most) * sizeof(int32_t) + (uint64_t)t->most * sizeof(double);
 }
 
 /* Lays a table into `memory` of taps_bytes. */
-static void lay_taps(taps *t, void *memory, int64_t in, double scale, int filter) {
+static void lay_taps(ct__taps *t, void *memory, int64_t in, double scale, int filter) {
     double *w = memory;
     t->first = (int32_t *)(void *)(w + t->most);
     t->count = t->first + t->out;
@@ -93,102 +89,10 @@ static void lay_taps(taps *t, void *memory, int64_t in, double scale, int filter
     fill_taps(t, in, scale, filter, w);
 }
 
-/* ---- sixteen sums ---- */
-
-typedef int32_t sums __attribute__((vector_size(4 * LANES)));
-typedef uint8_t bytes __attribute__((vector_size(LANES)));
-#define INLINE static inline __attribute__((always_inline))
-
-/* to[lane] = round(sum_k weight[k] from[k * step + lane]) */
-INLINE void sum_lanes(const uint8_t *from, int64_t step, const int32_t *weight, int32_t count, uint8_t *to) {
-    sums s = {0};
-    s += 1 << (BITS - 1);
-    for (int32_t k = 0; k < count; k++, from += step) {
-        bytes b;
-        memcpy(&b, from, LANES);
-        s += __builtin_convertvector(b, sums) * weight[k];
-    }
-    s >>= BITS;
-    s &= s > 0;
-    sums over = s > 255;
-    s = (s & ~over) | (over & 255);
-    bytes b = __builtin_convertvector(s, bytes);
-    memcpy(to, &b, LANES);
-}
-
-static uint8_t sum_one(const uint8_t *from, int64_t step, const int32_t *weight, int32_t count) {
-    int32_t s = 1 << (BITS - 1);
-    for (int32_t k = 0; k < count; k++) s += from[k * step] * weight[k];
-    s >>= BITS;
-    return (uint8_t)(s < 0 ? 0 : s > 255 ? 255 : s);
-}
-
-/* Rows of w at `pitch` -> [t->out, w] */
-INLINE void columns(const taps *t, const uint8_t *in, int64_t pitch, int64_t w, uint8_t *out) {
-    for (int64_t y = 0; y < t->out; y++, out += w) {
-        const uint8_t *from = in + t->first[y] * pitch;
-        const int32_t *weight = t->weight + y * t->most;
-        int64_t x = 0;
-        for (; x + LANES <= w; x += LANES) sum_lanes(from + x, pitch, weight, t->count[y], out + x);
-        for (; x < w; x++) out[x] = sum_one(from + x, pitch, weight, t->count[y]);
-    }
-}
-
-/* [LANES rows at `pitch`, w] -> [w, LANES] */
-INLINE void lay_down(const uint8_t *in, int64_t pitch, int64_t w, uint8_t *out) {
-    for (int64_t x = 0; x < w; x++)
-        for (int64_t k = 0; k < LANES; k++) out[x * LANES + k] = in[k * pitch + x];
-}
-
-/* Sixteen rows of `in` at `pitch` -> sixteen rows of t->out. side: room for LANES * (w + t->out). */
-INLINE void rows(const taps *t, const uint8_t *in, int64_t pitch, int64_t w, uint8_t *side, uint8_t *out) {
-    uint8_t *made = side + LANES * w;
-    lay_down(in, pitch, w, side);
-    for (int64_t x = 0; x < t->out; x++)
-        sum_lanes(side + t->first[x] * LANES, LANES, t->weight + x * t->most, t->count[x], made + x * LANES);
-    for (int64_t k = 0; k < LANES; k++)
-        for (int64_t x = 0; x < t->out; x++) out[k * t->out + x] = made[x * LANES + k];
-}
-
-typedef struct kernels {
-    void (*columns)(const taps *t, const uint8_t *in, int64_t pitch, int64_t w, uint8_t *out);
-    void (*rows)(const taps *t, const uint8_t *in, int64_t pitch, int64_t w, uint8_t *side, uint8_t *out);
-} kernels;
-
-/* The same code for the sets of instructions that kernels are made for; integers, so the same bits. */
-#define SET(name, attribute) \
-    attribute static void columns_##name(const taps *t, const uint8_t *in, int64_t pitch, int64_t w, \
-                                         uint8_t *out) { \
-        columns(t, in, pitch, w, out); \
-    } \
-    attribute static void rows_##name(const taps *t, const uint8_t *in, int64_t pitch, int64_t w, \
-                                      uint8_t *side, uint8_t *out) { \
-        rows(t, in, pitch, w, side, out); \
-    }
-SET(baseline, )
-#if defined(__x86_64__)
-SET(avx2, __attribute__((target("avx2"))))
-SET(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
-#endif
-
-static kernels choose(int32_t wanted) {
-    kernels k = {columns_baseline, rows_baseline};
-#if defined(__x86_64__)
-    const char *set = ct_cpu_features();
-    int has = strcmp(set, "avx512") == 0 ? 3 : strcmp(set, "avx2") == 0 ? 2 : 1;
-    if (wanted && wanted < has) has = wanted;
-    if (has == 2) k = (kernels){columns_avx2, rows_avx2};
-    if (has == 3) k = (kernels){columns_avx512, rows_avx512};
-#else
-    (void)wanted;
-#endif
-    return k;
-}
-
 /* ---- passes ---- */
 
 /* h rows of `in`, at `pitch`, to h rows of t->out. */
-static ct_status narrow(ct__frame *f, const kernels *k, const taps *t, const uint8_t *in, int64_t pitch,
+static ct_status narrow(ct__frame *f, const ct__lanes *k, const ct__taps *t, const uint8_t *in, int64_t pitch,
                         int64_t w, int64_t h, uint8_t *out) {
     uint64_t side = (uint64_t)(w + t->out) * LANES;
     uint8_t *block = ct__room(f->scratch, CT__ROOM_BLOCK, 2 * side, f->e);
@@ -205,7 +109,7 @@ static ct_status narrow(ct__frame *f, const kernels *k, const taps *t, const uin
 }
 
 typedef struct plan { /* of one resize */
-    taps across, down;
+    ct__taps across, down;
     int32_t narrows, shortens, down_first;
     int32_t reserved;
     int64_t top, rows; /* of the rows that the vertical pass reads, where it is the second */
@@ -222,8 +126,8 @@ static ct_status make_plan(plan *p, ct__frame *f, ct__box from, int64_t to_h, in
     double sx = (double)from.w / (double)to_w, sy = (double)from.h / (double)to_h;
     p->narrows = to_w != from.w;
     p->shortens = to_h != from.h;
-    p->across = (taps){.out = to_w, .most = most_taps(sx, filter)};
-    p->down = (taps){.out = to_h, .most = most_taps(sy, filter)};
+    p->across = (ct__taps){.out = to_w, .most = most_taps(sx, filter)};
+    p->down = (ct__taps){.out = to_h, .most = most_taps(sy, filter)};
     uint64_t across = (taps_bytes(&p->across) + 63) / 64 * 64;
     char *table = ct__room(f->scratch, CT__ROOM_TABLE, across + taps_bytes(&p->down), f->e);
     if (!table) return CT_ELIMIT;
@@ -242,7 +146,7 @@ static ct_status make_plan(plan *p, ct__frame *f, ct__box from, int64_t to_h, in
 }
 
 /* One plane: `in` at the pitch of the frame. */
-static ct_status resample_plane(ct__frame *f, const kernels *k, const plan *p, const uint8_t *in, int64_t w,
+static ct_status resample_plane(ct__frame *f, const ct__lanes *k, const plan *p, const uint8_t *in, int64_t w,
                                 uint8_t *out) {
     int64_t to_h = p->down.out, to_w = p->across.out;
     if (!p->narrows) {
@@ -259,13 +163,13 @@ static ct_status resample_plane(ct__frame *f, const kernels *k, const plan *p, c
 }
 
 static ct_status resample(ct__frame *f, ct__box from, int64_t to_h, int64_t to_w, int filter, int order) {
-    kernels k = choose(f->instructions);
+    const ct__lanes *k = ct__lanes_of(f->instructions);
     plan p = {.down_first = is_down_first(from, to_h, to_w, order)};
     uint8_t *to = ct__frame_room(f, f->c, to_h, to_w);
     ct_status s = to ? make_plan(&p, f, from, to_h, to_w, filter) : CT_ELIMIT;
     for (int64_t c = 0; c < f->c && !s; c++) {
         const uint8_t *in = (const uint8_t *)f->data + (c * f->h + from.top) * f->w + from.left;
-        s = resample_plane(f, &k, &p, in, from.w, to + c * to_h * to_w);
+        s = resample_plane(f, k, &p, in, from.w, to + c * to_h * to_w);
     }
     if (!s) ct__frame_take(f, to, f->c, to_h, to_w);
     return s;
