@@ -128,9 +128,21 @@ def same_bytes():
                 child.wait()
         r = cotan(*words[:-1], "--resume", "-o", resumed)
         check(f"{name}: killed and resumed, the same bytes", r.status == 0 and same(files[0], resumed), r)
+    steps = write(f"{FOLDER}/steps", "# a step a line\nresize 16x16\nflip\nnormalize mean=0.5 std=0.2\nmixup, cutmix\n")
+    r = cotan(*words[:-3], "--transform", f"@{steps}", "-o", f"{FOLDER}/steps.safetensors")
+    check("--transform @FILE", r.status == 0 and same(f"{FOLDER}/mixed1.safetensors", f"{FOLDER}/steps.safetensors"), r)
+    part = f"{FOLDER}/part.safetensors"
+    child = subprocess.Popen([COTAN, "train", "image", data, "--net", net, "--epochs", "500", "-o", part], stderr=subprocess.DEVNULL)
+    while child.poll() is None and not os.path.exists(f"{FOLDER}/part.run/checkpoint.safetensors"):
+        time.sleep(0.01)
+    check("a run is under way", child.poll() is None)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    kept = read(f"{data}/across/000.png")
     write(f"{data}/across/000.png", GOOD)
-    r = cotan("train", "image", data, "--net", net, "--epochs", "3", "--batch", "16", "--quiet", "--resume", "-o", f"{FOLDER}/late.safetensors")
-    check("begun", r.status == 0, r)
+    refused("X15 the data changed between run and resume", 2, ["the hash of the data", "as the run was begun"], "train", "image", data, "--resume", "-o", part,
+            folder=FOLDER, any_memory=True)
+    write(f"{data}/across/000.png", kept)
 
 
 def honest():
