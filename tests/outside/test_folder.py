@@ -171,6 +171,12 @@ def honest():
     v = json.loads(cotan("evaluate", f"{FOLDER}/h3.safetensors", whole, "--json").out)
     parts = json.loads(cotan("inspect", whole, "--json").out)["classes"]
     check("a tenth is kept for the test", v["part"] == "test" and v["samples"] == sum(c["test"] for c in parts), (v, parts))
+    own = f"{FOLDER}/own.safetensors"
+    r = cotan("train", "image", whole, "--validate", f"{data}/test", "--net", net, "--epochs", "1", "--quiet", "-o", own)
+    v = json.loads(cotan("evaluate", own, whole, "--part", "train", "--json").out)
+    kept = sum(c["train"] + c["validation"] for c in parts)
+    check("--validate: all but the test trains", r.status == 0 and v["samples"] == kept, (r, v, kept))
+    refused("--part validation of a folder that is not it", 2, "a folder of its own", "evaluate", own, whole, "--part", "validation", folder=FOLDER, any_memory=True)
     v = json.loads(cotan("evaluate", f"{FOLDER}/h3.safetensors", f"{data}/test", "--json").out)
     check("all of other data", v["part"] == "all" and v["samples"] == 30, v)
     refused("classes that the model has not", 3, ["has not; found", "wanted only across, both, down"], "evaluate", f"{FOLDER}/h3.safetensors",
