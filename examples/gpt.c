@@ -7,11 +7,12 @@ enum { T = 32, D = 64, MOST = 8192 }; /* bytes of a window, width, bytes of text
 
 static ct_t gpt(ct_t ids) { /* [N,T] */
     ct_t x = ct_position(ct_embedding(ids, "wte", 256, D, (ct_embed){0}), "wpe", T, (ct_positions){0});
-    ct_t y = ct_layer_norm(x, "ln1", (ct_layernorm){0});                                 /* [N,T,D] */
-    x = ct_add(x, ct_self_attention(y, "attn", 4, (ct_attend){.causal = 1}));            /* [N,T,D] */
-    y = ct_linear(ct_layer_norm(x, "ln2", (ct_layernorm){0}), "up", 4 * D, (ct_lin){0}); /* [N,T,4D] */
-    x = ct_add(x, ct_linear(ct_gelu(y), "down", D, (ct_lin){0}));                        /* [N,T,D] */
-    return ct_linear(x, "head", 256, (ct_lin){0});                                       /* [N,T,256] */
+    ct_t y = ct_linear(ct_layer_norm(x, "ln1", (ct_layernorm){0}), "qkv", 3 * D, (ct_lin){0}); /* [N,T,3D] */
+    y = ct_self_attention(y, (ct_t){0}, 4, (ct_self_attend){.causal = 1});                     /* [N,T,D] */
+    x = ct_add(x, ct_linear(y, "proj", D, (ct_lin){0}));                                       /* [N,T,D] */
+    y = ct_linear(ct_layer_norm(x, "ln2", (ct_layernorm){0}), "up", 4 * D, (ct_lin){0});       /* [N,T,4D] */
+    x = ct_add(x, ct_linear(ct_gelu(y), "down", D, (ct_lin){0}));                              /* [N,T,D] */
+    return ct_linear(x, "head", 256, (ct_lin){0});                                             /* [N,T,256] */
 }
 
 int main(int argc, char **argv) {
@@ -29,5 +30,4 @@ int main(int argc, char **argv) {
     for (int i = T; i < T + 64 && !ct_predict(c, best, text + i - T, 1, text + i); i++) putchar((int)text[i]);
     printf("\nloss %.3f\n", last.loss);
     ct_close(c);
-    return 0;
 }

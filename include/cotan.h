@@ -128,7 +128,8 @@ typedef struct ct_options {
  * ct_plan_new, ct_session_new and ct_graph_new: those are freed before. */
 CT_API ct_ctx *ct_open(const ct_options *o);
 CT_API void ct_close(ct_ctx *c); /* NULL is fine */
-/* The text of the first error of the context (its default graph and session included), or "". */
+/* The text of the first error of the context or its default graph, which stay, else that of the default
+ * session's last run, or "". */
 CT_API const char *ct_error(ct_ctx *c);
 CT_API ct_status ct_error_status(ct_ctx *c);
 CT_API ct_err *ct_error_of(ct_ctx *c); /* the record itself, to clear or to pass on */
@@ -197,8 +198,9 @@ typedef struct ct_init {
 } ct_init;
 
 /* A new parameter or other variable of the graph, under the current scope, drawn by `init` from the context's seed and
- * its full name alone. A name that the context has already binds to it; its shape must be the same. Within one graph a
- * name is created once. Poison and the graph's error otherwise. */
+ * its full name alone. A name that the context has already binds to it; its kind, type and shape must be the same.
+ * Within one graph a name is created once. Poison and the graph's error otherwise. A state's first extent may be CT_N:
+ * a row for each sample of the batch; its values are each session's own. */
 CT_API ct_t ct_var_new(ct_graph *g, ct_var_kind kind, const char *name, ct_dtype dtype, ct_shape shape,
                        ct_init init);
 /* An existing one, by full name (sharing); an error that names the nearest when there is none. */
@@ -241,10 +243,11 @@ CT_API int32_t ct_parameters(ct_t y, ct_t *out, int32_t capacity);
 /* Zero means the default. */
 typedef struct ct_compile {
     int32_t train;      /* 1: dropout drops, batch norm uses the batch; 0: evaluation */
-    int32_t one_thread; /* 1: on the caller's thread whatever the size */
+    int32_t one_thread; /* 1: on the caller's thread whatever the size; -1: on all threads, to compare */
     int64_t batch;      /* the batch that fixes the shard size; 0: each run's own */
     int64_t shard;      /* rows of a shard; 0: an eighth of the batch, or all of a small one */
-    int32_t no_fuse, no_layout, no_cse, no_reuse; /* 1: leave a pass out, to compare */
+    /* 1: leave a pass out, to compare; no_cse: equal nodes that expansion brings to light are not merged */
+    int32_t no_fuse, no_layout, no_cse, no_reuse;
     int64_t reserved[3];
 } ct_compile;
 
@@ -271,12 +274,23 @@ CT_API ct_status ct_session_set(ct_session *s, const char *scalar, double value)
 /* The counter of random ops and of Adam's bias correction, from 0; a run with effects adds one at its end. */
 CT_API void ct_session_step(ct_session *s, uint64_t step);
 CT_API uint64_t ct_session_step_of(const ct_session *s);
-/* From any thread or signal handler: 1: runs end with CT_ECANCEL at the next step, until it is 0 again. */
+/* 1, from any thread or signal handler: runs end with CT_ECANCEL, looked at between steps, until it is 0 again. A run
+ * that has begun to write variables goes through. */
 CT_API void ct_session_cancel(ct_session *s, int on);
-/* Runs end with CT_ECANCEL when it has passed. Seconds from now, by the monotonic clock; 0: none. */
+/* The same when so many seconds have passed from now, by the monotonic clock; 0: none. */
 CT_API void ct_session_deadline(ct_session *s, double seconds);
 /* The text of the last run's error, or "". Valid until the next run. */
 CT_API const char *ct_session_error(const ct_session *s);
+CT_API ct_ctx *ct_session_context(const ct_session *s);
+
+/* States (CT_STATE: carried hidden states, caches): initial values at the first run that uses one; what a plan assigns
+ * to it is there for the next run of this session. One with a row for each sample keeps the batch size of the first
+ * run; a run with another one is refused until the session is reset. */
+CT_API void ct_session_reset(ct_session *s); /* all states begin anew */
+/* The shape with its rows; CT_EUSAGE where the state has no values yet. */
+CT_API ct_status ct_state_info(ct_session *s, const char *name, ct_var_info *out, ct_err *e);
+CT_API ct_status ct_state_get(ct_session *s, const char *name, ct_array *out, ct_err *e);
+CT_API ct_status ct_state_set(ct_session *s, const char *name, const ct_array *from, ct_err *e);
 
 /* Run with N = batch. in[i]: contiguous rows of input i (ct_plan_inputs order); out[i]: room for output i, or NULL to
  * drop it. After the first run of a batch size nothing is allocated. Effects happen only when the whole run
@@ -284,11 +298,12 @@ CT_API const char *ct_session_error(const ct_session *s);
  * CT_ENONFINITE, CT_ECANCEL, or what a custom op returned. */
 CT_API ct_status ct_run(ct_session *s, ct_plan *p, const void *const *in, int64_t batch, void *const *out);
 
-/* The simple tier: evaluation of y, which has one input, on the default session; plans are cached. */
+/* The simple tier: evaluation of y, which has one input, on the default session. Plans are kept for the next call,
+ * bounded in bytes. A run that fails changes nothing: its text is ct_error(c) until the next call. */
 CT_API ct_status ct_predict(ct_ctx *c, ct_t y, const void *in, int64_t batch, void *out);
 CT_API ct_session *ct_default_session(ct_ctx *c); /* NULL: out of memory */
 
-/* What a plan does, step by step, for one batch size. */
+/* What a plan does, step by step, for one batch size. Texts are valid until the plan meets another batch size. */
 typedef struct ct_step_info {
     const char *op;     /* of the first node fused in */
     const char *fused;  /* the others, "+relu+add", or "" */

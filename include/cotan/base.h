@@ -78,7 +78,7 @@ static inline int ct_add_ok(uint64_t a, uint64_t b, uint64_t *out) {
 
 /* The allocator hook. `allocate` returns memory aligned to 64 bytes, or NULL; `release` gets the size
  * that was asked for. Both must be callable from any thread. A zeroed ct_allocator means the default
- * (aligned_alloc and free). */
+ * (aligned_alloc and free; from 2 MB on, mappings that ask for huge pages). */
 typedef struct ct_allocator {
     void *(*allocate)(void *user, size_t bytes);
     void (*release)(void *user, void *memory, size_t bytes);

@@ -41,13 +41,16 @@ CT_API const char *ct_tensors_get(const ct_tensors *t, const char *key); /* meta
 
 /* ---- weights of a context ---- */
 
-/* Kinds of variables, as a mask: 1 << CT_PARAM | 1 << CT_BUFFER is a model, all four a checkpoint. States
- * are the session's (NULL: left out). */
+/* Kinds of variables, as a mask: 1 << CT_PARAM | 1 << CT_BUFFER is a model; moments, and the states of a session, are
+ * in checkpoints only. */
 #define CT_MODEL_KINDS (1 << CT_PARAM | 1 << CT_BUFFER)
 CT_API ct_status ct_weights_collect(ct_ctx *c, int32_t kinds, ct_tensors *to, ct_err *e);
 /* Parameters and buffers as a model holds them: where a moving average of a parameter is kept (ct_train.average), the
  * average under the parameter's name. */
 CT_API ct_status ct_weights_model(ct_ctx *c, ct_tensors *to, ct_err *e);
+/* The session's states that have values, by name; and back: states without a tensor begin anew. */
+CT_API ct_status ct_states_collect(ct_session *s, ct_tensors *to, ct_err *e);
+CT_API ct_status ct_states_apply(ct_session *s, const ct_tensors *from, ct_err *e);
 /* Every variable of those kinds gets the tensor of its name. Before anything is changed all names and shapes
  * are compared; missing, superfluous and misshaped ones are listed together (CT_EDATA, "FILE: ...").
  * Superfluous names are allowed when `extra` is 1. Types are converted. */

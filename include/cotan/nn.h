@@ -22,12 +22,6 @@ extern "C" {
 /* A number field whose default is not zero takes this to mean zero. */
 #define CT_ZERO 1e-300
 
-/* ---- compositions: layers made of layers ---- */
-
-/* Multi-head self-attention: x [N,T,D] -> [N,T,D]. Layers NAME.qkv, weight [3D,D], and NAME.proj, weight [D,D], both
- * with bias; `heads` divides D. Options: causal, scale. After an error poison. */
-CT_API ct_t ct_self_attention(ct_t x, const char *name, int64_t heads, ct_attend o);
-
 /* ---- optimisers: PyTorch's formulas and defaults; Lion: Chen et al. 2023 ---- */
 
 typedef enum ct_optimiser {

@@ -86,3 +86,34 @@ ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char *file, 
     }
     return s;
 }
+
+/* ---- states of a session ---- */
+
+ct_status ct_states_collect(ct_session *s, ct_tensors *to, ct_err *e) {
+    ct_ctx *c = ct_session_context(s);
+    ct_status status = CT_OK;
+    for (int64_t i = 0; i < ct_var_count(c) && !status; i++) {
+        ct_var_info v;
+        ct_array a;
+        if (ct_var_at(c, i, &v) || v.kind != CT_STATE || ct_state_info(s, v.name, &v, NULL)) continue;
+        status = ct_array_new(ct_allocator_of(c), (ct_dtype)v.dtype, v.shape, &a, e);
+        if (status) return status;
+        status = ct_state_get(s, v.name, &a, e);
+        if (!status) status = ct_tensors_add(to, v.name, &a, e);
+        ct_array_free(&a);
+    }
+    return status;
+}
+
+ct_status ct_states_apply(ct_session *s, const ct_tensors *from, ct_err *e) {
+    ct_ctx *c = ct_session_context(s);
+    ct_status status = CT_OK;
+    ct_session_reset(s);
+    for (int64_t i = 0; i < ct_var_count(c) && !status; i++) {
+        ct_var_info v;
+        ct_array a;
+        if (ct_var_at(c, i, &v) || v.kind != CT_STATE) continue;
+        if (!ct_tensors_at(from, ct_tensors_find(from, v.name), &a)) status = ct_state_set(s, v.name, &a, e);
+    }
+    return status;
+}

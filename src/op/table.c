@@ -12,6 +12,8 @@ extern const ct__op ct__op_add;
 extern const ct__op ct__op_add_scalar;
 extern const ct__op ct__op_argmax;
 extern const ct__op ct__op_assign;
+extern const ct__op ct__op_assign_at;
+extern const ct__op ct__op_assign_position;
 extern const ct__op ct__op_attend;
 extern const ct__op ct__op_attention;
 extern const ct__op ct__op_attention_grad;
@@ -139,6 +141,9 @@ extern const ct__op ct__op_row_norm;
 extern const ct__op ct__op_row_norm_grad;
 extern const ct__op ct__op_rsqrt;
 extern const ct__op ct__op_scatter_add;
+extern const ct__op ct__op_self_attend;
+extern const ct__op ct__op_self_attention;
+extern const ct__op ct__op_self_attention_grad;
 extern const ct__op ct__op_selu;
 extern const ct__op ct__op_selu_grad;
 extern const ct__op ct__op_sgd_momentum_update;
@@ -164,6 +169,7 @@ extern const ct__op ct__op_squeeze;
 extern const ct__op ct__op_stack;
 extern const ct__op ct__op_sub;
 extern const ct__op ct__op_sum;
+extern const ct__op ct__op_take_rows;
 extern const ct__op ct__op_tanh;
 extern const ct__op ct__op_tanh_grad;
 extern const ct__op ct__op_transpose;
@@ -197,6 +203,7 @@ _Static_assert(sizeof(ct_positions) == 64, "ct_positions");
 _Static_assert(sizeof(ct_reduce) == 64, "ct_reduce");
 _Static_assert(sizeof(ct_rmsnorm) == 64, "ct_rmsnorm");
 _Static_assert(sizeof(ct_rmsprop) == 64, "ct_rmsprop");
+_Static_assert(sizeof(ct_self_attend) == 64, "ct_self_attend");
 _Static_assert(sizeof(ct_sgd) == 64, "ct_sgd");
 _Static_assert(sizeof(ct_variance) == 64, "ct_variance");
 
@@ -212,6 +219,8 @@ const ct__op *const ct__ops[] = {
     &ct__op_add_scalar,
     &ct__op_argmax,
     &ct__op_assign,
+    &ct__op_assign_at,
+    &ct__op_assign_position,
     &ct__op_attend,
     &ct__op_attention,
     &ct__op_attention_grad,
@@ -339,6 +348,9 @@ const ct__op *const ct__ops[] = {
     &ct__op_row_norm_grad,
     &ct__op_rsqrt,
     &ct__op_scatter_add,
+    &ct__op_self_attend,
+    &ct__op_self_attention,
+    &ct__op_self_attention_grad,
     &ct__op_selu,
     &ct__op_selu_grad,
     &ct__op_sgd_momentum_update,
@@ -364,6 +376,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_stack,
     &ct__op_sub,
     &ct__op_sum,
+    &ct__op_take_rows,
     &ct__op_tanh,
     &ct__op_tanh_grad,
     &ct__op_transpose,
