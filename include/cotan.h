@@ -114,8 +114,8 @@ typedef struct ct_options {
     int32_t threads; /* 0: the cores allowed to the process */
     int32_t debug;   /* 1..4: what is told to the log hook (docs/tour.md) */
     int32_t trap;    /* 1: every run checks every value; the first that is not finite is CT_ENONFINITE */
-    int32_t reserved_12;
-    uint64_t seed;                             /* of initialisers and random ops */
+    int32_t strict;  /* 1: ct_model_open refuses weights that are not finite */
+    uint64_t seed;   /* of initialisers and random ops */
     void (*log)(void *user, const char *line); /* one line without its end; NULL: silent */
     void *log_user;
     const ct_files *files;  /* the seam; NULL: the operating system's */
@@ -199,8 +199,8 @@ typedef struct ct_init {
 
 /* A new parameter or other variable of the graph, under the current scope, drawn by `init` from the context's seed and
  * its full name alone. A name that the context has already binds to it; its kind, type and shape must be the same.
- * Within one graph a name is created once. Poison and the graph's error otherwise. A state's first extent may be CT_N:
- * a row for each sample of the batch; its values are each session's own. */
+ * Within one graph a name is created once. Poison and the graph's error otherwise. A state's first extent may be
+ * CT_N: a row for each sample of the batch; its values are each session's own. */
 CT_API ct_t ct_var_new(ct_graph *g, ct_var_kind kind, const char *name, ct_dtype dtype, ct_shape shape,
                        ct_init init);
 /* An existing one, by full name (sharing); an error that names the nearest when there is none. */

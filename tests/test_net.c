@@ -181,7 +181,7 @@ static void deep(void **state) {
     ct_ctx *c = ct_open(NULL);
     ct_err e = {0};
     ct_t y;
-    assert_int_equal(build(c, text, NULL, 0, &y, &e), CT_EUSAGE);
+    assert_int_equal(build(c, text, NULL, 0, &y, &e), CT_ELIMIT);
     assert_non_null(strstr(e.text, "nested deeper than 64"));
     ct_close(c);
 }

@@ -191,7 +191,8 @@ CT_API ct_status ct_file_write(const ct_files *f, const ct_allocator *a, const c
 /* Remove the temporary files that killed writers of `path` left. Only where nobody else may be writing it. */
 CT_API void ct_writer_clean(const ct_files *f, const char *path);
 
-/* Append to a file, made when absent, and sync it. When it fails, a part may stand at the end. */
+/* Append to a file and sync it; made when absent, its folder is synced too. When it fails, a part may stand at the
+ * end. */
 CT_API ct_status ct_file_append(const ct_files *f, const char *path, const void *data, uint64_t bytes,
                                 ct_err *e);
 /* Over what is there. The folder is not synced. */

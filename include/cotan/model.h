@@ -15,7 +15,8 @@ extern "C" {
 /* ---- safetensors ---- */
 
 /* Named tensors and text metadata, in memory. Files are read whole; every number of the header is checked
- * against the bytes there are. Limits: header 100 MB, 8 axes. */
+ * against the bytes there are, and the ranges must tile the data, empty ones apart, which may lie anywhere in
+ * it. Limits: header 100 MB, 8 axes. */
 typedef struct ct_tensors ct_tensors;
 CT_API ct_status ct_tensors_new(const ct_allocator *a, ct_tensors **out, ct_err *e);
 CT_API void ct_tensors_free(ct_tensors *t);
@@ -38,6 +39,8 @@ CT_API const char *ct_tensors_name(const ct_tensors *t, int64_t i); /* in the fi
 CT_API ct_status ct_tensors_at(const ct_tensors *t, int64_t i, ct_array *view);
 CT_API int64_t ct_tensors_find(const ct_tensors *t, const char *name);   /* -1: none */
 CT_API const char *ct_tensors_get(const ct_tensors *t, const char *key); /* metadata, or NULL */
+/* How many numbers are NaN or infinite; *first (may be NULL): the first tensor that has one, or -1. */
+CT_API int64_t ct_tensors_nonfinite(const ct_tensors *t, int64_t *first);
 
 /* ---- weights of a context ---- */
 
@@ -45,19 +48,21 @@ CT_API const char *ct_tensors_get(const ct_tensors *t, const char *key); /* meta
  * in checkpoints only. */
 #define CT_MODEL_KINDS (1 << CT_PARAM | 1 << CT_BUFFER)
 CT_API ct_status ct_weights_collect(ct_ctx *c, int32_t kinds, ct_tensors *to, ct_err *e);
-/* Parameters and buffers as a model holds them: where a moving average of a parameter is kept (ct_train.average), the
- * average under the parameter's name. */
-CT_API ct_status ct_weights_model(ct_ctx *c, ct_tensors *to, ct_err *e);
 /* The session's states that have values, by name; and back: states without a tensor begin anew. */
 CT_API ct_status ct_states_collect(ct_session *s, ct_tensors *to, ct_err *e);
 CT_API ct_status ct_states_apply(ct_session *s, const ct_tensors *from, ct_err *e);
+/* Parameters and buffers as a model holds them: where a moving average of a parameter is kept (ct_train.average), the
+ * average under the parameter's name. */
+CT_API ct_status ct_weights_model(ct_ctx *c, ct_tensors *to, ct_err *e);
 /* Every variable of those kinds gets the tensor of its name. Before anything is changed all names and shapes
- * are compared; missing, superfluous and misshaped ones are listed together (CT_EDATA, "FILE: ...").
+ * are compared; missing, superfluous and misshaped ones are counted and listed together (CT_EDATA, "FILE: ...").
  * Superfluous names are allowed when `extra` is 1. Types are converted. */
 CT_API ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char *file, int32_t kinds,
                                   int32_t extra, ct_err *e);
 
 /* ---- models ---- */
+
+#define CT_MODEL_FORMAT 1 /* of the document; a file of a newer one is refused (CT_EDATA, both numbers) */
 
 /* Write the context's parameters and buffers with `document`, a JSON object as text, into which "tensors" (an
  * xxh3-128 of each) and "header" (one of the header, computed with its own digits as 0) are put. Keys sorted:
@@ -78,7 +83,8 @@ CT_API ct_status ct_model_open(const char *path, const ct_options *o, ct_model *
 CT_API void ct_model_close(ct_model *m); /* NULL is fine; after the sessions of its runs */
 /* The model's own parts, and texts that live as long as it. */
 CT_API ct_ctx *ct_model_context(ct_model *m);
-CT_API ct_plan *ct_model_plan(ct_model *m); /* one output: the net's */
+CT_API int64_t ct_model_nonfinite(const ct_model *m); /* ct_tensors_nonfinite of its file */
+CT_API ct_plan *ct_model_plan(ct_model *m);           /* one output: the net's */
 CT_API ct_t ct_model_output(ct_model *m);
 CT_API const char *ct_model_document(const ct_model *m); /* JSON */
 CT_API const char *ct_model_task(const ct_model *m);

@@ -63,8 +63,9 @@ typedef struct ct_image_train {
     int32_t resume, force, dry_run; /* 1: go on; begin anew; tell the facts and write nothing */
     int32_t checkpoint_every;       /* steps; 0: 200 */
     int32_t debug, trap;            /* of ct_options */
-    ct_files files;                 /* the seam */
-    ct_allocator allocator;         /* the hook */
+    int32_t strict; /* 1: a damaged checkpoint or weights that are not finite are an error, not a note */
+    ct_files files; /* the seam */
+    ct_allocator allocator;                          /* the hook */
     void (*log)(void *user, const char *line);       /* of ct_options, with `user`; NULL: silent */
     volatile int32_t *stop;                          /* set by a signal handler: see below; may be NULL */
     void (*tell)(void *user, const ct_event *event); /* on the caller's thread; may be NULL */

@@ -60,6 +60,15 @@ static void record(ct_err *e, ct_status status, const char *file, int64_t pos, c
     ct_escape(raw, e->text, sizeof e->text);
 }
 
+#define LONG_NAME 480 /* of a file: longer ones lose their middle, or the text would have no room */
+
+static const char *short_name(const char *file, char out[LONG_NAME + 8]) {
+    size_t n = file ? strlen(file) : 0;
+    if (n <= LONG_NAME) return file ? file : "";
+    snprintf(out, LONG_NAME + 8, "%.*s...%s", LONG_NAME / 2, file, file + n - LONG_NAME / 2);
+    return out;
+}
+
 /* The text is WHERE followed by what the format makes. */
 static void compose(ct_err *e, ct_status status, const char *file, int64_t pos, const char *where,
                     const char *format, va_list args) {
@@ -84,13 +93,13 @@ ct_status ct_fail(ct_err *e, ct_status status, const char *format, ...) {
 }
 
 ct_status ct_fail_at(ct_err *e, ct_status status, const char *file, int64_t pos, const char *format, ...) {
-    char where[RAW_TEXT];
+    char where[RAW_TEXT], name[LONG_NAME + 8];
     va_list args;
     if (!takes(e, status)) return status;
     if (pos >= 0)
-        snprintf(where, sizeof where, "%s:@%lld: ", file ? file : "", (long long)pos);
+        snprintf(where, sizeof where, "%s:@%lld: ", short_name(file, name), (long long)pos);
     else
-        snprintf(where, sizeof where, "%s: ", file ? file : "");
+        snprintf(where, sizeof where, "%s: ", short_name(file, name));
     va_start(args, format);
     compose(e, status, file, pos, where, format, args);
     va_end(args);
@@ -99,10 +108,10 @@ ct_status ct_fail_at(ct_err *e, ct_status status, const char *file, int64_t pos,
 
 ct_status ct_fail_line(ct_err *e, ct_status status, const char *file, int32_t line, int32_t column,
                        const char *format, ...) {
-    char where[RAW_TEXT];
+    char where[RAW_TEXT], name[LONG_NAME + 8];
     va_list args;
     if (!takes(e, status)) return status;
-    snprintf(where, sizeof where, "%s:%d:%d: ", file ? file : "", line, column);
+    snprintf(where, sizeof where, "%s:%d:%d: ", short_name(file, name), line, column);
     va_start(args, format);
     compose(e, status, file, line, where, format, args);
     va_end(args);

@@ -62,19 +62,12 @@ ct_status ct_file_remove(const ct_files *f, const char *path, ct_err *e) {
 }
 
 ct_status ct_file_append(const ct_files *f, const char *path, const void *data, uint64_t bytes, ct_err *e) {
-    const char *from = data;
-    int fd = ct__files_open(f, path, O_WRONLY | O_CREAT | O_APPEND, 0666), error = 0;
+    int fd = ct__files_open(f, path, O_WRONLY | O_APPEND, 0), made = fd < 0 && errno == ENOENT;
+    if (made) fd = ct__files_open(f, path, O_WRONLY | O_CREAT | O_APPEND, 0666);
     if (fd < 0) return refused(path, "cannot be appended to", errno, e);
-    while (bytes && !error) {
-        int64_t n = ct__files_write(f, fd, from, bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes);
-        if (n <= 0 || (uint64_t)n > bytes) {
-            error = n < 0 ? errno : EIO;
-        } else {
-            from += n;
-            bytes -= (uint64_t)n;
-        }
-    }
+    int error = ct__files_write_all(f, fd, data, bytes, NULL);
     if (!error && ct__files_fsync(f, fd)) error = errno;
     if (ct__files_close(f, fd) && !error) error = errno;
-    return error ? refused(path, "cannot be appended to", error, e) : CT_OK;
+    if (error) return refused(path, "cannot be appended to", error, e);
+    return made ? ct_folder_sync(f, path, e) : CT_OK;
 }

@@ -39,8 +39,8 @@ static int same_file(int fd, const char *path) {
 static ct_status write_pid(const ct_files *f, const char *path, int fd, ct_err *e) {
     char pid[24];
     int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) == 0 && ct__files_write(f, fd, pid, (size_t)n) == n) return CT_OK;
-    return refused(path, "cannot be written", errno, e);
+    int error = ftruncate(fd, 0) ? errno : ct__files_write_all(f, fd, pid, (uint64_t)n, NULL);
+    return error ? refused(path, "cannot be written", error, e) : CT_OK;
 }
 
 ct_status ct_file_lock(const ct_files *f, const char *path, int32_t *lock, ct_err *e) {

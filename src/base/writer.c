@@ -126,29 +126,25 @@ ct_status ct_writer_open(const ct_files *f, const ct_allocator *a, const char *p
 }
 
 ct_status ct_writer_write(ct_writer *w, const void *data, uint64_t bytes, ct_err *e) {
-    const char *from = data;
+    uint64_t before = w->written;
     if (w->failed)
-        return ct_fail_at(e, CT_EIO, w->path, -1, "an earlier write failed; nothing more is written");
-    while (bytes) {
-        int64_t n = ct__files_write(&w->files, w->fd, from, bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes);
-        if (n <= 0 || (uint64_t)n > bytes) {
-            int error = n < 0 ? errno : EIO;
-            w->failed = 1;
-            return ct_fail_at(
-                e, CT_EIO, w->path, -1,
-                "%s after %llu bytes; wanted to write %llu more; make room or choose another folder "
-                "(the old file, if any, is untouched)",
-                ct__files_why(error), (unsigned long long)w->written, (unsigned long long)bytes);
-        }
-        from += n;
-        bytes -= (uint64_t)n;
-        w->written += (uint64_t)n;
-    }
-    return CT_OK;
+        return ct_fail_at(e, CT_EIO, w->path, -1,
+                          "an earlier write failed; wanted none to; nothing more is written");
+    int error = ct__files_write_all(&w->files, w->fd, data, bytes, &w->written);
+    if (!error) return CT_OK;
+    w->failed = 1;
+    return ct_fail_at(
+        e, CT_EIO, w->path, -1,
+        "%s after %llu bytes; wanted to write %llu more; make room or choose another folder (the "
+        "old file, if any, is untouched)",
+        ct__files_why(error), (unsigned long long)w->written,
+        (unsigned long long)(bytes - (w->written - before)));
 }
 
 static ct_status commit(ct_writer *w, ct_err *e) {
-    if (w->failed) return ct_fail_at(e, CT_EIO, w->path, -1, "a write failed; the file is left as it was");
+    if (w->failed)
+        return ct_fail_at(e, CT_EIO, w->path, -1,
+                          "a write failed; wanted all of it written; the file is left as it was");
     if (ct__files_fsync(&w->files, w->fd)) return refused(w, "cannot sync", errno, e);
     int fd = w->fd;
     w->fd = -1;

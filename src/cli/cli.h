@@ -33,7 +33,8 @@ typedef struct cli {
     int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats, steps, stop_at;
     uint64_t seed;
     double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds;
-    int32_t resume, force, dry_run, json, quiet, train, dot, flat, verbose, help, version, debug, trap;
+    int32_t resume, force, dry_run, strict, json, quiet, train, dot, flat, verbose, help, version, debug,
+        trap;
     const char *given[MAX_OPTIONS];        /* by row of cli_options: the value as written, "" for a switch */
     json_t *config_file;                   /* owns the texts that --config gave */
     const char *config_net, *config_model; /* the net's text in it and its name, or NULL */
@@ -86,6 +87,7 @@ int cli_exit_status(int32_t status);
 int cli_fail(cli *c);                               /* print c->e; the exit status */
 const char *cli_group(int64_t n, char out[32]);     /* 60,000 */
 const char *cli_time(double seconds, char out[32]); /* 1.4 s, 2 min 05 s */
+json_t *cli_path(const char *path);                 /* what is no UTF-8 in it as \xNN */
 json_t *cli_number(double v);                       /* NaN and infinity: null */
 void cli_json(json_t *v);                           /* one line on stdout; takes the reference */
 json_t *cli_shape(const ct_shape *s);               /* [64,32,3,3] */
@@ -96,6 +98,8 @@ void cli_quote(ct_text *t, const char *word);
 /* ---- open.c ---- */
 /* Threads, seed, the debugging of CT_DEBUG and CT_TRAP, and files: "-" is standard input. */
 ct_options cli_context(const cli *c);
+ct_status cli_model(cli *c, const char *path,
+                    ct_model **out); /* with a note on weights that are not finite */
 const ct_files *cli_files(void);
 
 /* ---- screen.c: what a training shows ---- */

@@ -55,8 +55,7 @@ static void print_text(const ct_evaluation *v, ct_model *m) {
 int cli_evaluate(cli *c) {
     ct_model *m = NULL;
     ct_evaluation v = {0};
-    ct_options o = cli_context(c);
-    ct_status s = ct_model_open(c->word[0], &o, &m, &c->e);
+    ct_status s = cli_model(c, c->word[0], &m);
     if (!s) s = ct_evaluate_image(m, c->word[1], c->part, c->limit, &v, &c->e);
     if (!s && v.note[0]) fprintf(stderr, "  %s\n", v.note);
     if (!s && c->json) print_json(&v, m);

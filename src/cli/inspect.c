@@ -49,11 +49,11 @@ static void print_labels(const json_t *labels) {
 }
 
 static void print_text(const char *path, const ct_tensors *t, const json_t *v) {
-    char n[32];
+    char n[32], shown[4200];
     const char *task = json_string_value(json_object_get(v, "task")),
                *transform = json_string_value(json_object_get(v, "transform")),
                *net = json_string_value(json_object_get(v, "net"));
-    printf("%s\n", path);
+    printf("%s\n", ct_escape(path, shown, sizeof shown));
     if (!v) printf("  written by another program: no net, labels or preprocessing\n");
     if (task) printf("  task               %s\n", task);
     print_labels(json_object_get(v, "labels"));
@@ -62,6 +62,8 @@ static void print_text(const char *path, const ct_tensors *t, const json_t *v) {
     printf("\ntensors\n");
     int64_t all = print_tensors(t);
     printf("  %-32s %39s\n", "in all", cli_group(all, n));
+    if (ct_tensors_nonfinite(t, NULL))
+        printf("  %-32s %39s\n", "NaN or infinite", cli_group(ct_tensors_nonfinite(t, NULL), n));
     print_object("recipe", json_object_get(v, "recipe"));
     print_object("metrics of the validation part, best epoch", json_object_get(v, "metrics"));
     print_object("data, by hash", json_object_get(v, "data"));
@@ -82,9 +84,10 @@ static void print_json(const char *path, const ct_tensors *t, json_t *v) {
                                               ct_dtype_name((ct_dtype)a.dtype), "shape", cli_shape(&s),
                                               "xxh3", hash));
     }
-    json_object_set_new(out, "file", json_string(path));
+    json_object_set_new(out, "file", cli_path(path));
     json_object_set_new(out, "tensors", list);
     json_object_set_new(out, "elements", json_integer(all));
+    json_object_set_new(out, "nonfinite", json_integer(ct_tensors_nonfinite(t, NULL)));
     cli_json(out);
 }
 
@@ -97,7 +100,7 @@ static ct_status print_flat(cli *c, const char *path) {
     if (!s && ct_graph_print(ct_model_output(m), &t))
         s = ct_fail(&c->e, CT_ELIMIT, "%s: out of memory", path);
     if (!s && c->json)
-        cli_json(json_pack("{s:s, s:s}", "file", path, "net", t.data));
+        cli_json(json_pack("{s:o, s:s}", "file", cli_path(path), "net", t.data));
     else if (!s)
         fputs(t.data, stdout);
     ct_text_free(&t);

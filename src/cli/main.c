@@ -1,4 +1,5 @@
 /* main.c: the way from words to a verb; the version; signals. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,12 +11,16 @@
 volatile int32_t cli_stop;
 volatile int cli_signal;
 
-/* The first signal asks the training to save and stop; the second ends the process. */
+/* The first signal asks the training to save and stop; the second, whichever it is, ends the process. */
 static void on_signal(int number) {
     static const char text[] = "\ncotan: stopping after this step; once more to stop at once\n";
+    if (cli_stop) {
+        signal(number, SIG_DFL);
+        raise(number); /* arrives when this handler returns */
+        return;
+    }
     cli_signal = number;
     cli_stop = 1;
-    signal(number, SIG_DFL);
     ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
     (void)ignored;
 }
@@ -28,6 +33,16 @@ static void catch_signals(void) {
         if (numbers[i] != SIGHUP || before.sa_handler != SIG_IGN) /* nohup */
             sigaction(numbers[i], &stop, NULL);
     }
+}
+
+/* A standard stream that is closed would be the next file that is opened: a result printed into a checkpoint. In its
+ * place comes one that cannot be written. Writes that the system refuses by a signal (a pipe without reader, a limit
+ * of file sizes) are errors like others. */
+static void mend_streams(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0) (void)!open("/dev/null", O_RDONLY);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static int version(const cli *c) {
@@ -101,6 +116,7 @@ static int dispatch(cli *c, ct_status status) {
 
 int main(int argc, char **argv) {
     cli c = {.debug = whole_number("CT_DEBUG"), .trap = whole_number("CT_TRAP")};
+    mend_streams();
     ct_status parsed = cli_parse(&c, argc, argv);
     if (c.verb && strcmp(c.verb, "train") == 0) catch_signals();
     int code = dispatch(&c, parsed);

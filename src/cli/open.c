@@ -55,6 +55,18 @@ ct_options cli_context(const cli *c) {
                         .seed = c->seed,
                         .debug = c->debug,
                         .trap = c->trap,
+                        .strict = c->strict,
                         .log = c->debug ? log_line : NULL,
                         .files = cli_files()};
+}
+
+ct_status cli_model(cli *c, const char *path, ct_model **out) {
+    char n[32];
+    ct_options o = cli_context(c);
+    ct_status s = ct_model_open(path, &o, out, &c->e);
+    int64_t wrong = s ? 0 : ct_model_nonfinite(*out);
+    if (wrong)
+        fprintf(stderr, "  %s of its weights are NaN or infinite; --strict refuses them\n",
+                cli_group(wrong, n));
+    return s;
 }

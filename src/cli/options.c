@@ -59,6 +59,8 @@ const option cli_options[] = {
     /* the run */
     {"resume", 0, NULL, SWITCH, AT(resume), 0, 0, NULL, " train ", "go on where the run stopped"},
     {"force", 0, NULL, SWITCH, AT(force), 0, 0, NULL, " train ", "begin anew over an existing output"},
+    {"strict", 0, NULL, SWITCH, AT(strict), 0, 0, NULL, " train evaluate predict ",
+     "a damaged checkpoint, or weights that are not finite, are an error, not a note"},
     {"dry-run", 0, NULL, SWITCH, AT(dry_run), 0, 0, NULL, " train ",
      "show what would be done, write nothing"},
     {"config", 0, "FILE", TEXT, AT(config), 0, 0, NULL, " train ",
@@ -124,8 +126,8 @@ const char *cli_choice(const option *o, int32_t k, char out[64]) {
 /* ---- one value ---- */
 
 static ct_status bad(cli *c, const char *where, const char *text, const char *wanted) {
-    return ct_fail(&c->e, CT_EUSAGE, "%s: %.200s; wanted %s; see cotan %s --help", where, text, wanted,
-                   c->verb ? c->verb : "");
+    return ct_fail(&c->e, CT_EUSAGE, "%s: %.200s; wanted %s; see cotan %s --help", where,
+                   *text ? text : "an empty text", wanted, c->verb ? c->verb : "");
 }
 
 static void range_text(const option *o, char out[120]) {

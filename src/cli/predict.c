@@ -21,8 +21,8 @@ static int64_t next_class(const ct_prediction *p, int64_t before) {
 
 /* {"path", "index", "label", "probability"}; with --top also "top", the K most probable, best first. */
 static void print_json(const printer *w, const ct_prediction *p) {
-    json_t *v = json_pack("{s:s, s:I, s:s, s:o}", "path", p->path, "index", (json_int_t)p->index, "label",
-                          p->name, "probability", cli_number(p->probability[p->label]));
+    json_t *v = json_pack("{s:o, s:I, s:s, s:o}", "path", cli_path(p->path), "index", (json_int_t)p->index,
+                          "label", p->name, "probability", cli_number(p->probability[p->label]));
     int64_t at = -1;
     if (w->c->top && v) {
         json_t *list = json_array();
@@ -38,7 +38,8 @@ static void print_json(const printer *w, const ct_prediction *p) {
 
 static void print_line(const printer *w, const ct_prediction *p) {
     int64_t top = w->c->top ? w->c->top : 1, at = -1;
-    if (w->c->words > 2) printf("%s\t", p->path);
+    char path[4200];
+    if (w->c->words > 2) printf("%s\t", ct_escape(p->path, path, sizeof path));
     printf("%lld", (long long)p->index);
     for (int64_t k = 0; k < top && k < p->classes; k++) {
         at = next_class(p, at);
@@ -60,8 +61,7 @@ static int each(void *user, const ct_prediction *p) {
 
 int cli_predict(cli *c) {
     ct_model *m = NULL;
-    ct_options o = cli_context(c);
-    ct_status s = ct_model_open(c->word[0], &o, &m, &c->e);
+    ct_status s = cli_model(c, c->word[0], &m);
     for (int32_t i = 1; !s && i < c->words; i++) {
         printer w = {c, m, c->limit ? c->limit : -1};
         s = ct_predict_image(m, c->word[i], each, &w, &c->e);

@@ -56,7 +56,25 @@ const char *cli_time(double s, char out[32]) {
     return out;
 }
 
+/* As $'...', which bash and zsh read back: for control characters and bytes that are no UTF-8. */
+static void quote_bytes(ct_text *t, const char *word) {
+    ct_text_add(t, "$'");
+    for (; *word; word++) {
+        unsigned char c = (unsigned char)*word;
+        if (c < 32 || c >= 127)
+            ct_text_format(t, "\\x%02x", c);
+        else
+            ct_text_format(t, c == '\'' || c == '\\' ? "\\%c" : "%c", c);
+    }
+    ct_text_add(t, "'");
+}
+
 void cli_quote(ct_text *t, const char *word) {
+    char shown[4200];
+    if (strcmp(ct_escape(word, shown, sizeof shown), word) != 0) {
+        quote_bytes(t, word);
+        return;
+    }
     if (*word && !word[strcspn(word, " \t\n\"'\\$`*?[]{}()<>|&;#~!")]) {
         ct_text_add(t, word);
         return;
@@ -72,6 +90,12 @@ void cli_quote(ct_text *t, const char *word) {
 }
 
 /* ---- JSON ---- */
+
+json_t *cli_path(const char *path) {
+    char escaped[16400];
+    json_t *plain = json_string(path);
+    return plain ? plain : json_string(ct_escape(path, escaped, sizeof escaped));
+}
 
 json_t *cli_number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 

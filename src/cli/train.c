@@ -46,6 +46,7 @@ static ct_image_train job_of(cli *c, const char *command) {
         .checkpoint_every = (int32_t)c->checkpoint_every,
         .debug = c->debug,
         .trap = c->trap,
+        .strict = c->strict,
         .files = *context.files,
         .log = context.log,
         .stop = &cli_stop,
@@ -90,10 +91,10 @@ static void report_json(const ct_train_result *r) {
         json_object_set_new(metrics, "part", json_string("validation"));
         json_object_set_new(metrics, "best_epoch", json_integer(r->best_epoch));
     }
-    cli_json(json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:b, s:b}", "model", r->model, "run", r->run, "epochs",
-                       (json_int_t)r->epochs, "steps", (json_int_t)r->steps, "seconds",
-                       cli_number(r->seconds), "metrics", metrics, "resumed", r->resumed, "finished_before",
-                       r->finished_before));
+    cli_json(json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:b}", "model", cli_path(r->model), "run",
+                       cli_path(r->run), "epochs", (json_int_t)r->epochs, "steps", (json_int_t)r->steps,
+                       "seconds", cli_number(r->seconds), "metrics", metrics, "resumed", r->resumed,
+                       "finished_before", r->finished_before));
 }
 
 static void next_commands(const ct_train_result *r) {
@@ -108,7 +109,7 @@ static void next_commands(const ct_train_result *r) {
 }
 
 static void report(const cli *c, const ct_train_result *r) {
-    char spent[32];
+    char spent[32], model[4200], run[4200];
     const ct_score *v = &r->validation;
     if (c->json) report_json(r);
     if (c->quiet || c->dry_run) return;
@@ -119,7 +120,8 @@ static void report(const cli *c, const ct_train_result *r) {
             "best epoch", (long long)r->best_epoch, (long long)r->epochs, v->accuracy * 100, v->low * 100,
             v->high * 100, v->baseline * 100);
     if (!r->finished_before)
-        fprintf(stderr, "  %-12s %s\n  %-12s %s/\n  %-12s %s\n", "model", r->model, "run", r->run, "time",
+        fprintf(stderr, "  %-12s %s\n  %-12s %s/\n  %-12s %s\n", "model",
+                ct_escape(r->model, model, sizeof model), "run", ct_escape(r->run, run, sizeof run), "time",
                 cli_time(r->seconds, spent));
     next_commands(r);
 }

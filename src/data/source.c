@@ -37,7 +37,26 @@ static int rows_contiguous(const ct_array *x) {
         if (x->dim[d] > 1 && x->stride[d] != want) return 0;
         want *= x->dim[d];
     }
-    return x->rank >= 1;
+    return 1;
+}
+
+static ct_status check_array(const ct_array *x, const char *name, const ct_array *first,
+                             const char *first_name, ct_err *e) {
+    if (x->rank < 1)
+        return ct_fail(e, CT_EDATA,
+                       "source: array \"%.60s\" is a single number; wanted records along its first axis; "
+                       "reshape it to [N,...]",
+                       name);
+    if (!rows_contiguous(x))
+        return ct_fail(e, CT_EDATA,
+                       "source: array \"%.60s\" has rows with gaps; wanted contiguous ones; copy it first",
+                       name);
+    if (x->dim[0] != first->dim[0])
+        return ct_fail(e, CT_EDATA,
+                       "source: array \"%.60s\" has %lld records, \"%.60s\" has %lld; wanted equal counts; "
+                       "give arrays of the same records",
+                       name, (long long)x->dim[0], first_name, (long long)first->dim[0]);
+    return CT_OK;
 }
 
 ct_status ct_source_arrays(const ct_allocator *a, const ct_array *array, const char *const *names,
@@ -51,13 +70,10 @@ ct_status ct_source_arrays(const ct_allocator *a, const ct_array *array, const c
     s->count = count;
     for (int32_t i = 0; i < count; i++) {
         const ct_array *x = &array[i];
-        if (!rows_contiguous(x) || (i && x->dim[0] != array[0].dim[0])) {
+        ct_status bad = check_array(x, names[i], &array[0], names[0], e);
+        if (bad) {
             ct_delete(a, s, sizeof *s);
-            return ct_fail(e, CT_EDATA,
-                           "source: array \"%s\" has no rows, rows that are not contiguous, or %lld where "
-                           "\"%s\" has %lld; wanted equal counts; copy it first",
-                           names[i], x->rank ? (long long)x->dim[0] : 0, names[0],
-                           (long long)array[0].dim[0]);
+            return bad;
         }
         s->array[i] = *x;
         s->bytes[i] = ct_dtype_size((ct_dtype)x->dtype);

@@ -10,6 +10,11 @@
 
 static ct_status run_block(builder *b, frame *f, const ct__stmt *s);
 
+ct_status ct__net_graph_failed(const builder *b, int32_t line, int32_t column) {
+    const ct_err *g = &b->graph->error;
+    return ct_fail_line(b->e, (ct_status)g->status, b->file, line, column, "%s", g->text);
+}
+
 static ct_status bind(builder *b, frame *f, const char *name, const value *v) {
     for (binding *i = f->first; i; i = i->next)
         if (strcmp(i->name, name) == 0) {
@@ -254,7 +259,7 @@ static ct_status run_scope(builder *b, frame *f, const ct__stmt *s) {
     ct_status status = ct__net_eval(b, f, s->value, &v);
     if (status) return status;
     ct_scope_push(b->graph, v.text);
-    if (b->graph->error.status) return FAIL(b, s, "%s", b->graph->error.text);
+    if (b->graph->error.status) return ct__net_graph_failed(b, s->line, s->column);
     status = run_block(b, f, s->body);
     ct_scope_pop(b->graph);
     return status;

@@ -40,6 +40,8 @@ typedef struct builder {
 
 #define FAIL(b, x, ...) ct__net_fail((b)->e, (b)->file, (x)->line, (x)->column, __VA_ARGS__)
 
+/* The graph's error at its place in the text, with its own status. */
+ct_status ct__net_graph_failed(const builder *b, int32_t line, int32_t column);
 ct_status ct__net_eval(builder *b, frame *f, const ct__expr *x, value *out);
 /* net_call.c: input(NAME), output(x, k), an op, and what is said of a name that is none of them. */
 ct_status ct__net_input(builder *b, const ct__expr *x, value *out);

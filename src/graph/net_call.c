@@ -105,7 +105,7 @@ ct_status ct__net_op(builder *b, frame *f, const ct__expr *x, const ct__op *op, 
     if (ct__attrs_complete(op, c.name, c.attr, c.given, &inner)) return FAIL(b, x, "%s", inner.text);
     ct__call made = {.op = op, .name = op->layer ? c.name : NULL, .in = c.in, .n_in = c.n_in, .attr = c.attr};
     ct_t y = ct__build_in(b->graph, &made);
-    if (b->graph->error.status) return FAIL(b, x, "%s", b->graph->error.text);
+    if (b->graph->error.status) return ct__net_graph_failed(b, x->line, x->column);
     *out = (value){.kind = TENSOR, .tensor = y};
     return CT_OK;
 }
@@ -124,7 +124,7 @@ ct_status ct__net_input(builder *b, const ct__expr *x, value *out) {
         const ct_net_input *in = &b->env->inputs[i];
         if (strcmp(in->name, name) == 0) {
             *out = (value){.kind = TENSOR, .tensor = ct_graph_input(g, name, (ct_dtype)in->dtype, in->shape)};
-            return g->error.status ? FAIL(b, x, "%s", g->error.text) : CT_OK;
+            return g->error.status ? ct__net_graph_failed(b, x->line, x->column) : CT_OK;
         }
         if (n < 32) names[n++] = in->name;
     }

@@ -226,11 +226,15 @@ static ct_status parse_atom(parser *p, ct__expr **out) {
     return !s && name && is_mark(p, '(') ? parse_call(p, x) : s;
 }
 
+static ct_status too_deep(parser *p) {
+    return ct_fail_line(p->e, CT_ELIMIT, p->file, p->token_line, p->token_column,
+                        "nested deeper than %d levels; wanted a flatter net; name the inner parts",
+                        CT__NET_DEPTH);
+}
+
 static ct_status parse_factor(parser *p, ct__expr **out) {
     ct_status s;
-    if (p->depth >= CT__NET_DEPTH)
-        return FAIL(p, "nested deeper than %d levels; wanted a flatter net; name the inner parts",
-                    CT__NET_DEPTH);
+    if (p->depth >= CT__NET_DEPTH) return too_deep(p);
     p->depth++;
     if (is_mark(p, '-')) {
         ct__expr *x = expr_new(p, CT__EXPR_NEGATE, 1);
@@ -362,9 +366,7 @@ static ct_status parse_stmt(parser *p, ct__stmt *d) {
 
 static ct_status parse_block(parser *p, ct__stmt **out, int braces) {
     ct_status s = CT_OK;
-    if (p->depth >= CT__NET_DEPTH)
-        return FAIL(p, "nested deeper than %d levels; wanted a flatter net; name the inner parts",
-                    CT__NET_DEPTH);
+    if (p->depth >= CT__NET_DEPTH) return too_deep(p);
     p->depth++;
     if (braces) s = expect(p, '{');
     while (!s && p->token != END && !(braces && is_mark(p, '}'))) {

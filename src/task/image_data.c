@@ -27,6 +27,11 @@ int ct__pictures_has(const char *folder, int part) {
     return find_file(folder, part, "images", path);
 }
 
+int ct__pictures_find(const char *folder, int part, ct__pictures *out) {
+    return find_file(folder, part, "images", out->path) &&
+           find_file(folder, part, "labels", out->labels_path);
+}
+
 void ct__pictures_free(ct__pictures *p) {
     ct_array_free(&p->images);
     ct_array_free(&p->labels);
@@ -91,7 +96,7 @@ ct_status ct__pictures_load(const ct_files *f, const ct_allocator *a, const char
         return ct_fail_at(e, CT_EIO, folder, -1,
                           "no such folder; wanted one with %s-images-idx3-ubyte[.gz]; check the path",
                           stems[part - 1][0]);
-    if (!find_file(folder, part, "images", out->path) || !find_file(folder, part, "labels", out->labels_path))
+    if (!ct__pictures_find(folder, part, out))
         return ct_fail_at(
             e, CT_EDATA, folder, -1,
             "no %s-images-idx3-ubyte[.gz] with its labels; wanted the usual MNIST names; rename "

@@ -16,6 +16,8 @@ ct_status ct__pictures_load(const ct_files *f, const ct_allocator *a, const char
 /* CT_EDATA unless x is [N,H,W] or [N,C,H,W] bytes, none of the extents 0. */
 ct_status ct__pictures_pixels(const ct_array *x, const char *path, ct_err *e);
 int ct__pictures_has(const char *folder, int part);
+/* Sets the two paths alone; 0: they are not there. */
+int ct__pictures_find(const char *folder, int part, ct__pictures *out);
 void ct__pictures_free(ct__pictures *p);
 int64_t ct__pictures_label(const ct__pictures *p, int64_t i);
 /* Classes: the largest label + 1. CT_EDATA, naming record and byte, for a negative label; CT_ELIMIT above 65535. */

@@ -37,6 +37,7 @@ typedef struct ct__image_job {
     char train_hash[33], validation_hash[33], all_hash[33];
     int32_t own_test; /* 1: the folder has a test part of its own */
     /* net */
+    const char *net_text, *net_file; /* as --net gave it, for the places in errors; else NULL */
     ct_ctx *ctx;
     ct_t logits, loss;
     ct_trainer *trainer;

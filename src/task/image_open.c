@@ -14,8 +14,9 @@ double ct__seconds(void) {
 }
 
 static void tell(const ct__image_job *j, int32_t kind, const char *key, const char *format, va_list ap) {
-    char text[900];
-    vsnprintf(text, sizeof text, format, ap);
+    char raw[900], text[1000]; /* names of files may hold anything */
+    vsnprintf(raw, sizeof raw, format, ap);
+    ct_escape(raw, text, sizeof text);
     ct_event event = {.kind = kind, .key = key, .text = text};
     if (j->o->tell) j->o->tell(j->o->user, &event);
 }
@@ -181,13 +182,35 @@ ct_status ct__init_hash(ct__image_job *j, const ct_tensors *t, char hex[33]) {
     return CT_OK;
 }
 
+/* A checkpoint holds more than weights: moments, and the best epoch's. */
+static int is_checkpoint(const char *document) {
+    json_t *doc = document ? json_loads(document, 0, NULL) : NULL;
+    const char *task = json_string_value(json_object_get(doc, "task"));
+    int yes = task && strcmp(task, "checkpoint") == 0;
+    json_decref(doc);
+    return yes;
+}
+
+static ct_status check_finite(const ct__image_job *j, const ct_tensors *t) {
+    int64_t first, n = ct_tensors_nonfinite(t, &first);
+    if (n && j->o->strict)
+        return ct_fail_at(
+            j->e, CT_EDATA, j->init, -1,
+            "%lld weights are NaN or infinite, first in \"%.200s\"; wanted finite ones; leave --strict out "
+            "to begin with them all the same",
+            (long long)n, ct_tensors_name(t, first));
+    if (n) ct__tell_note(j, "%lld weights of %s are NaN or infinite", (long long)n, j->init);
+    return CT_OK;
+}
+
 static ct_status read_init(ct__image_job *j) {
     ct_tensors *t;
     const char *document;
     char hex[33];
     ct_status s = ct_model_read(&j->o->files, &j->o->allocator, j->init, &t, &document, j->e);
     if (s) return s;
-    s = ct_weights_apply(j->ctx, t, j->init, CT_MODEL_KINDS, 0, j->e);
+    s = check_finite(j, t);
+    if (!s) s = ct_weights_apply(j->ctx, t, j->init, CT_MODEL_KINDS, is_checkpoint(document), j->e);
     if (!s) s = ct__init_hash(j, t, hex);
     ct_tensors_free(t);
     if (s) return s;
@@ -222,7 +245,11 @@ static ct_status build(ct__image_job *j) {
     snprintf(classes, sizeof classes, "%lld", (long long)j->classes);
     ct_setting constant = {"classes", classes};
     ct_net_env env = {.inputs = &input, .n_inputs = 1, .constants = &constant, .n_constants = 1};
-    ct_status s = ct_net_build(g, j->recipe.net, j->recipe.model, &env, &j->logits, j->e);
+    if (j->net_text)
+        env.settings = j->o->set, env.n_settings = j->o->n_set; /* the recipe's has them written in */
+    const char *text = j->net_text ? j->net_text : j->recipe.net,
+               *file = j->net_text ? j->net_file : j->recipe.model;
+    ct_status s = ct_net_build(g, text, file, &env, &j->logits, j->e);
     if (s) return s;
     char have[CT_SHAPE_TEXT];
     ct_shape out = ct_shape_of(j->logits);

@@ -25,6 +25,8 @@ static ct_status net_from_file(ct__image_job *j) {
     ct_delete(&o->allocator, data, bytes);
     if (!text) return ct_fail(j->e, CT_ELIMIT, "net: out of memory");
     snprintf(j->recipe.model, sizeof j->recipe.model, "net");
+    j->net_text = text;
+    j->net_file = o->net;
     return read_net(j, text, o->net);
 }
 

@@ -48,6 +48,17 @@ static ct_status patience(const ct__image_job *j) {
     return given < 0 ? CT_OK : whole(j, "patience", given, stored);
 }
 
+/* The moments of one optimiser are nothing to another; the weights are. */
+static ct_status optimiser(const ct__image_job *j) {
+    const char *given = j->o->optimiser, *stored = j->recipe.optimiser;
+    if (!given || strcmp(given, stored) == 0) return CT_OK;
+    return ct_fail(j->e, CT_EUSAGE,
+                   "--optimizer: %.60s; wanted %s, with which the run was begun; leave it out, or begin "
+                   "another run with "
+                   "its weights alone by --init %.600s/checkpoint.safetensors",
+                   given, stored, j->run.folder);
+}
+
 static ct_status transform(ct__image_job *j) {
     char *given;
     if (!j->o->transform) return CT_OK;
@@ -140,7 +151,7 @@ ct_status ct__recipe_compare(ct__image_job *j) {
     if (!s) s = number(j, "ema", o->average, r->average);
     if (!s) s = number(j, "label-smoothing", o->smoothing, r->smoothing);
     if (!s) s = patience(j);
-    if (!s) s = word(j, "optimizer", o->optimiser, r->optimiser);
+    if (!s) s = optimiser(j);
     if (!s) s = word(j, "schedule", o->schedule, r->schedule);
     if (!s) s = transform(j);
     if (!s) s = net(j);

@@ -16,12 +16,16 @@ static int is_same(const char *a, const char *b) {
 /* What is written may not be what is read. */
 static ct_status check_inputs(const ct__image_job *j) {
     char checkpoint[4200], previous[4200];
+    ct__pictures test = {0};
+    (void)ct__pictures_find(j->data, CT__PART_TEST, &test);
     const struct {
         const char *option, *path;
     } inputs[] = {{"--init", j->init},
                   {"--net", j->o->net},
                   {"the data", j->train.path},
                   {"the data", j->train.labels_path},
+                  {"the test part", test.path},
+                  {"the test part", test.labels_path},
                   {"--validate", j->validation.path},
                   {"--validate", j->validation.labels_path}};
     const char *outputs[] = {j->run.model, ct__run_path(&j->run, "checkpoint.safetensors", checkpoint),
@@ -117,17 +121,18 @@ static void add_command(const ct__image_job *j, ct_text *t) {
 static ct_status write_config(ct__image_job *j) {
     ct_text command = {.allocator = &j->o->allocator};
     add_command(j, &command);
-    json_t *v = command.failed
-                    ? NULL
-                    : json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:f, s:I, s:i, s:s, s:s, s:s}", "task",
-                                "image", "recipe", ct__recipe_json(j), "net", j->recipe.net, "data", j->data,
-                                "validate", j->validate ? j->validate : "", "init", j->init ? j->init : "",
-                                "command", command.data ? command.data : "", "time_limit",
-                                j->recipe.time_limit, "checkpoint_every", (json_int_t)j->checkpoint_every,
-                                "threads", (int)ct_threads(j->ctx), "instructions", ct_cpu_features(),
-                                "kernels", ct_kernel_library(), "version", CT_VERSION);
+    json_t *v =
+        command.failed
+            ? NULL
+            : json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:f, s:I, s:i, s:s, s:s, s:s}", "task", "image",
+                        "recipe", ct__recipe_json(j), "net", j->recipe.net, "data", ct__json_path(j->data),
+                        "validate", ct__json_path(j->validate ? j->validate : ""), "init",
+                        ct__json_path(j->init ? j->init : ""), "command", command.data ? command.data : "",
+                        "time_limit", j->recipe.time_limit, "checkpoint_every",
+                        (json_int_t)j->checkpoint_every, "threads", (int)ct_threads(j->ctx), "instructions",
+                        ct_cpu_features(), "kernels", ct_kernel_library(), "version", CT_VERSION);
     ct_status s = v ? ct__run_write(&j->run, "config.json", v, j->e)
-                    : ct_fail(j->e, CT_EUSAGE, "config: text that is not UTF-8, or out of memory");
+                    : ct_fail(j->e, CT_ELIMIT, "config: out of memory");
     j->run.begun = 1;
     json_decref(v);
     ct_text_free(&command);
@@ -153,6 +158,14 @@ static ct_status open_recipe(ct__image_job *j) {
     j->resumed = !s;
     json_decref(config);
     return s;
+}
+
+/* A last batch of one record may be too small for the net (batch norm): better known before the first step. */
+static ct_status check_last_batch(const ct__image_job *j) {
+    ct_plan_info info;
+    int64_t rows = j->train_count % j->recipe.batch;
+    if (rows != 1 || j->recipe.batch == 1) return CT_OK;
+    return ct_plan_describe(ct_trainer_plan(j->trainer), rows, &info, j->e);
 }
 
 /* Epochs and steps: each from the other where one alone is given. */
@@ -187,6 +200,7 @@ static ct_status prepare(ct__image_job *j) {
     ct_status s = ct__image_open_data(j);
     if (!s) s = check_inputs(j);
     if (!s) s = ct__image_open_net(j);
+    if (!s) s = check_last_batch(j);
     if (!s && !j->resumed) s = choose_steps(j);
     j->recipe.time_limit = j->o->time_limit;
     j->plateau = 1;
@@ -303,18 +317,25 @@ static ct_status stopped(ct__image_job *j) {
                        ct__grouped(j->step, step), ct__grouped(j->recipe.steps, steps), j->run.folder);
 }
 
+/* A run that was stopped between the last step of an epoch and its end. */
+static ct_status end_stopped_epoch(ct__image_job *j, int *stop) {
+    int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
+    return j->position == batches ? ct__image_end_epoch(j, 0, stop) : CT_OK;
+}
+
 static ct_status loop(ct__image_job *j) {
     ct_loader *l = NULL;
+    int stop = 0;
+    ct_status s = end_stopped_epoch(j, &stop);
     ct_loader_options lo = {.batch = j->recipe.batch,
                             .seed = j->recipe.seed,
                             .shuffle = 1,
                             .threads = 1,
                             .epoch = j->epoch,
                             .position = j->position};
-    ct_status s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
+    if (!s) s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
     double begin = ct__seconds(), epoch_begin = begin;
     int64_t first_step = j->step;
-    int stop = 0;
     while (!s && !stop && j->step < j->recipe.steps) {
         ct_batch b;
         s = ct_next(l, &b, j->e);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 ct_status ct__run_paths(ct__run *r, const char *output, ct_err *e) {
+    struct stat st;
     const char *slash = strrchr(output, '/'), *dot = strrchr(output, '.');
     size_t stem =
         dot && (!slash || dot > slash + 1) && dot != output ? (size_t)(dot - output) : strlen(output);
@@ -16,6 +17,9 @@ ct_status ct__run_paths(ct__run *r, const char *output, ct_err *e) {
         return ct_fail(e, output[0] ? CT_EIO : CT_EUSAGE,
                        "-o: a path of %zu bytes; wanted 1 to %zu; choose another name", strlen(output),
                        sizeof r->model - 8);
+    if (stat(output, &st) == 0 && S_ISDIR(st.st_mode))
+        return ct_fail(e, CT_EUSAGE,
+                       "-o %.900s: a folder; wanted a file name; give one such as m.safetensors", output);
     snprintf(r->model, sizeof r->model, "%s", output);
     snprintf(r->folder, sizeof r->folder, "%.*s.run", (int)stem, output);
     return CT_OK;
@@ -147,31 +151,62 @@ ct_status ct__run_save(const ct__run *r, const ct_tensors *t, ct_err *e) {
     return ct_tensors_save(r->files, t, now, e);
 }
 
-ct_status ct__run_load(const ct__run *r, ct_tensors **out, const char **document, char note[600], ct_err *e) {
+/* A newer program's checkpoint is not damaged: nothing is gone back to. */
+static int is_newer(const ct__run *r, const char *path) {
+    ct_tensors *t;
+    ct_err ignored = {0};
+    if (ct_tensors_load(r->files, r->allocator, path, &t, &ignored)) return 0;
+    const char *text = ct_tensors_get(t, "cotan");
+    json_t *doc = text ? json_loads(text, 0, NULL) : NULL;
+    int newer = json_integer_value(json_object_get(doc, "format")) > CT_MODEL_FORMAT;
+    json_decref(doc);
+    ct_tensors_free(t);
+    return newer;
+}
+
+static ct_status load_one(const ct__run *r, const char *name, ct_tensors **out, const char **document,
+                          ct_err *e) {
+    char path[4200];
+    ct_status s = ct_model_read(r->files, r->allocator, ct__run_path(r, name, path), out, document, e);
+    if (!s && *document) return CT_OK;
+    if (!s) ct_tensors_free(*out);
+    *out = NULL;
+    if (!s)
+        s = ct_fail_at(e, CT_EDATA, path, -1,
+                       "weights without a document; wanted a checkpoint; take another");
+    if (s == CT_EDATA && is_newer(r, path)) s = CT_EUSAGE; /* told apart for the caller; the text stays */
+    return s;
+}
+
+ct_status ct__run_load(const ct__run *r, int strict, ct_tensors **out, const char **document, char note[600],
+                       ct_err *e) {
     static const char *const names[] = {"checkpoint.safetensors", "previous.safetensors"};
+    ct_err inner[2] = {{0}, {0}};
+    int damaged = 0;
     note[0] = '\0';
     *out = NULL;
     for (int i = 0; i < 2; i++) {
-        char path[4200];
-        ct_err inner = {0};
         if (!ct__run_has(r, names[i])) continue;
-        ct_status s =
-            ct_model_read(r->files, r->allocator, ct__run_path(r, names[i], path), out, document, &inner);
-        if (!s && *document) return CT_OK;
-        if (!s) ct_tensors_free(*out);
-        *out = NULL;
-        if (s == CT_ELIMIT) return ct_fail(e, s, "%s", inner.text);
-        if (i == 0)
-            snprintf(note, 600, "the last checkpoint is damaged (%.400s); the one before is used",
-                     inner.text);
-        else if (note[0] || !ct__run_has(r, names[0]))
-            return ct_fail(e, CT_EDATA, "%s: no whole checkpoint: %.600s; begin anew with --force", r->folder,
-                           inner.text);
+        ct_status s = load_one(r, names[i], out, document, &inner[damaged]);
+        if (!s) {
+            if (damaged)
+                snprintf(note, 600, "the last checkpoint is damaged (%.400s); the one before is used",
+                         inner[0].text);
+            return CT_OK;
+        }
+        if (s != CT_EDATA || strict)
+            return ct_fail(e, s == CT_EUSAGE ? CT_EDATA : s, "%s", inner[damaged].text);
+        damaged++;
     }
-    if (note[0])
-        return ct_fail(e, CT_EDATA, "%s: %.500s, and there is none; begin anew with --force", r->folder,
-                       note);
-    return CT_OK;
+    if (!damaged) return CT_OK;
+    return ct_fail(e, CT_EDATA, "%s: no whole checkpoint (%.600s); wanted one; begin anew with --force",
+                   r->folder, inner[0].text);
+}
+
+json_t *ct__json_path(const char *path) {
+    char escaped[16400];
+    json_t *plain = json_string(path);
+    return plain ? plain : json_string(ct_escape(path, escaped, sizeof escaped));
 }
 
 json_t *ct__json_number(double v) { return isfinite(v) ? json_real(v) : json_null(); }

@@ -31,10 +31,14 @@ ct_status ct__run_truncate(const ct__run *r, const char *name, int64_t lines, ct
 ct_status ct__run_append(const ct__run *r, const char *name, const json_t *row, ct_err *e);
 /* Rotate: checkpoint -> previous, then write. */
 ct_status ct__run_save(const ct__run *r, const ct_tensors *t, ct_err *e);
-/* The newest checkpoint that is whole; *note says what was wrong with the other, or "". *out NULL: none. */
-ct_status ct__run_load(const ct__run *r, ct_tensors **out, const char **document, char note[600], ct_err *e);
+/* The newest checkpoint that is whole; *note says what was wrong with the other, or "". *out NULL: none. `strict`:
+ * one that is damaged is CT_EDATA. One of a newer format is that always. */
+ct_status ct__run_load(const ct__run *r, int strict, ct_tensors **out, const char **document, char note[600],
+                       ct_err *e);
 
 /* NaN and infinities become null. */
 json_t *ct__json_number(double v);
+/* A path; what is not UTF-8 in it as \xNN. */
+json_t *ct__json_path(const char *path);
 
 #endif
