@@ -25,8 +25,9 @@ typedef struct laying {
 
 static const ct__layout plain = {.kind = CT__PLAIN};
 
-static ct__var *var_of(const ct__instance *t, int32_t v) {
-    const ct__pnode *n = v >= 0 && t->val[v].node >= 0 ? t->node[t->val[v].node] : NULL;
+/* `list` is what the producers' numbers count: the nodes before the pass, or those that it has placed. */
+static ct__var *var_of(const ct__instance *t, ct__pnode *const *list, int32_t v) {
+    const ct__pnode *n = v >= 0 && t->val[v].node >= 0 ? list[t->val[v].node] : NULL;
     return n && n->op == &ct__op_var ? n->origin->var : NULL;
 }
 
@@ -74,7 +75,8 @@ static ct_status move_home(ct_ctx *c, ct__var *v, const ct__layout *to, ct_err *
     return CT_OK;
 }
 
-static ct_status ask_layout(ct__instance *t, const ct__pnode *n, ct__lower *l, ct__layouts *q) {
+static ct_status ask_layout(ct__instance *t, ct__pnode *const *list, const ct__pnode *n, ct__lower *l,
+                            ct__layouts *q) {
     uint64_t count = (uint64_t)(n->n_in + n->n_out) + 1;
     ct__layout *wish = ct_arena_array(&t->arena, count, sizeof *wish),
                *now = ct_arena_array(&t->arena, count, sizeof *now);
@@ -82,7 +84,7 @@ static ct_status ask_layout(ct__instance *t, const ct__pnode *n, ct__lower *l, c
     if (!wish || !now || !is_free || ct__ask(t, n, 0, l))
         return ct_fail(t->e, CT_ELIMIT, "plan: out of memory");
     for (int32_t i = 0; i < n->n_in; i++) {
-        const ct__var *v = var_of(t, n->in[i]);
+        const ct__var *v = var_of(t, list, n->in[i]);
         if (n->in[i] >= 0) now[i] = v ? v->home : t->val[n->in[i]].layout;
         is_free[i] = v && !v->home_fixed;
     }
@@ -98,13 +100,13 @@ static ct_status fix_homes(ct__instance *t) {
         ct__layouts q;
         int wanted = 0;
         for (int32_t k = 0; k < n->n_in; k++) {
-            const ct__var *v = var_of(t, n->in[k]);
+            const ct__var *v = var_of(t, t->node, n->in[k]);
             wanted |= v && !v->home_fixed && n->op->layout;
         }
         if (!wanted || (n->op->flags & CT__OP_INTERNAL)) continue;
-        if (ask_layout(t, n, &l, &q)) return (ct_status)t->e->status;
+        if (ask_layout(t, t->node, n, &l, &q)) return (ct_status)t->e->status;
         for (int32_t k = 0; k < n->n_in; k++) {
-            ct__var *v = var_of(t, n->in[k]);
+            ct__var *v = var_of(t, t->node, n->in[k]);
             if (!v || v->home_fixed || v->kind == CT_STATE) continue;
             if (q.in[k].kind != CT__PLAIN && move_home(t->plan->ctx, v, &q.in[k], t->e))
                 return (ct_status)t->e->status;
@@ -114,8 +116,8 @@ static ct_status fix_homes(ct__instance *t) {
     for (int32_t i = 0; i < t->nodes; i++) { /* optimiser state follows its parameter */
         const ct__pnode *n = t->node[i];
         for (int32_t k = 0; n->op->update && k < n->op->update->moments; k++) {
-            const ct__var *p = var_of(t, n->in[0]);
-            ct__var *m = var_of(t, n->in[2 + k]);
+            const ct__var *p = var_of(t, t->node, n->in[0]);
+            ct__var *m = var_of(t, t->node, n->in[2 + k]);
             if (!p || !m || m->home_fixed) continue;
             if (p->home.kind != CT__PLAIN && move_home(t->plan->ctx, m, &p->home, t->e))
                 return (ct_status)t->e->status;
@@ -204,7 +206,7 @@ static ct_status lay_node(laying *p, ct__pnode *n) {
         t->val[n->out[0]].layout = t->val[n->in[0]].layout;
         if (n->op == &ct__op_sync) return CT_OK;
     }
-    if (n->op->layout && ask_layout(t, n, &l, &q)) return (ct_status)t->e->status;
+    if (n->op->layout && ask_layout(t, p->list, n, &l, &q)) return (ct_status)t->e->status;
     for (int32_t i = 0; i < n->n_in; i++) {
         if (n->in[i] < 0) continue;
         ct__layout want = q.in ? q.in[i] : follow_wish(&t->val[n->in[i]], blocked);
