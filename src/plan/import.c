@@ -122,7 +122,7 @@ static ct_status check_roots(const ct_t *t, int32_t n, ct_graph **g, ct_err *e) 
             return ct_fail(e, CT_EUSAGE, "plan: outputs belong to two graphs; wanted one");
         *g = t[i].node->graph;
     }
-    return *g ? CT_OK : ct_fail(e, CT_EUSAGE, "plan: no output; wanted at least one");
+    return CT_OK;
 }
 
 ct_status ct_plan_new(const ct_t *out, int32_t outs, const ct_t *effects, int32_t n_effects, ct_compile o,
@@ -130,6 +130,7 @@ ct_status ct_plan_new(const ct_t *out, int32_t outs, const ct_t *effects, int32_
     ct_graph *g = NULL;
     ct_status s = check_roots(out, outs, &g, e);
     if (!s) s = check_roots(effects, n_effects, &g, e);
+    if (!s && !g) s = ct_fail(e, CT_EUSAGE, "plan: no output and no effect; wanted at least one");
     if (s) return s;
     const ct_allocator *a = &g->ctx->allocator;
     ct_plan *p = ct_new(a, sizeof *p);
