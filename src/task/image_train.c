@@ -397,6 +397,7 @@ static ct_status train(ct__image_job *j) {
     s = open_recipe(j);
     if (!s) s = prepare(j);
     if (!s && (j->o->dry_run || j->resumed)) tell_training(j);
+    if (!s && j->o->dry_run) ct__tell_note(j, "a dry run: nothing is written");
     if (s || j->o->dry_run) return s;
     if (j->resumed) {
         s = ct__image_restore(j);
