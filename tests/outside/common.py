@@ -82,14 +82,9 @@ def changes(before, after):
     return [p for p in {**before, **after} if before.get(p) != after.get(p)]
 
 
-idle_kilobytes = 0
-
-
 def memory_limit(files):
-    global idle_kilobytes
-    if not idle_kilobytes:
-        idle_kilobytes = cotan("--version").kilobytes
-    return idle_kilobytes + (16 << 10) + 4 * sum(os.path.getsize(f) for f in files) // 1024
+    """Measured anew each time: a child's peak begins with what this process had when it was made."""
+    return cotan("--version").kilobytes + (16 << 10) + 4 * sum(os.path.getsize(f) for f in files) // 1024
 
 
 def refused(code, status, part, *words, folder, files=(), quiet=True, any_memory=False):
@@ -112,7 +107,8 @@ def refused(code, status, part, *words, folder, files=(), quiet=True, any_memory
         left = changes(before, tree(folder))
         check(f"{name}: nothing is written, replaced or removed", not left, left)
         if not SANITIZED and not any_memory:
-            check(f"{name}: memory", r.kilobytes <= memory_limit(files), (r.kilobytes, memory_limit(files)))
+            limit = memory_limit(files)
+            check(f"{name}: memory", r.kilobytes <= limit, (r.kilobytes, limit))
     return r
 
 
