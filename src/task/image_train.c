@@ -433,20 +433,28 @@ static void close_job(ct__image_job *j) {
 
 ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *e) {
     ct_train_result result = {.best_epoch = -1};
-    ct__image_job j = {.o = o, .e = e, .result = &result, .begin = ct__seconds(), .run = {.lock = -1}};
-    j.data = o->data;
-    j.validate = o->validate;
-    j.init = o->init;
+    double begin = ct__seconds();
     if ((!o->data && !o->resume) || !o->output)
         return ct_fail(e, CT_EUSAGE,
                        "train image: no data folder or no output; wanted both; set .data and .output");
-    j.arena.allocator = &o->allocator;
-    j.run.files = &o->files;
-    j.run.allocator = &o->allocator;
-    j.checkpoint_every = o->checkpoint_every > 0 ? o->checkpoint_every : 200;
-    ct_status s = train(&j);
-    fill_result(&j);
-    close_job(&j);
+    ct__image_job *j = ct_new(&o->allocator, sizeof *j); /* paths make it too large for a small stack */
+    if (!j) return ct_fail(e, CT_ELIMIT, "train image: out of memory");
+    j->o = o;
+    j->e = e;
+    j->result = &result;
+    j->begin = begin;
+    j->data = o->data;
+    j->validate = o->validate;
+    j->init = o->init;
+    j->arena.allocator = &o->allocator;
+    j->run.lock = -1;
+    j->run.files = &o->files;
+    j->run.allocator = &o->allocator;
+    j->checkpoint_every = o->checkpoint_every > 0 ? o->checkpoint_every : 200;
+    ct_status s = train(j);
+    fill_result(j);
+    close_job(j);
+    ct_delete(&o->allocator, j, sizeof *j);
     if (!s) *out = result;
     return s;
 }
