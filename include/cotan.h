@@ -274,10 +274,10 @@ CT_API ct_status ct_session_set(ct_session *s, const char *scalar, double value)
 /* The counter of random ops and of Adam's bias correction, from 0; a run with effects adds one at its end. */
 CT_API void ct_session_step(ct_session *s, uint64_t step);
 CT_API uint64_t ct_session_step_of(const ct_session *s);
-/* From any thread or signal handler: 1: runs end with CT_ECANCEL, looked at between steps, until it is 0 again. A run
+/* 1, from any thread or signal handler: runs end with CT_ECANCEL, looked at between steps, until it is 0 again. A run
  * that has begun to write variables goes through. */
 CT_API void ct_session_cancel(ct_session *s, int on);
-/* The same when it has passed. Seconds from now, by the monotonic clock; 0: none. */
+/* The same when so many seconds have passed from now, by the monotonic clock; 0: none. */
 CT_API void ct_session_deadline(ct_session *s, double seconds);
 /* The text of the last run's error, or "". Valid until the next run. */
 CT_API const char *ct_session_error(const ct_session *s);

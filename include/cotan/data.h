@@ -32,7 +32,8 @@ typedef struct ct_source {
     void (*close)(void *user); /* may be NULL */
 } ct_source;
 CT_API void ct_source_close(ct_source *s); /* then zeroed */
-/* Records along the first axis of each array (equal lengths). The arrays' memory must outlive the source. */
+/* Records along the first axis of each array (equal lengths). Rows must be contiguous, not the arrays: all windows of
+ * a series are a view whose first stride is 1. The arrays' memory must outlive the source. CT_EUSAGE, CT_EDATA. */
 CT_API ct_status ct_source_arrays(const ct_allocator *a, const ct_array *arrays, const char *const *names,
                                   int32_t count, ct_source *out, ct_err *e);
 /* The records index[0..count-1] of another source, which must outlive it; indices are copied. */
