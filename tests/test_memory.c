@@ -67,7 +67,8 @@ static ct_status predict_job(meter *m, ct_err *e) { return with_model(m, e, 1); 
 static const struct {
     const char *name;
     ct_status (*run)(meter *m, ct_err *e);
-} jobs[] = {{"train", train_job}, {"resume", resume_job}, {"evaluate", evaluate_job}, {"predict", predict_job}};
+} jobs[] = {
+    {"train", train_job}, {"resume", resume_job}, {"evaluate", evaluate_job}, {"predict", predict_job}};
 
 static void fails(const char *name, ct_status (*run)(meter *m, ct_err *e), int64_t site, int persistent) {
     meter m = METER;
@@ -75,11 +76,14 @@ static void fails(const char *name, ct_status (*run)(meter *m, ct_err *e), int64
     m.fail_at = site, m.persistent = persistent;
     ct_status s = run(&m, &e);
     if (m.live || m.live_bytes)
-        fail_msg("%s, allocation %lld%s: %lld blocks are lost (%s)", name, (long long)site, persistent ? " and on" : "",
-                 (long long)m.live, e.text);
-    if (s && s != CT_ELIMIT) fail_msg("%s, allocation %lld: status %d (%s)", name, (long long)site, (int)s, e.text);
-    if (s && !strstr(e.text, "memory")) fail_msg("%s, allocation %lld: \"%s\"", name, (long long)site, e.text);
-    if (count_files(at("job.run"), ".tmp-") || count_files(training_folder, ".tmp-")) fail_msg("%s, allocation %lld: a temporary file stays", name, (long long)site);
+        fail_msg("%s, allocation %lld%s: %lld blocks are lost (%s)", name, (long long)site,
+                 persistent ? " and on" : "", (long long)m.live, e.text);
+    if (s && s != CT_ELIMIT)
+        fail_msg("%s, allocation %lld: status %d (%s)", name, (long long)site, (int)s, e.text);
+    if (s && !strstr(e.text, "memory"))
+        fail_msg("%s, allocation %lld: \"%s\"", name, (long long)site, e.text);
+    if (count_files(at("job.run"), ".tmp-") || count_files(training_folder, ".tmp-"))
+        fail_msg("%s, allocation %lld: a temporary file stays", name, (long long)site);
 }
 
 static void walk(void **state) {
@@ -91,8 +95,10 @@ static void walk(void **state) {
         if (jobs[i].run(&m, &e)) fail_msg("%s: %s", jobs[i].name, e.text);
         int64_t sites = m.calls, most = full ? 1 << 30 : 40, stride = sites / most + 1, tried = 0;
         for (int persistent = 0; persistent < 2; persistent++)
-            for (int64_t k = persistent; k < sites; k += stride, tried++) fails(jobs[i].name, jobs[i].run, k, persistent);
-        print_message("X9: %s: %lld allocations, %lld of them made to fail\n", jobs[i].name, (long long)sites, (long long)tried);
+            for (int64_t k = persistent; k < sites; k += stride, tried++)
+                fails(jobs[i].name, jobs[i].run, k, persistent);
+        print_message("X9: %s: %lld allocations, %lld of them made to fail\n", jobs[i].name, (long long)sites,
+                      (long long)tried);
         if (jobs[i].run(&m, &e)) fail_msg("%s works no more: %s", jobs[i].name, e.text);
     }
 }
