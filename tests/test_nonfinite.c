@@ -38,15 +38,17 @@ static ct_image_train options(const char *name, const char *nonfinite, listener 
 /* The picture `record` of the training part gets the pixel. */
 static void plant(long record) {
     FILE *f = fopen(at("train-images-idx3-ubyte"), "r+b");
-    assert_true(f && fseek(f, 16 + 64 * record + 20, SEEK_SET) == 0 && fputc(255, f) == 255 && fclose(f) == 0);
+    assert_true(f && fseek(f, 16 + 64 * record + 20, SEEK_SET) == 0 && fputc(255, f) == 255 &&
+                fclose(f) == 0);
 }
 
 static int prepare(void **state) {
     if (training_prepare(state)) return -1;
     plant(123);
-    return training_write(at("steep.net"), "x = input(image)\n"
-                                           "h = exp(mul_scalar(relu(add_scalar(x, -0.95)), 1e6))\n"
-                                           "logit = linear(relu(linear(flatten(mul(h, x)), \"fc\", 8)), \"out\", classes)\n")
+    return training_write(at("steep.net"),
+                          "x = input(image)\n"
+                          "h = exp(mul_scalar(relu(add_scalar(x, -0.95)), 1e6))\n"
+                          "logit = linear(relu(linear(flatten(mul(h, x)), \"fc\", 8)), \"out\", classes)\n")
                ? 0
                : -1;
 }
@@ -72,7 +74,8 @@ static void stops(void **state) {
         assert_non_null(strstr(e.text, "element ["));
         assert_non_null(strstr(e.text, " is inf at step "));
         assert_int_equal(access(at("stop.safetensors"), F_OK), -1);
-        if (access(at("stop.run/checkpoint.safetensors"), F_OK) == 0) finite_model(at("stop.run/checkpoint.safetensors"));
+        if (access(at("stop.run/checkpoint.safetensors"), F_OK) == 0)
+            finite_model(at("stop.run/checkpoint.safetensors"));
         o.force = 0, o.resume = 1; /* the same sample comes again */
         if (train(&o, &e) != CT_ENONFINITE) fail_msg("%d: %s", e.status, e.text);
     }
@@ -125,7 +128,9 @@ static void hopeless(void **state) {
         ct_image_train o = options("hopeless.safetensors", choices[i], &l);
         ct_err e;
         char path[200];
-        assert_true(training_write(at("hopeless.net"), "logit = linear(exp(add_scalar(flatten(input(image)), 1000)), \"out\", classes)\n"));
+        assert_true(training_write(
+            at("hopeless.net"),
+            "logit = linear(exp(add_scalar(flatten(input(image)), 1000)), \"out\", classes)\n"));
         snprintf(path, sizeof path, "%s", at("hopeless.net"));
         o.net = path;
         assert_int_equal(train(&o, &e), CT_ENONFINITE);
@@ -136,7 +141,7 @@ static void hopeless(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(stops), cmocka_unit_test(skips), cmocka_unit_test(rolls_back),
-                                       cmocka_unit_test(hopeless)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(stops), cmocka_unit_test(skips),
+                                       cmocka_unit_test(rolls_back), cmocka_unit_test(hopeless)};
     return cmocka_run_group_tests(tests, prepare, training_clean);
 }

@@ -46,8 +46,8 @@ static ct_status roll_back(ct__image_job *j, const char *what) {
         return ct_fail(j->e, CT_ENONFINITE, "%s (after going back %d times)", what, MOST);
     j->lr_factor /= 2;
     if (j->epoch) snprintf(to, sizeof to, "the end of epoch %lld", (long long)j->epoch);
-    ct__tell_note(j, "step %s goes back to %s, at 1/%.0f of the learning rate: %s", ct__grouped(j->step + 1, step), to,
-                  1 / j->lr_factor, what);
+    ct__tell_note(j, "step %s goes back to %s, at 1/%.0f of the learning rate: %s",
+                  ct__grouped(j->step + 1, step), to, 1 / j->lr_factor, what);
     return ct_weights_apply(j->ctx, j->back, "rollback", CT_MODEL_KINDS | 1 << CT_MOMENT, 0, j->e);
 }
 
@@ -61,6 +61,7 @@ ct_status ct__finite_step(ct__image_job *j, const ct_batch *b, double lr, double
     if (s != CT_ENONFINITE || is(j, "stop")) return ct_fail(j->e, s, "%s", inner.text);
     *loss = NAN;
     s = is(j, "skip") ? skip(j, inner.text) : roll_back(j, inner.text);
-    ct_session_step(ct_trainer_session(j->trainer), (uint64_t)j->step + 1); /* the step counts, though nothing came of it */
+    ct_session_step(ct_trainer_session(j->trainer),
+                    (uint64_t)j->step + 1); /* the step counts, though nothing came of it */
     return s;
 }
