@@ -1,0 +1,102 @@
+/* cotan/maths.h: linear algebra, principal components, minimisers, probability and statistics on host arrays.
+ *
+ * Arrays are ct_array of any strides. Results are f32 where all arrays given are f32 (computed in double and
+ * rounded once, unless a line says otherwise), else f64; integers and bf16 count as f64. A result array is new
+ * memory that the caller frees with ct_array_free; out-parameters are set on success only; those that may be
+ * NULL say so. Every call is safe from any thread on different objects; the same input gives the same bits
+ * whatever the number of threads. NaN or infinity in the input is CT_ENONFINITE, naming the first place, where
+ * nothing else is said. BLAS and LAPACK (OpenBLAS) run on one thread; its pthread flavour, which cannot be held
+ * to one thread for a single call, is refused while it has more than one (OPENBLAS_NUM_THREADS=1, or the Debian
+ * package libopenblas0-openmp). */
+#ifndef COTAN_MATHS_H
+#define COTAN_MATHS_H
+
+#include "cotan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where a computation runs. NULL stands for a zeroed one everywhere. */
+typedef struct ct_maths {
+    const ct_allocator *allocator; /* NULL: the default */
+    int32_t threads;               /* 0: the cores allowed; big work alone is shared out */
+    int32_t reserved;
+} ct_maths;
+
+/* ---- matrices ---- */
+
+/* The same memory with its two axes exchanged; no copy. A vector stays as it is. */
+CT_API ct_array ct_matrix_transpose(const ct_array *a);
+/* a [M,K], b [K,P] -> [M,P]. A vector on the left is a row, on the right a column, and its axis vanishes from the
+ * result (numpy.matmul): two vectors give a scalar of rank 0. NaN and infinity go through. f32 products are
+ * computed in f32. */
+CT_API ct_status ct_matrix_multiply(const ct_maths *m, const ct_array *a, const ct_array *b, ct_array *out,
+                                    ct_err *e);
+
+typedef enum ct_norm {
+    CT_NORM_2 = 0, /* vectors: Euclid's; matrices: the largest singular value */
+    CT_NORM_1 = 1, /* sum of absolute values; matrices: the largest of a column */
+    CT_NORM_MAX = 2, /* vectors: the largest absolute value; matrices: the largest sum of a row */
+    CT_NORM_FROBENIUS = 3,
+    CT_NORM_NUCLEAR = 4 /* the sum of the singular values; matrices only */
+} ct_norm;
+/* Scaled, so that it neither overflows nor underflows before the result does. */
+CT_API ct_status ct_matrix_norm(const ct_maths *m, const ct_array *a, ct_norm kind, double *out, ct_err *e);
+
+/* a x = b: a [N,N], b [N] or [N,P] -> x of b's shape. LU with partial pivoting; a singular a is CT_EDATA. */
+CT_API ct_status ct_matrix_solve(const ct_maths *m, const ct_array *a, const ct_array *b, ct_array *x,
+                                 ct_err *e);
+CT_API ct_status ct_matrix_inverse(const ct_maths *m, const ct_array *a, ct_array *out, ct_err *e);
+CT_API ct_status ct_matrix_determinant(const ct_maths *m, const ct_array *a, double *out, ct_err *e);
+/* det(a) = sign e^log; a singular a has sign 0 and log -infinity. */
+CT_API ct_status ct_matrix_log_determinant(const ct_maths *m, const ct_array *a, double *sign, double *log,
+                                           ct_err *e);
+/* a = L L': a [N,N] symmetric positive definite -> L, lower triangular; else CT_EDATA. */
+CT_API ct_status ct_matrix_cholesky(const ct_maths *m, const ct_array *a, ct_array *l, ct_err *e);
+/* a = Q R, K = min(M,N): a [M,N] -> q [M,K] with orthonormal columns, r [K,N] upper triangular (Householder;
+ * LAPACK's signs). q may be NULL. */
+CT_API ct_status ct_matrix_qr(const ct_maths *m, const ct_array *a, ct_array *q, ct_array *r, ct_err *e);
+/* a = U diag(s) V', K = min(M,N): a [M,N] -> u [M,K], s [K] descending, vt [K,N]. u and vt may be NULL. */
+CT_API ct_status ct_matrix_svd(const ct_maths *m, const ct_array *a, ct_array *u, ct_array *s, ct_array *vt,
+                               ct_err *e);
+/* Singular values above `tolerance` times the largest; 0: max(M,N) times the precision of a's type. */
+CT_API ct_status ct_matrix_rank(const ct_maths *m, const ct_array *a, double tolerance, int64_t *out,
+                                ct_err *e);
+/* The largest singular value over the smallest; infinity for a singular matrix. */
+CT_API ct_status ct_matrix_condition(const ct_maths *m, const ct_array *a, double *out, ct_err *e);
+/* Moore and Penrose's inverse [N,M] of a [M,N]; singular values up to `tolerance` times the largest count as 0
+ * (0: 1e-15, as numpy.linalg.pinv). */
+CT_API ct_status ct_matrix_pseudo_inverse(const ct_maths *m, const ct_array *a, double tolerance,
+                                          ct_array *out, ct_err *e);
+
+/* min |a x - b|: a [M,N], b [M] or [M,P] -> x [N] or [N,P], the shortest where there are several. */
+typedef struct ct_least_squares {
+    ct_array x;
+    ct_array residual; /* [P]: sum of squares that remains of each column of b; P = 1 for a vector */
+    ct_array singular; /* [min(M,N)]: of a, descending */
+    int64_t rank;
+} ct_least_squares;
+/* `tolerance` as for the rank. */
+CT_API ct_status ct_matrix_least_squares(const ct_maths *m, const ct_array *a, const ct_array *b,
+                                         double tolerance, ct_least_squares *out, ct_err *e);
+CT_API void ct_least_squares_free(ct_least_squares *l);
+
+/* a v = w v: a [N,N] symmetric (to 1e-8 of its largest element, f32 1e-4; else CT_EDATA) -> values [N] ascending,
+ * vectors [N,N] orthonormal in columns. vectors may be NULL. */
+CT_API ct_status ct_matrix_eigen_symmetric(const ct_maths *m, const ct_array *a, ct_array *values,
+                                           ct_array *vectors, ct_err *e);
+/* Of any square matrix: eigenvalue k is values[k] + i values_im[k], its vector column k, of length 1. Conjugate
+ * pairs stand together, the positive imaginary part first. LAPACK's order and signs, as numpy.linalg.eig. */
+typedef struct ct_eigen {
+    ct_array values, values_im;   /* [N] */
+    ct_array vectors, vectors_im; /* [N,N] */
+    int64_t complex_count;        /* eigenvalues whose imaginary part is not 0 */
+} ct_eigen;
+CT_API ct_status ct_matrix_eigen(const ct_maths *m, const ct_array *a, ct_eigen *out, ct_err *e);
+CT_API void ct_eigen_free(ct_eigen *v);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
