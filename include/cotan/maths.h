@@ -35,8 +35,8 @@ CT_API ct_status ct_matrix_multiply(const ct_maths *m, const ct_array *a, const 
                                     ct_err *e);
 
 typedef enum ct_norm {
-    CT_NORM_2 = 0, /* vectors: Euclid's; matrices: the largest singular value */
-    CT_NORM_1 = 1, /* sum of absolute values; matrices: the largest of a column */
+    CT_NORM_2 = 0,   /* vectors: Euclid's; matrices: the largest singular value */
+    CT_NORM_1 = 1,   /* sum of absolute values; matrices: the largest of a column */
     CT_NORM_MAX = 2, /* vectors: the largest absolute value; matrices: the largest sum of a row */
     CT_NORM_FROBENIUS = 3,
     CT_NORM_NUCLEAR = 4 /* the sum of the singular values; matrices only */

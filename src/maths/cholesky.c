@@ -7,10 +7,11 @@
 ct_status ct__cholesky(ct__job *j, ct__matrix *a) {
     lapack_int n = (lapack_int)a->rows, minor = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', n, a->v, n);
     if (minor == 0) return CT_OK;
-    return ct_fail(j->e, CT_EDATA,
-                   "%s: a is not positive definite (its leading minor of order %d is not); wanted one that is; add "
-                   "a little to its diagonal",
-                   j->name, (int)minor);
+    return ct_fail(
+        j->e, CT_EDATA,
+        "%s: a is not positive definite (its leading minor of order %d is not); wanted one that is; add "
+        "a little to its diagonal",
+        j->name, (int)minor);
 }
 
 static ct_status cholesky(ct__job *j, const ct_array *a, ct_array *l) {

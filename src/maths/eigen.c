@@ -19,9 +19,11 @@ ct_status ct__eigen_symmetric(ct__job *j, ct__matrix *a, double *w, int vectors)
     double *work = ct__job_doubles(j, (int64_t)want, 1);
     int32_t *iwork = ct__job_ints(j, whole);
     if (!work || !iwork) return CT_ELIMIT;
-    if (LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, job, 'L', n, a->v, n, w, work, (lapack_int)want, iwork, whole) == 0)
+    if (LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, job, 'L', n, a->v, n, w, work, (lapack_int)want, iwork,
+                            whole) == 0)
         return CT_OK;
-    return ct_fail(j->e, CT_EINTERNAL, "%s: the eigenvalues did not converge; wanted a scaled matrix", j->name);
+    return ct_fail(j->e, CT_EINTERNAL, "%s: the eigenvalues did not converge; wanted a scaled matrix",
+                   j->name);
 }
 
 ct_status ct__check_symmetric(ct__job *j, const ct__matrix *a, int32_t type) {
@@ -31,10 +33,11 @@ ct_status ct__check_symmetric(ct__job *j, const ct__matrix *a, int32_t type) {
         for (int64_t k = 0; k < i; k++) {
             double below = a->v[i + k * a->rows], above = a->v[k + i * a->rows];
             if (fabs(below - above) > share * largest)
-                return ct_fail(j->e, CT_EDATA,
-                               "%s: a[%lld,%lld] is %.9g, a[%lld,%lld] is %.9g; wanted a symmetric matrix; use (a + "
-                               "a')/2, or a function for any matrix",
-                               j->name, (long long)i, (long long)k, below, (long long)k, (long long)i, above);
+                return ct_fail(
+                    j->e, CT_EDATA,
+                    "%s: a[%lld,%lld] is %.9g, a[%lld,%lld] is %.9g; wanted a symmetric matrix; use (a + "
+                    "a')/2, or a function for any matrix",
+                    j->name, (long long)i, (long long)k, below, (long long)k, (long long)i, above);
         }
     return CT_OK;
 }
@@ -76,14 +79,16 @@ typedef struct spectrum {
 static ct_status general(ct__job *j, spectrum *p) {
     lapack_int n = (lapack_int)p->a.rows;
     double want = 0;
-    LAPACKE_dgeev_work(LAPACK_COL_MAJOR, 'N', 'V', n, p->a.v, n, p->w, p->wi, NULL, 1, p->packed.v, n, &want, -1);
+    LAPACKE_dgeev_work(LAPACK_COL_MAJOR, 'N', 'V', n, p->a.v, n, p->w, p->wi, NULL, 1, p->packed.v, n, &want,
+                       -1);
     if (want > INT32_MAX) return ct__job_memory(j);
     double *work = ct__job_doubles(j, (int64_t)want, 1);
     if (!work) return CT_ELIMIT;
-    if (LAPACKE_dgeev_work(LAPACK_COL_MAJOR, 'N', 'V', n, p->a.v, n, p->w, p->wi, NULL, 1, p->packed.v, n, work,
-                           (lapack_int)want) == 0)
+    if (LAPACKE_dgeev_work(LAPACK_COL_MAJOR, 'N', 'V', n, p->a.v, n, p->w, p->wi, NULL, 1, p->packed.v, n,
+                           work, (lapack_int)want) == 0)
         return CT_OK;
-    return ct_fail(j->e, CT_EINTERNAL, "%s: the eigenvalues did not converge; wanted a scaled matrix", j->name);
+    return ct_fail(j->e, CT_EINTERNAL, "%s: the eigenvalues did not converge; wanted a scaled matrix",
+                   j->name);
 }
 
 /* Columns k and k+1 of a pair hold re and im of the vector with the positive imaginary part. */
@@ -94,7 +99,8 @@ static int64_t spread(spectrum *p) {
         pairs += first || second;
         for (int64_t i = 0; i < n; i++) {
             p->re.v[i + k * n] = p->packed.v[i + (second ? k - 1 : k) * n];
-            if (first || second) p->im.v[i + k * n] = second ? -p->packed.v[i + k * n] : p->packed.v[i + (k + 1) * n];
+            if (first || second)
+                p->im.v[i + k * n] = second ? -p->packed.v[i + k * n] : p->packed.v[i + (k + 1) * n];
         }
     }
     return pairs;

@@ -49,13 +49,15 @@ ct_status ct__job_begin(ct__job *j, const ct_maths *m, const char *name, ct_err 
     *j = (ct__job){.allocator = m ? m->allocator : NULL, .name = name, .e = e, .threads = m ? m->threads : 0};
     j->arena.allocator = j->allocator;
     if (j->threads < 0 || j->threads > 1024)
-        return ct_fail(e, CT_EUSAGE, "%s: %d threads; wanted 0 (the cores allowed) to 1024", name, j->threads);
+        return ct_fail(e, CT_EUSAGE, "%s: %d threads; wanted 0 (the cores allowed) to 1024", name,
+                       j->threads);
     if (j->threads == 0) j->threads = allowed_cores();
     if (openblas_get_parallel() == 1 && openblas_get_num_threads() > 1)
-        return ct_fail(e, CT_EUSAGE,
-                       "%s: OpenBLAS is its pthread flavour with %d threads, whose sums depend on their number; "
-                       "wanted one thread; set OPENBLAS_NUM_THREADS=1 or install libopenblas0-openmp",
-                       name, openblas_get_num_threads());
+        return ct_fail(
+            e, CT_EUSAGE,
+            "%s: OpenBLAS is its pthread flavour with %d threads, whose sums depend on their number; "
+            "wanted one thread; set OPENBLAS_NUM_THREADS=1 or install libopenblas0-openmp",
+            name, openblas_get_num_threads());
     ct__env v = ct__env_enter();
     j->mxcsr = v.mxcsr;
     j->omp_threads = v.omp_threads;
@@ -87,12 +89,13 @@ int32_t *ct__job_ints(ct__job *j, int64_t count) { return job_array(j, count, 1,
 
 /* ---- tasks ---- */
 
-#define WORTH_THREADS 2e8 /* operations: some milliseconds, against some tens of microseconds to start a pool */
+#define WORTH_THREADS \
+    2e8 /* operations: some milliseconds, against some tens of microseconds to start a pool */
 
 typedef struct crew {
     ct__task task;
     void *user;
-    ct_err *error;        /* of the task with the lowest number that failed */
+    ct_err *error;         /* of the task with the lowest number that failed */
     _Atomic int64_t first; /* its number, INT64_MAX: none */
     atomic_flag lock;
 } crew;
@@ -105,7 +108,8 @@ static void run_task(void *job, int64_t task, int32_t thread) {
     ct_status s = c->task(c->user, task, &e);
     ct__env_leave(v);
     if (!s) return;
-    while (atomic_flag_test_and_set(&c->lock)) {}
+    while (atomic_flag_test_and_set(&c->lock)) {
+    }
     if (task < atomic_load(&c->first)) { /* the text must not depend on who was first in time */
         atomic_store(&c->first, task);
         *c->error = e;

@@ -5,7 +5,7 @@
 
 #include "cotan/maths.h"
 
-#define CT__EPS 2.220446049250313e-16  /* of f64: 2^-52 */
+#define CT__EPS 2.220446049250313e-16     /* of f64: 2^-52 */
 #define CT__EPS_F32 1.1920928955078125e-7 /* of f32: 2^-23 */
 
 /* ---- a job: one call of a public function ---- */
@@ -62,9 +62,11 @@ int32_t ct__result_type(const ct_array *a, const ct_array *b);
 double ct__precision(int32_t type);
 /* The first element that is not finite: its text into `out`; 0 when there is none. */
 int ct__find_nonfinite(const double *v, int64_t count, int64_t *at);
-ct_status ct__array_check(ct__job *j, const ct_array *a, const char *what, int32_t rank_low, int32_t rank_high);
+ct_status ct__array_check(ct__job *j, const ct_array *a, const char *what, int32_t rank_low,
+                          int32_t rank_high);
 /* a as a contiguous vector of doubles, in row-major order. */
-ct_status ct__vector_load(ct__job *j, const ct_array *a, const char *what, int finite, double **out, int64_t *n);
+ct_status ct__vector_load(ct__job *j, const ct_array *a, const char *what, int finite, double **out,
+                          int64_t *n);
 ct_status ct__refuse_nonfinite(ct__job *j, const char *what, const ct_array *shape, int64_t at, double value);
 
 /* ---- sums (sum.c) ---- */

@@ -26,18 +26,20 @@ ct_status ct__array_check(ct__job *j, const ct_array *a, const char *what, int32
                           int32_t rank_high) {
     char text[CT_SHAPE_TEXT];
     if (!a || !a->data || !ct_dtype_size((ct_dtype)a->dtype))
-        return ct_fail(j->e, CT_EUSAGE, "%s: %s is not an array (NULL, or freed); wanted one with data", j->name,
-                       what);
+        return ct_fail(j->e, CT_EUSAGE, "%s: %s is not an array (NULL, or freed); wanted one with data",
+                       j->name, what);
     ct_shape shape = ct_shape_make(a->rank, a->dim);
     if (a->rank < rank_low || a->rank > rank_high)
-        return ct_fail(j->e, CT_EUSAGE, "%s: %s is %s; wanted %s", j->name, what, ct_shape_format(&shape, text),
+        return ct_fail(j->e, CT_EUSAGE, "%s: %s is %s; wanted %s", j->name, what,
+                       ct_shape_format(&shape, text),
                        rank_high == 1  ? "a vector [N]"
                        : rank_low == 2 ? "a matrix [M,N]"
                                        : "a matrix [M,N] or a vector [N]");
     for (int32_t i = 0; i < a->rank; i++)
         if (a->dim[i] < 1 || a->dim[i] > INT32_MAX)
-            return ct_fail(j->e, a->dim[i] < 1 ? CT_EUSAGE : CT_ELIMIT, "%s: %s is %s; wanted extents from 1 to %d",
-                           j->name, what, ct_shape_format(&shape, text), INT32_MAX);
+            return ct_fail(j->e, a->dim[i] < 1 ? CT_EUSAGE : CT_ELIMIT,
+                           "%s: %s is %s; wanted extents from 1 to %d", j->name, what,
+                           ct_shape_format(&shape, text), INT32_MAX);
     return CT_OK;
 }
 
@@ -50,14 +52,19 @@ int ct__find_nonfinite(const double *v, int64_t count, int64_t *at) {
     return 0;
 }
 
-ct_status ct__refuse_nonfinite(ct__job *j, const char *what, const ct_array *shape, int64_t at, double value) {
+ct_status ct__refuse_nonfinite(ct__job *j, const char *what, const ct_array *shape, int64_t at,
+                               double value) {
     char place[64];
     if (shape->rank == 2)
-        snprintf(place, sizeof place, "%lld,%lld", (long long)(at / shape->dim[1]), (long long)(at % shape->dim[1]));
+        snprintf(place, sizeof place, "%lld,%lld", (long long)(at / shape->dim[1]),
+                 (long long)(at % shape->dim[1]));
     else
         snprintf(place, sizeof place, "%lld", (long long)at);
-    return ct_fail(j->e, CT_ENONFINITE, "%s: %s[%s] is %s; wanted finite numbers; remove or replace it", j->name,
-                   what, place, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+    return ct_fail(j->e, CT_ENONFINITE, "%s: %s[%s] is %s; wanted finite numbers; remove or replace it",
+                   j->name, what, place,
+                   isnan(value) ? "nan"
+                   : value > 0  ? "inf"
+                                : "-inf");
 }
 
 ct_status ct__matrix_new(ct__job *j, int64_t rows, int64_t cols, ct__matrix *out) {
@@ -118,7 +125,8 @@ ct_status ct__vector_store(ct__job *j, const double *v, int64_t n, int32_t type,
     return ct__matrix_store(j, &x, type, 1, out);
 }
 
-ct_status ct__vector_load(ct__job *j, const ct_array *a, const char *what, int finite, double **out, int64_t *n) {
+ct_status ct__vector_load(ct__job *j, const ct_array *a, const char *what, int finite, double **out,
+                          int64_t *n) {
     ct_status s = ct__array_check(j, a, what, 0, CT_MAX_RANK);
     if (s) return s;
     int64_t count = (int64_t)ct_array_count(a), at;

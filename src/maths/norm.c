@@ -18,7 +18,8 @@ static ct_status vector_norm(ct__job *j, double *v, int64_t n, ct_norm kind, dou
     else if (kind == CT_NORM_MAX)
         for (int64_t i = 0; i < n; i++) norm = fmax(norm, fabs(v[i]));
     else
-        return ct_fail(j->e, CT_EUSAGE, "%s: the nuclear norm of a vector; wanted a matrix, or another norm", j->name);
+        return ct_fail(j->e, CT_EUSAGE, "%s: the nuclear norm of a vector; wanted a matrix, or another norm",
+                       j->name);
     *out = norm;
     return CT_OK;
 }

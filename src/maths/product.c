@@ -48,14 +48,17 @@ static ct_status block(void *user, int64_t task, ct_err *e) {
     const ct__operand *a = p->a, *b = p->b;
     int64_t row = task * ROWS_OF_BLOCK, rows = a->rows - row < ROWS_OF_BLOCK ? a->rows - row : ROWS_OF_BLOCK;
     size_t from = (size_t)(a->transposed ? row : row * a->ld), to = (size_t)row * (size_t)b->cols;
-    CBLAS_TRANSPOSE ta = a->transposed ? CblasTrans : CblasNoTrans, tb = b->transposed ? CblasTrans : CblasNoTrans;
+    CBLAS_TRANSPOSE ta = a->transposed ? CblasTrans : CblasNoTrans,
+                    tb = b->transposed ? CblasTrans : CblasNoTrans;
     (void)e;
     if (a->type == CT_F32)
-        cblas_sgemm(CblasRowMajor, ta, tb, (int)rows, (int)b->cols, (int)a->cols, 1, (const float *)a->data + from,
-                    (int)a->ld, b->data, (int)b->ld, 0, (float *)p->c + to, (int)b->cols);
+        cblas_sgemm(CblasRowMajor, ta, tb, (int)rows, (int)b->cols, (int)a->cols, 1,
+                    (const float *)a->data + from, (int)a->ld, b->data, (int)b->ld, 0, (float *)p->c + to,
+                    (int)b->cols);
     else
-        cblas_dgemm(CblasRowMajor, ta, tb, (int)rows, (int)b->cols, (int)a->cols, 1, (const double *)a->data + from,
-                    (int)a->ld, b->data, (int)b->ld, 0, (double *)p->c + to, (int)b->cols);
+        cblas_dgemm(CblasRowMajor, ta, tb, (int)rows, (int)b->cols, (int)a->cols, 1,
+                    (const double *)a->data + from, (int)a->ld, b->data, (int)b->ld, 0, (double *)p->c + to,
+                    (int)b->cols);
     return CT_OK;
 }
 
@@ -84,9 +87,10 @@ static ct_status multiply(ct__job *j, const ct_array *a, const ct_array *b, ct_a
     if (!s && x.cols != y.rows) {
         char left[CT_SHAPE_TEXT], right[CT_SHAPE_TEXT];
         ct_shape l = ct_shape_make(a->rank, a->dim), r = ct_shape_make(b->rank, b->dim);
-        return ct_fail(j->e, CT_EUSAGE,
-                       "%s: a is %s, b is %s; wanted the last extent of a equal to the first of b; transpose one",
-                       j->name, ct_shape_format(&l, left), ct_shape_format(&r, right));
+        return ct_fail(
+            j->e, CT_EUSAGE,
+            "%s: a is %s, b is %s; wanted the last extent of a equal to the first of b; transpose one",
+            j->name, ct_shape_format(&l, left), ct_shape_format(&r, right));
     }
     if (!s) s = ct_array_new(j->allocator, (ct_dtype)type, shape_of_product(a, b), &c, j->e);
     if (!s) s = ct__multiply(j, &x, &y, c.data);
@@ -97,7 +101,8 @@ static ct_status multiply(ct__job *j, const ct_array *a, const ct_array *b, ct_a
     return s;
 }
 
-ct_status ct_matrix_multiply(const ct_maths *m, const ct_array *a, const ct_array *b, ct_array *out, ct_err *e) {
+ct_status ct_matrix_multiply(const ct_maths *m, const ct_array *a, const ct_array *b, ct_array *out,
+                             ct_err *e) {
     ct__job j;
     ct_status s = ct__job_begin(&j, m, "matrix_multiply", e);
     if (!s) s = multiply(&j, a, b, out);

@@ -16,9 +16,10 @@ static ct_status factor(ct__job *j, ct__matrix *a, int32_t **order, int32_t *piv
 }
 
 static ct_status refuse_singular(ct__job *j, int32_t pivot) {
-    return ct_fail(j->e, CT_EDATA,
-                   "%s: a is singular (pivot %d is 0); wanted a matrix of full rank; use ct_matrix_least_squares",
-                   j->name, pivot - 1);
+    return ct_fail(
+        j->e, CT_EDATA,
+        "%s: a is singular (pivot %d is 0); wanted a matrix of full rank; use ct_matrix_least_squares",
+        j->name, pivot - 1);
 }
 
 static ct_status solve(ct__job *j, const ct_array *a, const ct_array *b, ct_array *x) {

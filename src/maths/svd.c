@@ -14,13 +14,13 @@ typedef struct call { /* what both routines are given */
 } call;
 
 static lapack_int conquer(const call *c, double *work, lapack_int size, lapack_int *whole) {
-    return LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, c->u ? 'S' : 'N', c->rows, c->cols, c->a, c->rows, c->s, c->u,
-                               c->rows, c->vt, c->k, work, size, whole);
+    return LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, c->u ? 'S' : 'N', c->rows, c->cols, c->a, c->rows, c->s,
+                               c->u, c->rows, c->vt, c->k, work, size, whole);
 }
 static lapack_int iterate(const call *c, double *work, lapack_int size) {
     char job = c->u ? 'S' : 'N';
-    return LAPACKE_dgesvd_work(LAPACK_COL_MAJOR, job, job, c->rows, c->cols, c->a, c->rows, c->s, c->u, c->rows,
-                               c->vt, c->k, work, size);
+    return LAPACKE_dgesvd_work(LAPACK_COL_MAJOR, job, job, c->rows, c->cols, c->a, c->rows, c->s, c->u,
+                               c->rows, c->vt, c->k, work, size);
 }
 
 static ct_status decompose(ct__job *j, const call *c, const double *copy) {
@@ -37,7 +37,8 @@ static ct_status decompose(ct__job *j, const call *c, const double *copy) {
     if (conquer(c, work, size, whole) == 0) return CT_OK;
     memcpy(c->a, copy, (size_t)c->rows * (size_t)c->cols * sizeof *copy);
     if (iterate(c, work, size) == 0) return CT_OK;
-    return ct_fail(j->e, CT_EINTERNAL, "%s: the singular values did not converge; wanted a scaled matrix", j->name);
+    return ct_fail(j->e, CT_EINTERNAL, "%s: the singular values did not converge; wanted a scaled matrix",
+                   j->name);
 }
 
 ct_status ct__svd(ct__job *j, ct__matrix *a, ct__matrix *u, double *s, ct__matrix *vt) {
@@ -93,7 +94,8 @@ static ct_status svd(ct__job *j, const ct_array *a, ct_array *u, ct_array *s, ct
     return CT_OK;
 }
 
-ct_status ct_matrix_svd(const ct_maths *m, const ct_array *a, ct_array *u, ct_array *s, ct_array *vt, ct_err *e) {
+ct_status ct_matrix_svd(const ct_maths *m, const ct_array *a, ct_array *u, ct_array *s, ct_array *vt,
+                        ct_err *e) {
     ct__job j;
     ct_status status = ct__job_begin(&j, m, "matrix_svd", e);
     if (!status) status = svd(&j, a, u, s, vt);
@@ -153,12 +155,13 @@ static ct_status pseudo_inverse(ct__job *j, const ct_array *a, double tolerance,
     while (rank < k && s[rank] > (tolerance > 0 ? tolerance : 1e-15) * s[0]) rank++;
     for (int64_t i = 0; i < rank; i++) cblas_dscal((int)x.rows, 1 / s[i], u.v + i * u.rows, 1);
     if (rank)
-        cblas_dgemm(CblasColMajor, CblasTrans, CblasTrans, (int)x.cols, (int)x.rows, (int)rank, 1, vt.v, (int)k, u.v,
-                    (int)u.rows, 0, p.v, (int)p.rows);
+        cblas_dgemm(CblasColMajor, CblasTrans, CblasTrans, (int)x.cols, (int)x.rows, (int)rank, 1, vt.v,
+                    (int)k, u.v, (int)u.rows, 0, p.v, (int)p.rows);
     return ct__matrix_store(j, &p, ct__result_type(a, NULL), 2, out);
 }
 
-ct_status ct_matrix_pseudo_inverse(const ct_maths *m, const ct_array *a, double tolerance, ct_array *out, ct_err *e) {
+ct_status ct_matrix_pseudo_inverse(const ct_maths *m, const ct_array *a, double tolerance, ct_array *out,
+                                   ct_err *e) {
     ct__job j;
     ct_status s = ct__job_begin(&j, m, "matrix_pseudo_inverse", e);
     if (!s) s = check_tolerance(&j, tolerance);
