@@ -36,8 +36,8 @@ static ct_status do_eig(const ct_array *a) {
     ct_eigen v;
     return ct_matrix_eigen(NULL, a, &v, &e);
 }
-static const unary all[] = {do_inverse, do_determinant, do_cholesky, do_qr,   do_svd, do_rank,
-                            do_condition, do_pinv, do_norm, do_eigh, do_eig};
+static const unary all[] = {do_inverse,   do_determinant, do_cholesky, do_qr,   do_svd, do_rank,
+                            do_condition, do_pinv,        do_norm,     do_eigh, do_eig};
 
 static void refuse(ct_status found, ct_status wanted, const char *text) {
     if (found != wanted || !strstr(e.text, text))
@@ -47,8 +47,9 @@ static void refuse(ct_status found, ct_status wanted, const char *text) {
 
 static void wrong(void **state) {
     double v[4] = {1, 2, NAN, 4}, one[2] = {1, 2};
-    ct_array a = ct_array_view(v, CT_F64, CT_SHAPE(2, 2)), none = {0}, line = ct_array_view(one, CT_F64, CT_SHAPE(2)),
-             b = ct_array_view(v, CT_F64, CT_SHAPE(1, 2)), empty = ct_array_view(v, CT_F64, CT_SHAPE(0, 2)), x;
+    ct_array a = ct_array_view(v, CT_F64, CT_SHAPE(2, 2)), none = {0},
+             line = ct_array_view(one, CT_F64, CT_SHAPE(2)), b = ct_array_view(v, CT_F64, CT_SHAPE(1, 2)),
+             empty = ct_array_view(v, CT_F64, CT_SHAPE(0, 2)), x;
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         v[2] = NAN;
@@ -95,7 +96,8 @@ static void singular(void **state) {
     assert_true(near(number, 0, 0, 1));
     ok(ct_matrix_least_squares(NULL, &a, &b, 0, &l, &e)); /* the shortest of x + 2y = 1 */
     assert_true(l.rank == 1 && near(((double *)l.x.data)[0], 0.2, TIGHT, 1) &&
-                near(((double *)l.x.data)[1], 0.4, TIGHT, 1) && near(((double *)l.residual.data)[0], 0, TIGHT, 1));
+                near(((double *)l.x.data)[1], 0.4, TIGHT, 1) &&
+                near(((double *)l.residual.data)[0], 0, TIGHT, 1));
     ct_least_squares_free(&l);
     ok(ct_matrix_pseudo_inverse(NULL, &z, 0, &x, &e));
     assert_true(near(largest_of(x.data, 4), 0, 0, 1));

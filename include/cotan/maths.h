@@ -96,6 +96,64 @@ typedef struct ct_eigen {
 CT_API ct_status ct_matrix_eigen(const ct_maths *m, const ct_array *a, ct_eigen *out, ct_err *e);
 CT_API void ct_eigen_free(ct_eigen *v);
 
+/* ---- principal components ----
+ *
+ * Records are rows: x [N,D] of any type, N >= 2. Everything fitted is f64. Definitions, and the sign of a component
+ * (its largest element by absolute value is positive), are scikit-learn's PCA. */
+typedef enum ct_pca_solver {
+    CT_PCA_AUTO = 0, /* covariance where N >= 10 D and D <= 1000, else svd */
+    CT_PCA_SVD = 1,  /* singular values of the centred data; small components keep their digits */
+    CT_PCA_COVARIANCE =
+        2, /* eigenvalues of the covariance matrix: faster for many records of few features; values
+                              below about 1e-16 of the largest are lost. f32 data: products in f32, sums in f64 */
+    CT_PCA_RANDOMISED =
+        3 /* a random start and a few passes (docs/maths.md): approximate, for few components */
+} ct_pca_solver;
+typedef struct ct_pca_options {
+    int64_t components; /* 0: all, min(N,D) */
+    double variance;    /* > 0, below 1: as few components as explain more than this share; not randomised */
+    uint64_t seed;      /* randomised */
+    int32_t solver;     /* a ct_pca_solver */
+    int32_t whiten;     /* 1: scores are divided by their standard deviation (0 where that is 0) */
+    int32_t scale;      /* 1: features are divided by their standard deviation first (by 1 where that is 0) */
+    int32_t oversample; /* randomised: columns beyond `components`; 0: 6 */
+    int32_t passes;     /* randomised: over the data; 0: 2 */
+    int32_t reserved[3];
+} ct_pca_options;
+typedef struct ct_pca {
+    ct_array mean;       /* [D] */
+    ct_array scale;      /* [D], what features are divided by; no data without scaling */
+    ct_array components; /* [K,D]: orthonormal rows, by variance */
+    ct_array variance;   /* [K] of the scores, divided by N - 1 */
+    ct_array ratio;      /* [K]: share of the total variance; 0 where that is 0 */
+    ct_array singular;   /* [K]: singular values of the centred data */
+    double total;        /* variance of all features together */
+    double noise;        /* mean variance of the directions left out; 0 when there are none */
+    int64_t samples;     /* N */
+    int32_t whiten, reserved;
+} ct_pca;
+CT_API ct_status ct_pca_fit(const ct_maths *m, const ct_array *x, ct_pca_options o, ct_pca *out, ct_err *e);
+CT_API void ct_pca_free(ct_pca *p);
+/* x [N,D] -> scores [N,K], f64. */
+CT_API ct_status ct_pca_transform(const ct_maths *m, const ct_pca *p, const ct_array *x, ct_array *scores,
+                                  ct_err *e);
+/* scores [N,K] -> x [N,D], f64: what the components can say about the records. */
+CT_API ct_status ct_pca_inverse(const ct_maths *m, const ct_pca *p, const ct_array *scores, ct_array *x,
+                                ct_err *e);
+/* The mean over all elements of (x - inverse(transform(x)))^2. */
+CT_API ct_status ct_pca_error(const ct_maths *m, const ct_pca *p, const ct_array *x, double *out, ct_err *e);
+
+/* Data larger than memory, a batch at a time (Ross et al. 2008; scikit-learn's IncrementalPCA, equal to it for equal
+ * batches): keeps `components` directions, so it is approximate where fewer than all are kept. Options: components
+ * (0: min of the first batch's extents), whiten; others must be 0. The allocator of `m` must outlive it. */
+typedef struct ct_pca_incremental ct_pca_incremental;
+CT_API ct_status ct_pca_begin(const ct_maths *m, ct_pca_options o, ct_pca_incremental **out, ct_err *e);
+/* batch [n,D]; the first has at least `components` records. */
+CT_API ct_status ct_pca_add(ct_pca_incremental *p, const ct_array *batch, ct_err *e);
+CT_API ct_status ct_pca_end(const ct_pca_incremental *p, ct_pca *out,
+                            ct_err *e); /* may be called at any time */
+CT_API void ct_pca_incremental_free(ct_pca_incremental *p);
+
 #ifdef __cplusplus
 }
 #endif

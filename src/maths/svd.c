@@ -1,6 +1,5 @@
 /* svd.c: singular values, A = U diag(s) V' (LAPACK's dgesdd, divide and conquer), and what follows from them:
- * rank, condition number and pseudo-inverse. Where divide and conquer does not converge, which is very rare,
- * dgesvd's QR iteration takes over. */
+ * rank, condition number and pseudo-inverse. */
 #include "maths/maths.h"
 
 #include <cblas.h>
@@ -8,54 +7,32 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct call { /* what both routines are given */
-    lapack_int rows, cols, k;
-    double *a, *s, *u, *vt;
-} call;
-
-static lapack_int conquer(const call *c, double *work, lapack_int size, lapack_int *whole) {
-    return LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, c->u ? 'S' : 'N', c->rows, c->cols, c->a, c->rows, c->s,
-                               c->u, c->rows, c->vt, c->k, work, size, whole);
-}
-static lapack_int iterate(const call *c, double *work, lapack_int size) {
-    char job = c->u ? 'S' : 'N';
-    return LAPACKE_dgesvd_work(LAPACK_COL_MAJOR, job, job, c->rows, c->cols, c->a, c->rows, c->s, c->u,
-                               c->rows, c->vt, c->k, work, size);
-}
-
-static ct_status decompose(ct__job *j, const call *c, const double *copy) {
-    double want = 0, want_more = 0;
-    int32_t *whole = ct__job_ints(j, 8 * (int64_t)c->k);
-    if (!whole) return CT_ELIMIT;
-    conquer(c, &want, -1, whole);
-    iterate(c, &want_more, -1);
-    double most = fmax(want, want_more);
-    if (most > INT32_MAX) return ct__job_memory(j);
-    lapack_int size = (lapack_int)most;
-    double *work = ct__job_doubles(j, size, 1);
-    if (!work) return CT_ELIMIT;
-    if (conquer(c, work, size, whole) == 0) return CT_OK;
-    memcpy(c->a, copy, (size_t)c->rows * (size_t)c->cols * sizeof *copy);
-    if (iterate(c, work, size) == 0) return CT_OK;
-    return ct_fail(j->e, CT_EINTERNAL, "%s: the singular values did not converge; wanted a scaled matrix",
-                   j->name);
-}
-
 ct_status ct__svd(ct__job *j, ct__matrix *a, ct__matrix *u, double *s, ct__matrix *vt) {
-    int64_t k = a->rows < a->cols ? a->rows : a->cols;
+    lapack_int rows = (lapack_int)a->rows, cols = (lapack_int)a->cols, k = rows < cols ? rows : cols,
+               size = -1;
     ct__matrix no_u = {0}, no_vt = {0};
-    double *copy = ct__job_doubles(j, a->rows, a->cols);
-    if (!copy) return CT_ELIMIT;
-    memcpy(copy, a->v, (size_t)(a->rows * a->cols) * sizeof *copy);
+    ct_status status = CT_OK;
+    char job = u || vt ? 'S' : 'N'; /* LAPACK makes both or none */
     if (!u) u = &no_u;
     if (!vt) vt = &no_vt;
-    ct_status status = CT_OK;
-    if (u != &no_u || vt != &no_vt) { /* LAPACK makes both or none */
-        status = ct__matrix_new(j, a->rows, k, u);
-        if (!status) status = ct__matrix_new(j, k, a->cols, vt);
+    if (job == 'S') {
+        status = ct__matrix_new(j, rows, k, u);
+        if (!status) status = ct__matrix_new(j, k, cols, vt);
     }
-    call c = {(lapack_int)a->rows, (lapack_int)a->cols, (lapack_int)k, a->v, s, u->v, vt->v};
-    return status ? status : decompose(j, &c, copy);
+    int32_t *whole = status ? NULL : ct__job_ints(j, 8 * (int64_t)k);
+    if (!whole) return CT_ELIMIT;
+    double want = 0, *work = &want;
+    LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, job, rows, cols, a->v, rows, s, u->v, rows, vt->v, k, work, size,
+                        whole);
+    if (want > INT32_MAX) return ct__job_memory(j);
+    size = (lapack_int)want;
+    work = ct__job_doubles(j, size, 1);
+    if (!work) return CT_ELIMIT;
+    if (LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, job, rows, cols, a->v, rows, s, u->v, rows, vt->v, k, work,
+                            size, whole) == 0)
+        return CT_OK;
+    return ct_fail(j->e, CT_EINTERNAL, "%s: the singular values did not converge; wanted a scaled matrix",
+                   j->name);
 }
 
 /* ---- the calls ---- */
