@@ -31,8 +31,11 @@ static void compare(const char *form, const ct_pca *p, const ct_array *x, double
     const struct {
         const char *what;
         const ct_array *found;
-    } rows[] = {{":mean", &p->mean},         {":components", &p->components}, {":variance", &p->variance},
-                {":ratio", &p->ratio},       {":singular", &p->singular}};
+    } rows[] = {{":mean", &p->mean},
+                {":components", &p->components},
+                {":variance", &p->variance},
+                {":ratio", &p->ratio},
+                {":singular", &p->singular}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         w = ref_get(form, rows[i].what);
         check_array(form, rows[i].what, rows[i].found, &w, tolerance);
@@ -85,7 +88,8 @@ static void batches(void **state) {
     (void)state;
     for (size_t n = 0; n < 4; n++) {
         ct_array x = ref_get(names[n], "");
-        int64_t size = strcmp(names[n], "long") == 0 ? 20 : 5, least = strcmp(names[n], "wide") == 0 ? 4 : 3, at = 0;
+        int64_t size = strcmp(names[n], "long") == 0 ? 20 : 5, least = strcmp(names[n], "wide") == 0 ? 4 : 3,
+                at = 0;
         ct_pca_incremental *q;
         ct_pca p;
         char form[64];
@@ -167,7 +171,8 @@ static void solvers_agree(void **state) {
     (void)state;
     ok(ct_pca_fit(NULL, &x, (ct_pca_options){.solver = CT_PCA_SVD, .components = 5}, &svd, &e));
     ok(ct_pca_fit(NULL, &x, (ct_pca_options){.components = 5}, &cov, &e));
-    ok(ct_pca_fit(NULL, &x, (ct_pca_options){.solver = CT_PCA_RANDOMISED, .components = 5, .passes = 6}, &rnd, &e));
+    ok(ct_pca_fit(NULL, &x, (ct_pca_options){.solver = CT_PCA_RANDOMISED, .components = 5, .passes = 6}, &rnd,
+                  &e));
     check_array("covariance", " variance", &cov.variance, &svd.variance, TIGHT);
     check_array("covariance", " components", &cov.components, &svd.components, 1e-11);
     check_array("randomised", " variance", &rnd.variance, &svd.variance, TIGHT);
@@ -227,8 +232,10 @@ static void types(void **state) {
         f[i] = u[i];
         turned[i % COLS * ROWS + i / COLS] = d[i];
     }
-    ct_array x = ct_array_view(d, CT_F64, CT_SHAPE(ROWS, COLS)), s = ct_array_view(f, CT_F32, CT_SHAPE(ROWS, COLS)),
-             b = ct_array_view(u, CT_U8, CT_SHAPE(ROWS, COLS)), t = ct_array_view(turned, CT_F64, CT_SHAPE(COLS, ROWS));
+    ct_array x = ct_array_view(d, CT_F64, CT_SHAPE(ROWS, COLS)),
+             s = ct_array_view(f, CT_F32, CT_SHAPE(ROWS, COLS)),
+             b = ct_array_view(u, CT_U8, CT_SHAPE(ROWS, COLS)),
+             t = ct_array_view(turned, CT_F64, CT_SHAPE(COLS, ROWS));
     ct_array columns = ct_matrix_transpose(&t);
     ct_pca p, q;
     ok(ct_pca_fit(NULL, &x, (ct_pca_options){0}, &p, &e));
@@ -251,7 +258,8 @@ static void types(void **state) {
 
 static void degenerate(void **state) {
     double v[40], one[3] = {1, 2, 3};
-    ct_array x = ct_array_view(v, CT_F64, CT_SHAPE(10, 4)), single = ct_array_view(one, CT_F64, CT_SHAPE(1, 3)), y;
+    ct_array x = ct_array_view(v, CT_F64, CT_SHAPE(10, 4)),
+             single = ct_array_view(one, CT_F64, CT_SHAPE(1, 3)), y;
     ct_pca p;
     (void)state;
     for (int i = 0; i < 40; i++) v[i] = 7;
@@ -274,11 +282,13 @@ static void degenerate(void **state) {
     v[17] = 1e308, v[1] = 1e308;
     refuse(ct_pca_fit(NULL, &x, (ct_pca_options){0}, &p, &e), CT_ENONFINITE, "the sums overflow");
     v[17] = v[1] = 1;
-    refuse(ct_pca_fit(NULL, &x, (ct_pca_options){.components = 5}, &p, &e), CT_EUSAGE, "5 components; wanted 1 to 4");
+    refuse(ct_pca_fit(NULL, &x, (ct_pca_options){.components = 5}, &p, &e), CT_EUSAGE,
+           "5 components; wanted 1 to 4");
     refuse(ct_pca_fit(NULL, &x, (ct_pca_options){.variance = 1.5}, &p, &e), CT_EUSAGE, "variance 1.5");
-    refuse(ct_pca_fit(NULL, &x, (ct_pca_options){.variance = 0.5, .components = 2}, &p, &e), CT_EUSAGE, "one of the two");
-    refuse(ct_pca_fit(NULL, &x, (ct_pca_options){.variance = 0.5, .solver = CT_PCA_RANDOMISED}, &p, &e), CT_EUSAGE,
-           "randomised solver");
+    refuse(ct_pca_fit(NULL, &x, (ct_pca_options){.variance = 0.5, .components = 2}, &p, &e), CT_EUSAGE,
+           "one of the two");
+    refuse(ct_pca_fit(NULL, &x, (ct_pca_options){.variance = 0.5, .solver = CT_PCA_RANDOMISED}, &p, &e),
+           CT_EUSAGE, "randomised solver");
     ct_pca none = {0};
     refuse(ct_pca_transform(NULL, &none, &x, &y, &e), CT_EUSAGE, "not fitted");
     ok(ct_pca_fit(NULL, &x, (ct_pca_options){0}, &p, &e));
@@ -375,9 +385,9 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(references), cmocka_unit_test(batches),       cmocka_unit_test(by_eigenvectors),
-        cmocka_unit_test(solvers_agree), cmocka_unit_test(threads),    cmocka_unit_test(types),
-        cmocka_unit_test(degenerate), cmocka_unit_test(wrong_batches), cmocka_unit_test(memory),
+        cmocka_unit_test(references),    cmocka_unit_test(batches),       cmocka_unit_test(by_eigenvectors),
+        cmocka_unit_test(solvers_agree), cmocka_unit_test(threads),       cmocka_unit_test(types),
+        cmocka_unit_test(degenerate),    cmocka_unit_test(wrong_batches), cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -27,8 +27,8 @@ static ct_status results_new(ct__job *j, ct__pca *p, int64_t found) {
  * uses that R is one. */
 typedef struct triangle {
     const ct__rows *r;
-    double *all;   /* [lanes,D,D] */
-    double *block; /* [lanes,D,block]: the rows by columns */
+    double *all;      /* [lanes,D,D] */
+    double *block;    /* [lanes,D,block]: the rows by columns */
     double *t, *work; /* [lanes,panel,D] */
     lapack_int panel;
 } triangle;
@@ -39,14 +39,15 @@ static void turn(const double *rows, int64_t count, int64_t d, double *out) {
             for (int64_t k = from; k < from + 8 && k < d; k++) out[k * count + i] = rows[i * d + k];
 }
 
-static ct_status add_rows(void *user, int64_t lane, int64_t from, int64_t count, const double *block, ct_err *e) {
+static ct_status add_rows(void *user, int64_t lane, int64_t from, int64_t count, const double *block,
+                          ct_err *e) {
     const triangle *t = user;
     int64_t d = t->r->d, panel = (int64_t)t->panel;
     double *all = t->all + lane * d * d, *b = t->block + lane * d * t->r->block;
     (void)from, (void)e;
     turn(block, count, d, b);
-    LAPACKE_dtpqrt_work(LAPACK_COL_MAJOR, (lapack_int)count, (lapack_int)d, 0, t->panel, all, (lapack_int)d, b,
-                        (lapack_int)count, t->t + lane * panel * d, t->panel, t->work + lane * panel * d);
+    LAPACKE_dtpqrt_work(LAPACK_COL_MAJOR, (lapack_int)count, (lapack_int)d, 0, t->panel, all, (lapack_int)d,
+                        b, (lapack_int)count, t->t + lane * panel * d, t->panel, t->work + lane * panel * d);
     return CT_OK;
 }
 
@@ -119,7 +120,8 @@ static void flush(const gram *g, int64_t lane) {
 }
 
 /* sum += B'B; f32 data in f32, a few blocks at a time, added up in f64. */
-static ct_status add_gram(void *user, int64_t lane, int64_t from, int64_t count, const double *block, ct_err *e) {
+static ct_status add_gram(void *user, int64_t lane, int64_t from, int64_t count, const double *block,
+                          ct_err *e) {
     const gram *g = user;
     int d = (int)g->r->d, n = (int)count;
     (void)from, (void)e;

@@ -19,17 +19,19 @@ struct ct_pca_incremental {
     ct_maths maths; /* its allocator points to the one above, or is NULL */
     ct_pca_options o;
     int64_t d, k, samples;
-    double *mean, *square;        /* [D]: means and sums of squared deviations */
+    double *mean, *square;         /* [D]: means and sums of squared deviations */
     double *components, *singular; /* [K,D], [K] */
-    double noise;                 /* mean variance of what the last batch left out */
+    double noise;                  /* mean variance of what the last batch left out */
 };
 
 ct_status ct_pca_begin(const ct_maths *m, ct_pca_options o, ct_pca_incremental **out, ct_err *e) {
     if (o.components < 0)
-        return ct_fail(e, CT_EUSAGE, "pca_begin: %lld components; wanted 0 (all) or more", (long long)o.components);
+        return ct_fail(e, CT_EUSAGE, "pca_begin: %lld components; wanted 0 (all) or more",
+                       (long long)o.components);
     if (o.scale || o.solver || o.variance > 0 || o.variance < 0 || o.oversample || o.passes)
-        return ct_fail(e, CT_EUSAGE, "pca_begin: scale, solver, variance, oversample or passes given; wanted components "
-                                     "and whiten alone, as a batch does not know the rest of the data");
+        return ct_fail(e, CT_EUSAGE,
+                       "pca_begin: scale, solver, variance, oversample or passes given; wanted components "
+                       "and whiten alone, as a batch does not know the rest of the data");
     ct_pca_incremental *p = ct_new(m ? m->allocator : NULL, sizeof *p);
     if (!p) return ct_fail(e, CT_ELIMIT, "pca_begin: out of memory");
     if (m) p->maths = *m;
@@ -62,7 +64,8 @@ static ct_status first(ct__job *j, ct_pca_incremental *p, int64_t n, int64_t d) 
     int64_t most = n < d ? n : d, k = p->o.components ? p->o.components : most;
     if (k > most)
         return ct_fail(j->e, CT_EUSAGE,
-                       "%s: a first batch of [%lld,%lld] for %lld components; wanted at least as many records and features",
+                       "%s: a first batch of [%lld,%lld] for %lld components; wanted at least as many "
+                       "records and features",
                        j->name, (long long)n, (long long)d, (long long)k);
     forget(p);
     p->d = d;
@@ -76,7 +79,8 @@ static ct_status first(ct__job *j, ct_pca_incremental *p, int64_t n, int64_t d) 
 }
 
 /* The stack by columns, [D,rows]: its rows one after the other. */
-static ct_status stack(ct__job *j, const ct_pca_incremental *p, ct__rows *r, const double *mean, ct__matrix *out) {
+static ct_status stack(ct__job *j, const ct_pca_incremental *p, ct__rows *r, const double *mean,
+                       ct__matrix *out) {
     int64_t d = p->d, kept = p->samples ? p->k : 0, rows = kept + r->n + (p->samples ? 1 : 0);
     ct_status s = ct__matrix_new(j, d, rows, out);
     for (int64_t i = 0; !s && i < kept; i++)
@@ -105,8 +109,8 @@ static ct_status add(ct__job *j, ct_pca_incremental *p, const ct_array *batch) {
     ct__matrix x, v, rest;
     ct_status s = ct__rows_open(j, batch, "batch", 1, &r);
     if (!s && p->samples && r.d != p->d)
-        s = ct_fail(j->e, CT_EUSAGE, "%s: batch has %lld features; wanted %lld, as the first", j->name, (long long)r.d,
-                    (long long)p->d);
+        s = ct_fail(j->e, CT_EUSAGE, "%s: batch has %lld features; wanted %lld, as the first", j->name,
+                    (long long)r.d, (long long)p->d);
     if (!s && !p->samples) s = first(j, p, r.n, r.d);
     double *mean = s ? NULL : ct__job_doubles(j, r.d, 1), *variance = s ? NULL : ct__job_doubles(j, r.d, 1);
     if (!mean || !variance) return s ? s : CT_ELIMIT;
@@ -137,7 +141,8 @@ ct_status ct_pca_add(ct_pca_incremental *p, const ct_array *batch, ct_err *e) {
 }
 
 static ct_status store(ct__job *j, const ct_pca_incremental *p, ct_pca *out) {
-    double *variance = ct__job_doubles(j, p->k, 1), *ratio = ct__job_doubles(j, p->k, 1), all = ct__sum(p->square, p->d);
+    double *variance = ct__job_doubles(j, p->k, 1), *ratio = ct__job_doubles(j, p->k, 1),
+           all = ct__sum(p->square, p->d);
     if (!variance || !ratio) return CT_ELIMIT;
     for (int64_t i = 0; i < p->k; i++) {
         double square = p->singular[i] * p->singular[i];

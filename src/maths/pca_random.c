@@ -21,7 +21,7 @@
 #include <math.h>
 #include <string.h>
 
-#define SAMPLE 2000            /* rows at least */
+#define SAMPLE 2000 /* rows at least */
 #define SAMPLE_PASSES 3
 #define SINGLE (INT64_C(1) << 24) /* elements: data this large goes through f32 products, exact to 1e-7 */
 
@@ -30,8 +30,8 @@
 typedef struct pass {
     const ct__rows *r;
     int64_t width;
-    const double *q; /* [width,D] */
-    double *y, *w;   /* [lanes,block,width], [lanes,width,D] */
+    const double *q;                          /* [width,D] */
+    double *y, *w;                            /* [lanes,block,width], [lanes,width,D] */
     float *block_f32, *q_f32, *y_f32, *w_f32; /* the same in f32, w of one block; or NULL */
     ct__column_sums *sums;
     double *square; /* [lanes]: sum of squares; with `sums`, on the first pass over all rows */
@@ -48,7 +48,8 @@ static void add_single(const pass *p, int64_t lane, int n, const double *block) 
     for (int64_t i = 0; i < (int64_t)d * l; i++) w[i] += (double)part[i];
 }
 
-static ct_status add_pass(void *user, int64_t lane, int64_t from, int64_t count, const double *block, ct_err *e) {
+static ct_status add_pass(void *user, int64_t lane, int64_t from, int64_t count, const double *block,
+                          ct_err *e) {
     const pass *p = user;
     int d = (int)p->r->d, l = (int)p->width, n = (int)count;
     double *y = p->y + lane * p->r->block * l, *w = p->w + lane * d * l;
@@ -162,8 +163,8 @@ static ct_status basis_new(ct__job *j, int64_t d, int64_t width, int64_t passes,
     return b->q && b->w ? CT_OK : CT_ELIMIT;
 }
 
-static ct_status krylov(ct__job *j, const ct__rows *r, basis *b, const double *start, int64_t width, int64_t passes,
-                        int sums) {
+static ct_status krylov(ct__job *j, const ct__rows *r, basis *b, const double *start, int64_t width,
+                        int64_t passes, int sums) {
     int64_t at = 0;
     ct_status s = extend(j, b, start, width);
     for (int64_t i = 0; !s && i < passes && at < b->size; i++) {
@@ -185,14 +186,14 @@ static ct_status nystroem(ct__job *j, const basis *b, double nu, int64_t k, doub
     if (!v) return CT_ELIMIT;
     if (!(nu > 0)) nu = 1e-300; /* no variance at all: any directions will do */
     cblas_daxpy((int)(m * d), nu, b->q, 1, b->w, 1);
-    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)m, (int)m, (int)d, 1, b->q, (int)d, b->w, (int)d, 0, t.v,
-                (int)m);
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)m, (int)m, (int)d, 1, b->q, (int)d, b->w,
+                (int)d, 0, t.v, (int)m);
     for (int64_t i = 0; i < m; i++)
         for (int64_t l = 0; l < i; l++) t.v[i + l * m] = (t.v[i + l * m] + t.v[l + i * m]) / 2;
     s = ct__cholesky(j, &t);
     if (s) return s;
-    cblas_dtrsm(CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)d, (int)m, 1, t.v, (int)m, f.v,
-                (int)d);
+    cblas_dtrsm(CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)d, (int)m, 1, t.v,
+                (int)m, f.v, (int)d);
     s = ct__svd(j, &f, &u, v, &vt);
     for (int64_t i = 0; !s && i < k; i++) {
         values[i] = fmax(v[i] * v[i] - nu, 0);
@@ -201,9 +202,7 @@ static ct_status nystroem(ct__job *j, const basis *b, double nu, int64_t k, doub
     return s;
 }
 
-static double shift(const ct__rows *r, double total) {
-    return total * (r->n * r->d < SINGLE ? 1e-14 : 1e-6);
-}
+static double shift(const ct__rows *r, double total) { return total * (r->n * r->d < SINGLE ? 1e-14 : 1e-6); }
 
 /* The first columns, [width,D]: the largest directions of a sample of the rows. */
 static ct_status begin(ct__job *j, ct__pca *p, int64_t width, double *start) {
@@ -227,8 +226,8 @@ static ct_status begin(ct__job *j, ct__pca *p, int64_t width, double *start) {
 }
 
 ct_status ct__pca_randomised(ct__job *j, ct__pca *p) {
-    int64_t d = p->rows.d, k = p->o.components ? p->o.components : p->most, passes = p->o.passes ? p->o.passes : 2,
-            width = k + (p->o.oversample ? p->o.oversample : 6);
+    int64_t d = p->rows.d, k = p->o.components ? p->o.components : p->most,
+            passes = p->o.passes ? p->o.passes : 2, width = k + (p->o.oversample ? p->o.oversample : 6);
     if (width > d) width = d;
     basis b;
     ct_status s = basis_new(j, d, width, passes, &b);

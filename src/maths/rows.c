@@ -169,7 +169,8 @@ typedef struct sums {
     int square;
 } sums;
 
-static ct_status add_block(void *user, int64_t lane, int64_t from, int64_t count, const double *block, ct_err *e) {
+static ct_status add_block(void *user, int64_t lane, int64_t from, int64_t count, const double *block,
+                           ct_err *e) {
     const sums *a = user;
     (void)from, (void)e;
     ct__column_sums_add(a->c, lane, count, block, a->square);
@@ -187,7 +188,8 @@ ct_status ct__rows_refuse(ct__job *j, const ct__rows *r) {
         for (int64_t k = 0; k < r->d; k++)
             if (!isfinite(row[k])) return ct__refuse_nonfinite(j, "x", r->x, i * r->d + k, row[k]);
     }
-    return ct_fail(j->e, CT_ENONFINITE, "%s: the sums overflow; wanted smaller numbers; scale the data", j->name);
+    return ct_fail(j->e, CT_ENONFINITE, "%s: the sums overflow; wanted smaller numbers; scale the data",
+                   j->name);
 }
 
 /* Over all rows -> total [d]. */
