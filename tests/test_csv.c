@@ -51,7 +51,9 @@ static void forms(void **state) {
         {"a,b\r1,2\r3,4\r", "a|b/1|2/3|4"},
         {"a,b\n1,2\n3,4", "a|b/1|2/3|4"},
         {"a,b\n1,2\n3,4\n\n\r\n", "a|b/1|2/3|4"},
-        {"\xEF\xBB\xBF" "a,b\n1,2\n3,4\n", "a|b/1|2/3|4"},
+        {"\xEF\xBB\xBF"
+         "a,b\n1,2\n3,4\n",
+         "a|b/1|2/3|4"},
         {"a;b\n1;2\n3;4\n", "a|b/1|2/3|4"},
         {"a\tb\n1\t2\n3\t4\n", "a|b/1|2/3|4"},
         {"\"a\",\"b\"\n\"1\",2\n3,\"4\"\n", "a|b/1|2/3|4"},
@@ -72,7 +74,8 @@ static void forms(void **state) {
     }
     assert_int_equal(join("1,2\n3,4\n", 8, (ct_csv_options){.no_header = 1}, text, sizeof text), CT_OK);
     assert_string_equal(text, "1|2/1|2/3|4");
-    assert_int_equal(join("a b|c\n1 2|3\n", 12, (ct_csv_options){.delimiter = '|'}, text, sizeof text), CT_OK);
+    assert_int_equal(join("a b|c\n1 2|3\n", 12, (ct_csv_options){.delimiter = '|'}, text, sizeof text),
+                     CT_OK);
     assert_string_equal(text, "a b|c/1 2|3");
 }
 
@@ -91,8 +94,12 @@ static void refusals(void **state) {
         {"a,b\n1,\"2\"x\n", 0, "x.csv:2:6: text after a closing quote"},
         {"a,b\n1,2\"x\n", 0, "x.csv:2:4: a quote inside a bare field"},
         {"a,b\n\"q\nr\",2\"x\n", 0, "x.csv:3:5: a quote inside"},
-        {"a,b\n1,2\0" "3\n", 10, "x.csv:2:4: a NUL byte"},
-        {"\xFF\xFE" "a\0,\0b\0\n\0", 10, "UTF-16"},
+        {"a,b\n1,2\0"
+         "3\n",
+         10, "x.csv:2:4: a NUL byte"},
+        {"\xFF\xFE"
+         "a\0,\0b\0\n\0",
+         10, "UTF-16"},
         {"\xFE\xFF\0a", 4, "UTF-16"},
         {"a,b,a\n1,2,3\n", 0, "x.csv:1:5: column 3 \"a\": the name stands twice"},
     };
@@ -112,7 +119,8 @@ static void refusals(void **state) {
 static ct_csv *open_text(const char *data) {
     ct_csv *c;
     int32_t more;
-    if (ct_csv_parse(NULL, data, strlen(data), "x.csv", (ct_csv_options){0}, &c, &e) || ct_csv_next(c, &more, &e))
+    if (ct_csv_parse(NULL, data, strlen(data), "x.csv", (ct_csv_options){0}, &c, &e) ||
+        ct_csv_next(c, &more, &e))
         fail_msg("%s", e.text);
     assert_int_equal(more, 1);
     return c;
@@ -134,10 +142,12 @@ static void numbers(void **state) {
                 {"9007199254740993", 9007199254740992.0},
                 {"2.2250738585072014e-308", 2.2250738585072014e-308},
                 {"1e-400", 0},
-                {"179769313486231570000000000000000000000000000000000000000000000000000000000000000000000000000000000e210",
+                {"1797693134862315700000000000000000000000000000000000000000000000000000000000000000000000000"
+                 "00000000e210",
                  1.7976931348623157e308},
                 {"0e999", 0}};
-    static const char *const missing[] = {"", " ", "NA", "n/a", "nan", "NaN", "null", "None", "inf", "-Inf", "Infinity"};
+    static const char *const missing[] = {"",     " ",    "NA",  "n/a",  "nan",     "NaN",
+                                          "null", "None", "inf", "-Inf", "Infinity"};
     static const struct {
         const char *text, *wanted;
     } bad[] = {{"12abc", "column 2 \"b\": \"12abc\"; wanted a number;"},
@@ -175,7 +185,8 @@ static void numbers(void **state) {
         ct_csv_close(c);
     }
     ct_csv *c = open_text("a;b\n1;3,14\n");
-    refuse(ct_csv_number(c, 1, &v, &gone, &e), CT_EDATA, "x.csv:2:3: column 2 \"b\": \"3,14\"; wanted a number with a decimal point");
+    refuse(ct_csv_number(c, 1, &v, &gone, &e), CT_EDATA,
+           "x.csv:2:3: column 2 \"b\": \"3,14\"; wanted a number with a decimal point");
     ct_csv_close(c);
 }
 
@@ -212,7 +223,8 @@ static void columns(void **state) {
     (void)state;
     assert_int_equal(ct_csv_column(c, "kind", &i, &e), CT_OK);
     assert_int_equal(i, 2);
-    refuse(ct_csv_column(c, "hight", &i, &e), CT_EDATA, "no column \"hight\"; wanted \"height\", of width, height, kind");
+    refuse(ct_csv_column(c, "hight", &i, &e), CT_EDATA,
+           "no column \"hight\"; wanted \"height\", of width, height, kind");
     refuse(ct_csv_column(c, "zebra", &i, &e), CT_EDATA, "wanted one, of width, height, kind");
     ct_csv_close(c);
 }
@@ -225,14 +237,15 @@ static void limits(void **state) {
     assert_non_null(line);
     assert_non_null(many);
     memset(line, 'x', LONG);
-    refuse(ct_csv_parse(NULL, line, LONG, "x.csv", (ct_csv_options){0}, &c, &e), CT_ELIMIT, "more than 64 MiB");
+    refuse(ct_csv_parse(NULL, line, LONG, "x.csv", (ct_csv_options){0}, &c, &e), CT_ELIMIT,
+           "more than 64 MiB");
     for (int i = 0; i < 65538; i++) many[2 * i] = 'x', many[2 * i + 1] = ',';
     ct_status s = ct_csv_parse(NULL, many, 65536 * 2 - 1, "x.csv", (ct_csv_options){.no_header = 1}, &c, &e);
     assert_int_equal(s, CT_OK); /* exactly as many as allowed */
     assert_int_equal(ct_csv_columns(c), 65536);
     ct_csv_close(c);
-    refuse(ct_csv_parse(NULL, many, 65537 * 2 - 1, "x.csv", (ct_csv_options){.no_header = 1}, &c, &e), CT_ELIMIT,
-           "more than 65536 columns");
+    refuse(ct_csv_parse(NULL, many, 65537 * 2 - 1, "x.csv", (ct_csv_options){.no_header = 1}, &c, &e),
+           CT_ELIMIT, "more than 65536 columns");
     free(line);
     free(many);
 }
@@ -297,7 +310,8 @@ static void changing_files(void **state) {
     write_file(path, "a\n1\n2\n", 6);
     assert_int_equal(ct_csv_open(NULL, NULL, path, (ct_csv_options){0}, &c, &e), CT_OK);
     assert_int_equal(write(fd, "a\n1\n2\n3\n", 8), 8);
-    while (!ct_csv_next(c, &more, &e) && more) {}
+    while (!ct_csv_next(c, &more, &e) && more) {
+    }
     assert_int_equal(e.status, CT_EIO);
     refuse((ct_status)e.status, CT_EIO, "changed while reading");
     refuse(ct_csv_rewind(c, &e), CT_EIO, "changed while reading");
@@ -306,7 +320,8 @@ static void changing_files(void **state) {
     unlink(path);
     refuse(ct_csv_open(NULL, NULL, path, (ct_csv_options){0}, &c, &e), CT_EIO, "cannot open");
     refuse(ct_csv_open(NULL, NULL, "/tmp", (ct_csv_options){0}, &c, &e), CT_EIO, "a folder");
-    refuse(ct_csv_open(NULL, NULL, "/dev/zero", (ct_csv_options){0}, &c, &e), CT_EIO, "a pipe, socket or device");
+    refuse(ct_csv_open(NULL, NULL, "/dev/zero", (ct_csv_options){0}, &c, &e), CT_EIO,
+           "a pipe, socket or device");
 }
 
 /* Any byte changed to any value, any cut: read or refused, never worse (the sanitizers watch). */
@@ -366,10 +381,10 @@ static void memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(forms),        cmocka_unit_test(refusals), cmocka_unit_test(numbers),
+        cmocka_unit_test(forms),         cmocka_unit_test(refusals),     cmocka_unit_test(numbers),
         cmocka_unit_test(exact_numbers), cmocka_unit_test(comma_locale), cmocka_unit_test(columns),
-        cmocka_unit_test(limits),       cmocka_unit_test(files),    cmocka_unit_test(changing_files),
-        cmocka_unit_test(mutations),    cmocka_unit_test(memory),
+        cmocka_unit_test(limits),        cmocka_unit_test(files),        cmocka_unit_test(changing_files),
+        cmocka_unit_test(mutations),     cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,8 +33,8 @@ static ct_status refuse_at(const ct_csv *c, int64_t line, int64_t column, ct_sta
 
 static ct_status end_field(ct_csv *c, scan *s, ct_err *e) {
     if (c->fields == CT__CSV_COLUMNS)
-        return ct_fail(e, CT_ELIMIT, "%s:%lld: more than %d columns; wanted at most that many; is it no CSV?", c->path,
-                       (long long)s->line, CT__CSV_COLUMNS);
+        return ct_fail(e, CT_ELIMIT, "%s:%lld: more than %d columns; wanted at most that many; is it no CSV?",
+                       c->path, (long long)s->line, CT__CSV_COLUMNS);
     if (c->fields == c->room) {
         size_t room = c->room ? 2 * (size_t)c->room : 64;
         ct__csv_field *fresh =
@@ -55,11 +55,13 @@ static ct_status wrong_byte(const ct_csv *c, const scan *s, char byte, ct_err *e
         return refuse_at(c, s->line, s->column, CT_EDATA, e,
                          "a NUL byte; wanted text; is it UTF-16 or no CSV? convert it to UTF-8");
     if (s->state == QUOTE)
-        return refuse_at(c, s->line, s->column, CT_EDATA, e,
-                         "text after a closing quote; wanted a delimiter or the end of the line; write \"\" for a quote "
-                         "inside");
-    return refuse_at(c, s->line, s->column, CT_EDATA, e,
-                     "a quote inside a bare field; wanted the whole field in quotes, and \"\" for a quote inside");
+        return refuse_at(
+            c, s->line, s->column, CT_EDATA, e,
+            "text after a closing quote; wanted a delimiter or the end of the line; write \"\" for a quote "
+            "inside");
+    return refuse_at(
+        c, s->line, s->column, CT_EDATA, e,
+        "a quote inside a bare field; wanted the whole field in quotes, and \"\" for a quote inside");
 }
 
 /* One byte into the machine. */
@@ -104,7 +106,8 @@ static ct_status end_of_file(ct_csv *c, scan *s, ct_err *e) {
         return refuse_at(c, s->field.line, s->field.column, CT_EDATA, e,
                          "a quote that is never closed; wanted a closing one before the end of the file");
     s->done = 1;
-    return s->from == 0 ? CT_OK : end_field(c, s, e); /* the last line without its LF: room for the NUL is kept */
+    return s->from == 0 ? CT_OK
+                        : end_field(c, s, e); /* the last line without its LF: room for the NUL is kept */
 }
 
 /* The record at `begin` into c->field; c->fields is 0 at the end of the file. */
@@ -114,9 +117,8 @@ static ct_status scan_record(ct_csv *c, ct_err *e) {
     c->row_line = c->line;
     for (;;) {
         while (c->begin + s.from + 1 < c->end || (c->ended && c->begin + s.from < c->end)) {
-            char byte = c->buffer[c->begin + s.from], next = c->ended && c->begin + s.from + 1 == c->end
-                                                                 ? 0
-                                                                 : c->buffer[c->begin + s.from + 1];
+            char byte = c->buffer[c->begin + s.from],
+                 next = c->ended && c->begin + s.from + 1 == c->end ? 0 : c->buffer[c->begin + s.from + 1];
             s.from++;
             if (c->after_cr && byte == '\n' && s.from == 1) { /* the LF of the CRLF before */
                 c->after_cr = 0;
@@ -156,7 +158,8 @@ static ct_status next_record(ct_csv *c, ct_err *e) {
         s = scan_record(c, e);
     }
     if (!s && empty && c->fields)
-        return refuse_at(c, empty, 1, CT_EDATA, e, "an empty line; wanted a record, or nothing but empty lines after it");
+        return refuse_at(c, empty, 1, CT_EDATA, e,
+                         "an empty line; wanted a record, or nothing but empty lines after it");
     return s;
 }
 
@@ -165,8 +168,9 @@ ct_status ct_csv_next(ct_csv *c, int32_t *more, ct_err *e) {
     if (s) return s;
     if (c->fields && c->fields != c->columns) {
         char text[200];
-        snprintf(text, sizeof text, "%d field%s; wanted %d, as the first line; is a quote or a delimiter missing?",
-                 c->fields, c->fields == 1 ? "" : "s", c->columns);
+        snprintf(text, sizeof text,
+                 "%d field%s; wanted %d, as the first line; is a quote or a delimiter missing?", c->fields,
+                 c->fields == 1 ? "" : "s", c->columns);
         return refuse_at(c, c->row_line, 1, CT_EDATA, e, text);
     }
     *more = c->fields > 0;
@@ -176,7 +180,8 @@ ct_status ct_csv_next(ct_csv *c, int32_t *more, ct_err *e) {
 const char *ct_csv_text(const ct_csv *c, int32_t column) { return c->row + c->field[column].at; }
 int64_t ct_csv_line(const ct_csv *c) { return c->row_line; }
 
-ct_status ct_csv_refuse(const ct_csv *c, int32_t column, ct_status status, ct_err *e, const char *format, ...) {
+ct_status ct_csv_refuse(const ct_csv *c, int32_t column, ct_status status, ct_err *e, const char *format,
+                        ...) {
     char text[CT_ERROR_TEXT], name[80];
     int n = snprintf(text, sizeof text, "column %d \"%s\": ", column + 1,
                      ct_escape(c->name[column], name, sizeof name));
@@ -195,7 +200,8 @@ static ct_status skip_mark(ct_csv *c, ct_err *e) {
     const unsigned char *b = (const unsigned char *)c->buffer;
     if (s) return s;
     if (c->end >= 2 && ((b[0] == 0xFF && b[1] == 0xFE) || (b[0] == 0xFE && b[1] == 0xFF)))
-        return refuse_at(c, 1, 1, CT_EDATA, e, "UTF-16; wanted UTF-8; convert it, such as by iconv -f UTF-16 -t UTF-8");
+        return refuse_at(c, 1, 1, CT_EDATA, e,
+                         "UTF-16; wanted UTF-8; convert it, such as by iconv -f UTF-16 -t UTF-8");
     if (c->end >= 3 && b[0] == 0xEF && b[1] == 0xBB && b[2] == 0xBF) c->begin = 3;
     return CT_OK;
 }
@@ -255,7 +261,8 @@ static ct_status check_twice(ct_csv *c, ct_err *e) {
     }
     ct_delete(c->allocator, table, size * sizeof *table);
     return twice < 0 ? CT_OK
-                     : ct_csv_refuse(c, twice, CT_EDATA, e, "the name stands twice; wanted one name a column; rename one");
+                     : ct_csv_refuse(c, twice, CT_EDATA, e,
+                                     "the name stands twice; wanted one name a column; rename one");
 }
 
 static ct_status read_names(ct_csv *c, ct_err *e) {
@@ -282,10 +289,11 @@ ct_status ct_csv_rewind(ct_csv *c, ct_err *e) {
 }
 
 static ct_status check_options(const ct_csv_options *o, ct_err *e) {
-    if (o->delimiter == 0 || (o->delimiter > 0 && o->delimiter < 128 && o->delimiter != '"' && o->delimiter != '\n' &&
-                              o->delimiter != '\r'))
+    if (o->delimiter == 0 || (o->delimiter > 0 && o->delimiter < 128 && o->delimiter != '"' &&
+                              o->delimiter != '\n' && o->delimiter != '\r'))
         return CT_OK;
-    return ct_fail(e, CT_EUSAGE, "csv: delimiter %d; wanted an ASCII character other than a quote or an end of line",
+    return ct_fail(e, CT_EUSAGE,
+                   "csv: delimiter %d; wanted an ASCII character other than a quote or an end of line",
                    o->delimiter);
 }
 
@@ -312,14 +320,15 @@ static ct_status open_any(ct_csv from, const char *path, ct_csv **out, ct_err *e
     return s;
 }
 
-ct_status ct_csv_open(const ct_files *f, const ct_allocator *a, const char *path, ct_csv_options o, ct_csv **out,
-                      ct_err *e) {
+ct_status ct_csv_open(const ct_files *f, const ct_allocator *a, const char *path, ct_csv_options o,
+                      ct_csv **out, ct_err *e) {
     return open_any((ct_csv){.allocator = a, .files = f, .o = o}, path, out, e);
 }
 
-ct_status ct_csv_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name, ct_csv_options o,
-                       ct_csv **out, ct_err *e) {
-    return open_any((ct_csv){.allocator = a, .o = o, .from_memory = 1, .data = data, .bytes = bytes}, name, out, e);
+ct_status ct_csv_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
+                       ct_csv_options o, ct_csv **out, ct_err *e) {
+    return open_any((ct_csv){.allocator = a, .o = o, .from_memory = 1, .data = data, .bytes = bytes}, name,
+                    out, e);
 }
 
 void ct_csv_close(ct_csv *c) {
@@ -348,11 +357,12 @@ ct_status ct_csv_column(const ct_csv *c, const char *name, int32_t *column, ct_e
             *column = i;
             return CT_OK;
         }
-    for (int32_t i = 0; i < c->columns && i < 12; i++) ct_text_format(&list, "%s%.40s", i ? ", " : "", c->name[i]);
+    for (int32_t i = 0; i < c->columns && i < 12; i++)
+        ct_text_format(&list, "%s%.40s", i ? ", " : "", c->name[i]);
     if (c->columns > 12) ct_text_format(&list, " and %d more", c->columns - 12);
     const char *near = ct_nearest(name, (const char *const *)c->name, (size_t)c->columns);
-    ct_fail_at(e, CT_EDATA, c->path, -1, "no column \"%.60s\"; wanted %s%.60s%s, of %.500s", name, near ? "\"" : "one",
-               near ? near : "", near ? "\"" : "", list.data ? list.data : "");
+    ct_fail_at(e, CT_EDATA, c->path, -1, "no column \"%.60s\"; wanted %s%.60s%s, of %.500s", name,
+               near ? "\"" : "one", near ? near : "", near ? "\"" : "", list.data ? list.data : "");
     ct_text_free(&list);
     return CT_EDATA;
 }

@@ -46,8 +46,10 @@ struct ct_csv {
 };
 
 /* csv_file.c: bytes. */
-ct_status ct__csv_open_file(ct_csv *c, ct_err *e); /* from the beginning; checks the stamp when there is one */
+ct_status ct__csv_open_file(ct_csv *c,
+                            ct_err *e); /* from the beginning; checks the stamp when there is one */
 void ct__csv_close_file(ct_csv *c);
-ct_status ct__csv_fill(ct_csv *c, ct_err *e); /* more bytes behind the window, which moves to begin = 0; or `ended` */
+ct_status ct__csv_fill(ct_csv *c,
+                       ct_err *e); /* more bytes behind the window, which moves to begin = 0; or `ended` */
 
 #endif

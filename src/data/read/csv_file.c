@@ -33,13 +33,13 @@ static int take_stamp(int fd, ct__csv_stamp *out, mode_t *mode) {
     struct stat s;
     if (fstat(fd, &s)) return 0;
     *mode = s.st_mode;
-    *out = (ct__csv_stamp){(uint64_t)s.st_dev, (uint64_t)s.st_ino, (int64_t)s.st_size, (int64_t)s.st_mtim.tv_sec,
-                           (int64_t)s.st_mtim.tv_nsec};
+    *out = (ct__csv_stamp){(uint64_t)s.st_dev, (uint64_t)s.st_ino, (int64_t)s.st_size,
+                           (int64_t)s.st_mtim.tv_sec, (int64_t)s.st_mtim.tv_nsec};
     return 1;
 }
 static int same_stamp(const ct__csv_stamp *a, const ct__csv_stamp *b) {
-    return a->device == b->device && a->inode == b->inode && a->bytes == b->bytes && a->seconds == b->seconds &&
-           a->nanoseconds == b->nanoseconds;
+    return a->device == b->device && a->inode == b->inode && a->bytes == b->bytes &&
+           a->seconds == b->seconds && a->nanoseconds == b->nanoseconds;
 }
 
 static ct_status changed(const ct_csv *c, ct_err *e) {
@@ -83,9 +83,10 @@ static ct_status make_room(ct_csv *c, ct_err *e) {
     }
     if (c->end + 1 < c->capacity) return CT_OK; /* one byte is for a NUL at the end */
     if (c->end + 1 >= CT__CSV_RECORD)
-        return ct_fail(e, CT_ELIMIT,
-                       "%s:%lld: a record of more than 64 MiB; wanted lines; is a quote left open, or is it no CSV?",
-                       c->path, (long long)c->line);
+        return ct_fail(
+            e, CT_ELIMIT,
+            "%s:%lld: a record of more than 64 MiB; wanted lines; is a quote left open, or is it no CSV?",
+            c->path, (long long)c->line);
     size_t capacity = c->capacity ? 2 * c->capacity : FIRST_WINDOW;
     char *fresh = ct_resize(c->allocator, c->buffer, c->capacity, capacity);
     if (!fresh) return ct_fail(e, CT_ELIMIT, "%s: out of memory for a record", c->path);
@@ -110,7 +111,8 @@ static ct_status take(ct_csv *c, size_t room, int64_t *got, ct_err *e) {
     if (*got > 0) return CT_OK;
     ct__csv_stamp now;
     mode_t mode;
-    if (!take_stamp(c->fd, &now, &mode) || !same_stamp(&c->stamp, &now) || c->read != (uint64_t)c->stamp.bytes)
+    if (!take_stamp(c->fd, &now, &mode) || !same_stamp(&c->stamp, &now) ||
+        c->read != (uint64_t)c->stamp.bytes)
         return changed(c, e);
     return CT_OK;
 }

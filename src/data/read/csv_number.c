@@ -68,18 +68,19 @@ static int same_word(const char *text, size_t length, const char *word) {
 }
 
 static int is_missing(const char *text, size_t length) {
-    static const char *const words[] = {"",     "na",   "n/a", "nan",  "-nan",     "+nan",      "null",
-                                        "none", "inf",  "+inf", "-inf", "infinity", "+infinity", "-infinity"};
+    static const char *const words[] = {"",     "na",  "n/a",  "nan",  "-nan",     "+nan",      "null",
+                                        "none", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (same_word(text, length, words[i])) return 1;
     return 0;
 }
 
-static ct_status refuse(const ct_csv *c, int32_t column, const char *text, size_t length, const decimal *d, ct_err *e) {
+static ct_status refuse(const ct_csv *c, int32_t column, const char *text, size_t length, const decimal *d,
+                        ct_err *e) {
     const char *comma = memchr(text, ',', length);
     int whole = d->valid && d->end == text + length;
-    return ct_csv_refuse(c, column, CT_EDATA, e, "\"%.*s%s\"; wanted %s", length > 60 ? 60 : (int)length, text,
-                         length > 60 ? "..." : "",
+    return ct_csv_refuse(c, column, CT_EDATA, e, "\"%.*s%s\"; wanted %s", length > 60 ? 60 : (int)length,
+                         text, length > 60 ? "..." : "",
                          whole   ? "a number that a double can hold (to 1.8e308); is it an id?"
                          : comma ? "a number with a decimal point; write 3.14 for 3,14"
                                  : "a number; leave the column out, or name it as the target if it is text");
