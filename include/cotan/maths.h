@@ -154,6 +154,103 @@ CT_API ct_status ct_pca_end(const ct_pca_incremental *p, ct_pca *out,
                             ct_err *e); /* may be called at any time */
 CT_API void ct_pca_incremental_free(ct_pca_incremental *p);
 
+/* ---- minimisers ---- */
+
+/* The article's gradient_descent, to the letter: up to n_iter times diff = -learn_rate * gradient(vector); when all
+ * |diff| <= tolerance it ends without that last diff, else vector += diff. `vector` [n] is the start and is changed in
+ * place. NaN is never <= tolerance: it goes on, as the original does. *steps (may be NULL): diffs added. */
+typedef struct ct_descent {
+    double learn_rate;
+    double tolerance; /* 0: 1e-6; negative: never ends early */
+    int64_t n_iter;
+} ct_descent;
+CT_API ct_status ct_gradient_descent(const ct_maths *m,
+                                     void (*gradient)(void *user, const double *vector, double *out),
+                                     void *user, double *vector, int64_t n, ct_descent o, int64_t *steps,
+                                     ct_err *e);
+
+/* What is minimised over x [n]: f(x), or f(x) + l1 sum |x_i|, in a box or another convex set. */
+typedef struct ct_problem {
+    void *user;
+    int64_t n;
+    /* The value of f; the gradient too where it is not NULL. NaN or infinity: x is outside of f's domain. */
+    double (*f)(void *user, const double *x, double *gradient);
+    void (*hessian)(void *user, const double *x,
+                    double *h); /* [n,n]; Newton; NULL: differences of gradients */
+    const double *low, *high;   /* [n] box, NULL: none; CT_PROJECTED and CT_PROXIMAL alone */
+    void (*project)(void *user,
+                    double *x); /* the nearest point of a convex set; CT_PROJECTED alone, in place of the
+                                               box */
+    double l1;                  /* CT_PROXIMAL alone */
+    int32_t differences;        /* 1: f gives no gradient (it is called with NULL); central differences */
+    int32_t reserved;
+} ct_problem;
+
+typedef enum ct_method {
+    CT_LBFGS = 0, /* limited-memory BFGS (Nocedal 1980; Liu, Nocedal 1989) */
+    CT_BFGS = 1,
+    CT_NEWTON = 2,             /* Cholesky of the Hessian, shifted until positive definite */
+    CT_CONJUGATE_GRADIENT = 3, /* Hager, Zhang 2005 */
+    CT_STEEPEST = 4,           /* the gradient with a line search */
+    CT_PROJECTED = 5,          /* spectral projected gradient (Birgin, Martinez, Raydan 2000) */
+    CT_PROXIMAL = 6,           /* accelerated proximal gradient with restart (Beck, Teboulle 2009) */
+    CT_FIXED = 7,              /* the gradient times `rate`; this and the following: PyTorch's formulas */
+    CT_MOMENTUM = 8,
+    CT_NESTEROV = 9,
+    CT_ADAGRAD_STEPS = 10,
+    CT_RMSPROP_STEPS = 11,
+    CT_ADAM_STEPS = 12
+} ct_method;
+typedef enum ct_line_search { CT_WOLFE = 0, CT_BACKTRACKING = 1 } ct_line_search;
+
+/* Why it ended. */
+typedef enum ct_stop {
+    CT_STOP_GRADIENT = 1, /* the gradient is small: found */
+    CT_STOP_VALUE = 2,    /* value_tolerance */
+    CT_STOP_PRECISION =
+        3, /* no step lowers f any more: as near as rounding allows, or f and gradient disagree */
+    CT_STOP_ITERATIONS = 4, /* a limit */
+    CT_STOP_EVALUATIONS = 5,
+    CT_STOP_REQUEST = 6 /* the callback said so */
+} ct_stop;
+CT_API const char *ct_stop_name(int32_t stop); /* "gradient", ...; static */
+
+typedef struct ct_minimise_result {
+    double value; /* with the l1 term */
+    double
+        gradient; /* the largest |component| of the gradient; of a constrained problem, of the step that a unit
+                        step of the gradient, projected or proximal, makes */
+    int64_t iterations, evaluations; /* of f, those of differences included */
+    int64_t hessians;
+    int32_t stop, reserved; /* a ct_stop */
+} ct_minimise_result;
+
+typedef struct ct_minimise_options {
+    int32_t method;      /* a ct_method */
+    int32_t line_search; /* a ct_line_search; of quasi-Newton methods always Wolfe's */
+    int32_t memory;      /* CT_LBFGS: pairs kept; 0: 10 */
+    int32_t reserved;
+    int64_t max_iterations;    /* 0: 10,000 */
+    int64_t max_evaluations;   /* 0: no limit */
+    double gradient_tolerance; /* ends when `gradient` <= this; 0: 1e-8; negative: never */
+    double value_tolerance;    /* > 0: ends when an iteration lowers f by less than this times max(|f|, 1) */
+    double rate;               /* of fixed steps; 0: 1e-3 */
+    double momentum;           /* 0: 0.9 */
+    double beta1, beta2;       /* Adam, and RMSprop's smoothing (beta2); 0: 0.9, 0.999 (RMSprop 0.99) */
+    /* After each iteration; non-zero stops. May be NULL. */
+    int (*each)(void *user, const double *x, const ct_minimise_result *now);
+    void *user;
+} ct_minimise_options;
+/* From `x` [n], where the result is left, success or not. Ending at a limit is CT_OK: see `stop`. CT_ENONFINITE when f
+ * is not finite at the start, or a fixed step leads there. */
+CT_API ct_status ct_minimise(const ct_maths *m, const ct_problem *p, double *x, const ct_minimise_options *o,
+                             ct_minimise_result *out, ct_err *e);
+
+/* f's gradient beside differences of four points (error about 1e-11 of f's scale): *worst is the largest
+ * |difference| / max(1, |g_i|), at index *at (may be NULL). */
+CT_API ct_status ct_gradient_check(const ct_maths *m, const ct_problem *p, const double *x, double *worst,
+                                   int64_t *at, ct_err *e);
+
 #ifdef __cplusplus
 }
 #endif

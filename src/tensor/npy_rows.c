@@ -27,7 +27,8 @@ struct ct_npy {
 };
 
 static ct_status refused(const ct_npy *n, const char *what, int error, ct_err *e) {
-    return ct_fail_at(e, CT_EIO, n->path, -1, "%s: %s; wanted a readable file; check the path and its permissions", what,
+    return ct_fail_at(e, CT_EIO, n->path, -1,
+                      "%s: %s; wanted a readable file; check the path and its permissions", what,
                       ct__files_why(error));
 }
 static ct_status changed(const ct_npy *n, ct_err *e) {
@@ -45,7 +46,8 @@ static ct_status read_some(ct_npy *n, void *to, uint64_t bytes, uint64_t *got, c
     *got = 0;
     while (*got < bytes) {
         uint64_t left = bytes - *got;
-        int64_t k = ct__files_read(&n->files, n->fd, (char *)to + *got, left > SIZE_MAX ? SIZE_MAX : (size_t)left);
+        int64_t k =
+            ct__files_read(&n->files, n->fd, (char *)to + *got, left > SIZE_MAX ? SIZE_MAX : (size_t)left);
         if (k < 0) return refused(n, "cannot read", errno, e);
         if ((uint64_t)k > left) return changed(n, e);
         if (k == 0) break;
@@ -69,17 +71,21 @@ static ct_status reopen(ct_npy *n, struct stat *now, ct_err *e) {
 static ct_status examine(ct_npy *n, uint64_t size, ct_err *e) {
     uint64_t count, wanted;
     if (n->h.fortran && n->h.shape.rank > 1)
-        return ct_fail_at(e, CT_EDATA, n->path, n->begin,
-                          "Fortran order; wanted C order to read it by rows; write it anew with numpy.ascontiguousarray");
+        return ct_fail_at(
+            e, CT_EDATA, n->path, n->begin,
+            "Fortran order; wanted C order to read it by rows; write it anew with numpy.ascontiguousarray");
     if (n->h.shape.rank == 0)
-        return ct_fail_at(e, CT_EDATA, n->path, n->begin, "a single number; wanted rows; give an array of one axis or more");
+        return ct_fail_at(e, CT_EDATA, n->path, n->begin,
+                          "a single number; wanted rows; give an array of one axis or more");
     if (!ct_shape_count(&n->h.shape, -1, &count) || !ct_mul_ok(count, (uint64_t)n->h.type->size, &wanted))
-        return ct_fail_at(e, CT_EDATA, n->path, n->begin,
-                          "the shape's product overflows; wanted one that fits in 63 bits; the file is damaged");
+        return ct_fail_at(
+            e, CT_EDATA, n->path, n->begin,
+            "the shape's product overflows; wanted one that fits in 63 bits; the file is damaged");
     if (wanted != size - (uint64_t)n->begin)
-        return ct_fail_at(e, CT_EDATA, n->path, n->begin,
-                          "%llu bytes of data; wanted %llu by its shape and type; the file is cut short or damaged",
-                          (unsigned long long)(size - (uint64_t)n->begin), (unsigned long long)wanted);
+        return ct_fail_at(
+            e, CT_EDATA, n->path, n->begin,
+            "%llu bytes of data; wanted %llu by its shape and type; the file is cut short or damaged",
+            (unsigned long long)(size - (uint64_t)n->begin), (unsigned long long)wanted);
     n->row_elements = 1; /* no overflow: the whole product has none, unless it is 0 */
     for (int32_t i = 1; i < n->h.shape.rank; i++)
         if (!ct_mul_ok(n->row_elements, (uint64_t)n->h.shape.dim[i], &n->row_elements)) n->row_elements = 0;
@@ -145,7 +151,8 @@ static ct_status check_room(const ct_npy *n, const ct_array *to, ct_err *e) {
     char wanted[CT_SHAPE_TEXT], found[CT_SHAPE_TEXT];
     ct_shape have = ct_shape_make(to->rank, to->dim), want = n->h.shape;
     if (to->rank > 0) want.dim[0] = to->dim[0];
-    if (to->data && to->dtype == n->h.type->dtype && ct_shape_equal(&have, &want) && ct_array_contiguous(to)) return CT_OK;
+    if (to->data && to->dtype == n->h.type->dtype && ct_shape_equal(&have, &want) && ct_array_contiguous(to))
+        return CT_OK;
     return ct_fail(e, CT_EUSAGE, "npy_rows: room of %s%s; wanted contiguous rows of %s%s",
                    ct_dtype_name((ct_dtype)to->dtype), ct_shape_format(&have, found),
                    ct_dtype_name((ct_dtype)n->h.type->dtype), ct_shape_format(&n->h.shape, wanted));
@@ -157,7 +164,8 @@ static ct_status make_raw(ct_npy *n, uint64_t bytes, ct_err *e) {
     n->raw_bytes = 0;
     n->raw = ct_new_array(&n->allocator, bytes, 1);
     if (!n->raw)
-        return ct_fail_at(e, CT_ELIMIT, n->path, -1, "out of memory for %llu bytes of rows", (unsigned long long)bytes);
+        return ct_fail_at(e, CT_ELIMIT, n->path, -1, "out of memory for %llu bytes of rows",
+                          (unsigned long long)bytes);
     n->raw_bytes = (size_t)bytes;
     return CT_OK;
 }
@@ -166,7 +174,10 @@ static ct_status make_raw(ct_npy *n, uint64_t bytes, ct_err *e) {
 
 ct_status ct_npy_rows(ct_npy *n, ct_array *to, int64_t *rows, ct_err *e) {
     ct_status s = check_room(n, to, e);
-    int64_t left = n->h.shape.dim[0] - n->row, count = s ? 0 : left < to->dim[0] ? left : to->dim[0],
+    int64_t left = n->h.shape.dim[0] - n->row,
+            count = s                   ? 0
+                    : left < to->dim[0] ? left
+                                        : to->dim[0],
             run = n->row_bytes < RUN ? n->row_bytes ? (int64_t)(RUN / n->row_bytes) : count : 1;
     if (run > count) run = count;
     if (!s) s = make_raw(n, (uint64_t)run * n->row_bytes, e);
@@ -176,10 +187,12 @@ ct_status ct_npy_rows(ct_npy *n, ct_array *to, int64_t *rows, ct_err *e) {
         size_t offset = (size_t)((uint64_t)done * n->row_elements) * ct_dtype_size((ct_dtype)to->dtype);
         s = read_some(n, n->raw, bytes, &got, e);
         if (!s && got != bytes) s = changed(n, e);
-        if (!s) ct__npy_decode(&n->h, n->raw, (uint64_t)k * n->row_elements, (unsigned char *)to->data + offset);
+        if (!s)
+            ct__npy_decode(&n->h, n->raw, (uint64_t)k * n->row_elements, (unsigned char *)to->data + offset);
     }
     struct stat now;
-    if (!s && n->row + count == n->h.shape.dim[0] && (fstat(n->fd, &now) || !same(&n->stamp, &now))) s = changed(n, e);
+    if (!s && n->row + count == n->h.shape.dim[0] && (fstat(n->fd, &now) || !same(&n->stamp, &now)))
+        s = changed(n, e);
     if (s) return s;
     n->row += count;
     *rows = count;
