@@ -28,7 +28,9 @@ static inline double rosenbrock(int n, const double *x, double *g) {
     return f;
 }
 static inline double rosenbrock2(void *u, const double *x, double *g) { return (void)u, rosenbrock(2, x, g); }
-static inline double rosenbrock10(void *u, const double *x, double *g) { return (void)u, rosenbrock(10, x, g); }
+static inline double rosenbrock10(void *u, const double *x, double *g) {
+    return (void)u, rosenbrock(10, x, g);
+}
 
 static inline double beale(void *u, const double *x, double *g) {
     static const double c[] = {1.5, 2.25, 2.625};
@@ -76,7 +78,8 @@ static inline double wood(void *u, const double *x, double *g) {
 
 static inline double helical(void *u, const double *x, double *g) {
     const double pi = 3.14159265358979323846;
-    double theta = atan2(x[1], x[0]) / (2 * pi), r = hypot(x[0], x[1]), p = 10 * (x[2] - 10 * theta), q = 10 * (r - 1);
+    double theta = atan2(x[1], x[0]) / (2 * pi), r = hypot(x[0], x[1]), p = 10 * (x[2] - 10 * theta),
+           q = 10 * (r - 1);
     (void)u;
     if (g) {
         double turn = 2 * pi * r * r;

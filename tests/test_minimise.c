@@ -54,7 +54,8 @@ static void descent(void **state) {
     }
     double v = 0;
     ct_array w = ref_get("descent:quartic", "");
-    ok(ct_gradient_descent(NULL, quartic, NULL, &v, 1, (ct_descent){.learn_rate = 0.1, .n_iter = 50}, NULL, &e));
+    ok(ct_gradient_descent(NULL, quartic, NULL, &v, 1, (ct_descent){.learn_rate = 0.1, .n_iter = 50}, NULL,
+                           &e));
     assert_true(near(v, *(double *)w.data, 1e-15, 2)); /* pow against numpy's own */
 }
 
@@ -65,8 +66,8 @@ static void descent_ends(void **state) {
     (void)state;
     ok(ct_gradient_descent(NULL, twice, &n, v, 2, (ct_descent){.learn_rate = 0.1, .n_iter = 5}, &steps, &e));
     assert_true(steps == 0 && near(v[0], 1e-7, 0, 1));
-    ok(ct_gradient_descent(NULL, twice, &n, v, 2, (ct_descent){.learn_rate = 0.1, .n_iter = 5, .tolerance = -1}, &steps,
-                           &e));
+    ok(ct_gradient_descent(NULL, twice, &n, v, 2,
+                           (ct_descent){.learn_rate = 0.1, .n_iter = 5, .tolerance = -1}, &steps, &e));
     assert_int_equal(steps, 5);
     v[0] = NAN;
     ok(ct_gradient_descent(NULL, twice, &n, v, 2, (ct_descent){.learn_rate = 0.1, .n_iter = 9}, &steps, &e));
@@ -80,7 +81,8 @@ static void beside_scipy(void **state) {
     static const struct {
         int32_t method;
         const char *name;
-    } methods[] = {{CT_BFGS, "BFGS"}, {CT_LBFGS, "L-BFGS-B"}, {CT_CONJUGATE_GRADIENT, "CG"}, {CT_NEWTON, "Newton-CG"}};
+    } methods[] = {
+        {CT_BFGS, "BFGS"}, {CT_LBFGS, "L-BFGS-B"}, {CT_CONJUGATE_GRADIENT, "CG"}, {CT_NEWTON, "Newton-CG"}};
     (void)state;
     for (size_t k = 0; k < 4; k++) {
         double ours = 0, theirs = 0;
@@ -96,10 +98,12 @@ static void beside_scipy(void **state) {
             ct_array w = ref_get(f->name, what);
             double count = (double)(r.evaluations - r.hessians * 2 * f->n), wanted = *(double *)w.data;
             if (r.stop != CT_STOP_GRADIENT || fabs(r.value - f->minimum) > 1e-8 * fmax(1, fabs(f->minimum)))
-                fail_msg("%s by %s: stopped for %s at %.12g", f->name, methods[k].name, ct_stop_name(r.stop), r.value);
+                fail_msg("%s by %s: stopped for %s at %.12g", f->name, methods[k].name, ct_stop_name(r.stop),
+                         r.value);
             assert_true(near(f->f(NULL, x, g), r.value, 0, 1) && largest_of(g, (uint64_t)f->n) <= 1e-8);
             if (count > 1.5 * wanted)
-                fail_msg("%s by %s: %.0f evaluations; scipy takes %.0f", f->name, methods[k].name, count, wanted);
+                fail_msg("%s by %s: %.0f evaluations; scipy takes %.0f", f->name, methods[k].name, count,
+                         wanted);
             ours += count;
             theirs += wanted;
         }
@@ -135,7 +139,8 @@ static void steepest(void **state) {
         double x[2] = {0, 0};
         ct_problem p = {.n = 2, .f = booth};
         ct_minimise_result r;
-        ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = CT_STEEPEST, .line_search = search}, &r, &e));
+        ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = CT_STEEPEST, .line_search = search}, &r,
+                       &e));
         assert_true(r.stop == CT_STOP_GRADIENT && near(x[0], 1, 1e-8, 1) && near(x[1], 3, 1e-8, 1));
     }
 }
@@ -152,7 +157,8 @@ static void steps(void **state) {
         double x[2] = {-1.2, 1};
         ct_problem p = {.n = 2, .f = rosenbrock2};
         ct_minimise_result r;
-        ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = rows[i].method, .max_iterations = 10}, &r, &e));
+        ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = rows[i].method, .max_iterations = 10},
+                       &r, &e));
         assert_int_equal(r.stop, CT_STOP_ITERATIONS);
         ct_array found = ct_array_view(x, CT_F64, CT_SHAPE(2)), w = ref_get("steps:", rows[i].name);
         check_array("steps:", rows[i].name, &found, &w, 1e-13);
@@ -224,7 +230,8 @@ static void box(void **state) {
         double x[5] = {1, 1, 1, 1, 1};
         ct_problem p = {.n = 5, .f = squares, .user = &l, .low = zero};
         ct_minimise_result r;
-        ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = method, .gradient_tolerance = 1e-10}, &r, &e));
+        ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = method, .gradient_tolerance = 1e-10}, &r,
+                       &e));
         assert_int_equal(r.stop, CT_STOP_GRADIENT);
         ct_array found = ct_array_view(x, CT_F64, CT_SHAPE(5));
         check_array("nnls", method == CT_PROJECTED ? " projected" : " proximal", &found, &w, 1e-8);
@@ -270,8 +277,10 @@ static void own_set(void **state) {
     ct_minimise_result r;
     (void)state;
     ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = CT_PROJECTED}, &r, &e));
-    assert_int_equal(r.stop, CT_STOP_GRADIENT); /* with a multiplier m: x = to - m / w where x > 0, sum 1: m = 1/3 */
-    assert_true(near(x[0], 0.9 - 1.0 / 3, 1e-8, 1) && near(x[1], 0.6 - 1.0 / 6, 1e-8, 1) && near(x[2], 0, 1e-8, 1));
+    assert_int_equal(r.stop,
+                     CT_STOP_GRADIENT); /* with a multiplier m: x = to - m / w where x > 0, sum 1: m = 1/3 */
+    assert_true(near(x[0], 0.9 - 1.0 / 3, 1e-8, 1) && near(x[1], 0.6 - 1.0 / 6, 1e-8, 1) &&
+                near(x[2], 0, 1e-8, 1));
 }
 
 /* The lasso's own conditions: |a'r| <= l1, and = l1 sign(x) where x is not 0. */
@@ -283,7 +292,8 @@ static void lasso(void **state) {
     ct_problem p = {.n = 5, .f = squares, .user = &l, .l1 = 1.5};
     ct_minimise_result r;
     (void)state;
-    ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = CT_PROXIMAL, .gradient_tolerance = 1e-10}, &r, &e));
+    ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = CT_PROXIMAL, .gradient_tolerance = 1e-10},
+                   &r, &e));
     assert_int_equal(r.stop, CT_STOP_GRADIENT);
     double f = squares(&l, x, g), sum = 0;
     for (int i = 0; i < 5; i++) {
@@ -327,9 +337,11 @@ static void reports(void **state) {
     assert_true(r.stop == CT_STOP_ITERATIONS && r.iterations == 4);
     ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.max_evaluations = 5}, &r, &e));
     assert_int_equal(r.stop, CT_STOP_EVALUATIONS);
-    ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.value_tolerance = 1e-3, .gradient_tolerance = -1}, &r, &e));
+    ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.value_tolerance = 1e-3, .gradient_tolerance = -1}, &r,
+                   &e));
     assert_int_equal(r.stop, CT_STOP_VALUE);
-    for (int32_t method = CT_LBFGS; method <= CT_STEEPEST; method++) { /* trials outside of the domain are stepped back from */
+    for (int32_t method = CT_LBFGS; method <= CT_STEEPEST;
+         method++) { /* trials outside of the domain are stepped back from */
         y = 3;
         ok(ct_minimise(NULL, &q, &y, &(ct_minimise_options){.method = method}, &r, &e));
         assert_true(r.stop == CT_STOP_GRADIENT && near(y, 1, 1e-8, 1));
@@ -346,15 +358,17 @@ static double explodes(void *user, const double *x, double *g) {
 
 static void refusals(void **state) {
     double x[2] = {1, 1}, bad = -1, far = 100;
-    ct_problem p = {.n = 2, .f = booth}, q = {.n = 1, .f = outside}, w = {.n = 1, .f = explodes}, none = {.n = 1};
+    ct_problem p = {.n = 2, .f = booth}, q = {.n = 1, .f = outside}, w = {.n = 1, .f = explodes},
+               none = {.n = 1};
     ct_minimise_result r;
     (void)state;
     refuse(ct_minimise(NULL, &none, x, NULL, &r, &e), CT_EUSAGE, "no f");
     refuse(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = 99}, &r, &e), CT_EUSAGE, "method 99");
-    refuse(ct_minimise(NULL, &p, x, &(ct_minimise_options){.momentum = 1}, &r, &e), CT_EUSAGE, "out of its range");
+    refuse(ct_minimise(NULL, &p, x, &(ct_minimise_options){.momentum = 1}, &r, &e), CT_EUSAGE,
+           "out of its range");
     refuse(ct_minimise(NULL, &q, &bad, NULL, &r, &e), CT_ENONFINITE, "not finite at the start");
-    refuse(ct_minimise(NULL, &w, &far, &(ct_minimise_options){.method = CT_FIXED, .rate = 1}, &r, &e), CT_ENONFINITE,
-           "wanted a smaller rate than 1");
+    refuse(ct_minimise(NULL, &w, &far, &(ct_minimise_options){.method = CT_FIXED, .rate = 1}, &r, &e),
+           CT_ENONFINITE, "wanted a smaller rate than 1");
 }
 
 static void constraints_refused(void **state) {
@@ -362,13 +376,15 @@ static void constraints_refused(void **state) {
     ct_problem p = {.n = 2, .f = booth, .low = low, .high = high};
     ct_minimise_result r;
     (void)state;
-    refuse(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = CT_PROJECTED}, &r, &e), CT_EUSAGE, "wanted low <= high");
+    refuse(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = CT_PROJECTED}, &r, &e), CT_EUSAGE,
+           "wanted low <= high");
     high[0] = 4;
     refuse(ct_minimise(NULL, &p, x, NULL, &r, &e), CT_EUSAGE, "a box or a set with method 0");
     p = (ct_problem){.n = 2, .f = booth, .l1 = 1};
     refuse(ct_minimise(NULL, &p, x, NULL, &r, &e), CT_EUSAGE, "l1 1 with method 0");
     p = (ct_problem){.n = 2, .f = booth, .project = onto_simplex};
-    refuse(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = CT_PROXIMAL}, &r, &e), CT_EUSAGE, "wanted CT_PROJECTED");
+    refuse(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = CT_PROXIMAL}, &r, &e), CT_EUSAGE,
+           "wanted CT_PROJECTED");
 }
 
 static int setup(void **state) {
@@ -384,10 +400,12 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(descent),      cmocka_unit_test(descent_ends),   cmocka_unit_test(beside_scipy),
-        cmocka_unit_test(newton_with_hessian), cmocka_unit_test(steepest), cmocka_unit_test(steps),
-        cmocka_unit_test(differences),  cmocka_unit_test(gradient_check), cmocka_unit_test(box),
-        cmocka_unit_test(own_set),      cmocka_unit_test(lasso),          cmocka_unit_test(reports),
+        cmocka_unit_test(descent),      cmocka_unit_test(descent_ends),
+        cmocka_unit_test(beside_scipy), cmocka_unit_test(newton_with_hessian),
+        cmocka_unit_test(steepest),     cmocka_unit_test(steps),
+        cmocka_unit_test(differences),  cmocka_unit_test(gradient_check),
+        cmocka_unit_test(box),          cmocka_unit_test(own_set),
+        cmocka_unit_test(lasso),        cmocka_unit_test(reports),
         cmocka_unit_test(refusals),     cmocka_unit_test(constraints_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -22,7 +22,8 @@ static void downhill(const ct__search *s, double *d) {
 
 ct_status ct__minimise_conjugate(ct__search *s) {
     int64_t n = s->n;
-    double *d = ct__job_doubles(s->j, n, 1), *g = ct__job_doubles(s->j, n, 1), *y = ct__job_doubles(s->j, n, 1);
+    double *d = ct__job_doubles(s->j, n, 1), *g = ct__job_doubles(s->j, n, 1),
+           *y = ct__job_doubles(s->j, n, 1);
     double gain = 0; /* step times slope of the iteration before; 0: d is the gradient's */
     if (!d || !g || !y) return CT_ELIMIT;
     s->r.iterations--; /* the start is looked at as an iteration is */
@@ -53,7 +54,8 @@ ct_status ct__minimise_steepest(ct__search *s) {
     while (!ct__step_done(s, ct__largest(s->g, s->n))) {
         double slope = -ct__inner(s->g, s->g, s->n), step = gain < 0 ? gain / slope : 1 / sqrt(-slope);
         downhill(s, d);
-        if (!(s->o.line_search == CT_BACKTRACKING ? ct__backtrack(s, d, 2 * step) : ct__wolfe(s, d, step, 0.9))) {
+        if (!(s->o.line_search == CT_BACKTRACKING ? ct__backtrack(s, d, 2 * step)
+                                                  : ct__wolfe(s, d, step, 0.9))) {
             s->r.stop = CT_STOP_PRECISION;
             break;
         }

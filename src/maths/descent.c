@@ -15,12 +15,14 @@
 
 #include <math.h>
 
-ct_status ct_gradient_descent(const ct_maths *m, void (*gradient)(void *user, const double *vector, double *out),
-                              void *user, double *vector, int64_t n, ct_descent o, int64_t *steps, ct_err *e) {
+ct_status ct_gradient_descent(const ct_maths *m,
+                              void (*gradient)(void *user, const double *vector, double *out), void *user,
+                              double *vector, int64_t n, ct_descent o, int64_t *steps, ct_err *e) {
     ct__job j;
     ct_status s = ct__job_begin(&j, m, "gradient_descent", e);
     if (!s && (!gradient || !vector || n < 1))
-        s = ct_fail(e, CT_EUSAGE, "gradient_descent: no gradient, no vector or n %lld; wanted all three", (long long)n);
+        s = ct_fail(e, CT_EUSAGE, "gradient_descent: no gradient, no vector or n %lld; wanted all three",
+                    (long long)n);
     double *diff = s ? NULL : ct__job_doubles(&j, n, 1), tolerance = o.tolerance == 0.0 ? 1e-6 : o.tolerance;
     if (!s && !diff) s = CT_ELIMIT;
     int64_t done = 0;

@@ -31,26 +31,30 @@ void ct__differences(ct__search *s, const double *x, double *g) {
     }
 }
 
-ct_status ct_gradient_check(const ct_maths *m, const ct_problem *p, const double *x, double *worst, int64_t *at,
-                            ct_err *e) {
+ct_status ct_gradient_check(const ct_maths *m, const ct_problem *p, const double *x, double *worst,
+                            int64_t *at, ct_err *e) {
     ct__job j;
     ct_status status = ct__job_begin(&j, m, "gradient_check", e);
     if (!status && (!p || !p->f || !x || p->n < 1 || p->differences))
-        status = ct_fail(e, CT_EUSAGE, "gradient_check: no f, no x, n below 1 or no gradient; wanted a gradient of f's");
+        status = ct_fail(e, CT_EUSAGE,
+                         "gradient_check: no f, no x, n below 1 or no gradient; wanted a gradient of f's");
     ct__search s = {.j = &j, .p = p, .n = p ? p->n : 0};
-    double *g = status ? NULL : ct__job_doubles(&j, p->n, 1), *y = status ? NULL : ct__job_doubles(&j, p->n, 1);
+    double *g = status ? NULL : ct__job_doubles(&j, p->n, 1),
+           *y = status ? NULL : ct__job_doubles(&j, p->n, 1);
     if (!status && (!g || !y)) status = CT_ELIMIT;
     double most = -1;
     int64_t where = 0;
     if (!status) {
         memcpy(y, x, (size_t)p->n * sizeof *x);
         if (!isfinite(p->f(p->user, x, g)))
-            status = ct_fail(e, CT_ENONFINITE, "gradient_check: f is not finite there; wanted a point of its domain");
+            status = ct_fail(e, CT_ENONFINITE,
+                             "gradient_check: f is not finite there; wanted a point of its domain");
     }
     for (int64_t i = 0; !status && i < p->n; i++) {
         double h = exact_step(x[i], 7.4e-4 * fmax(1, fabs(x[i]))),
                d = (8 * (value_at(&s, y, i, h) - value_at(&s, y, i, -h)) -
-                    (value_at(&s, y, i, 2 * h) - value_at(&s, y, i, -2 * h))) / (12 * h),
+                    (value_at(&s, y, i, 2 * h) - value_at(&s, y, i, -2 * h))) /
+                   (12 * h),
                off = fabs(d - g[i]) / fmax(1, fabs(g[i]));
         if (!(off <= most)) most = off, where = i; /* NaN counts as the worst */
         if (isnan(off)) break;

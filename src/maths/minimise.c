@@ -5,7 +5,8 @@
 #include <string.h>
 
 const char *ct_stop_name(int32_t stop) {
-    static const char *const names[] = {"", "gradient", "value", "precision", "iterations", "evaluations", "request"};
+    static const char *const names[] = {"",           "gradient",    "value",  "precision",
+                                        "iterations", "evaluations", "request"};
     return stop >= CT_STOP_GRADIENT && stop <= CT_STOP_REQUEST ? names[stop] : "";
 }
 
@@ -38,7 +39,8 @@ int32_t ct__step_done(ct__search *s, double gradient) {
     if (gradient <= s->o.gradient_tolerance) return s->r.stop = CT_STOP_GRADIENT;
     if (s->o.value_tolerance > 0 && lowered <= s->o.value_tolerance * scale) return s->r.stop = CT_STOP_VALUE;
     if (s->r.iterations >= s->o.max_iterations) return s->r.stop = CT_STOP_ITERATIONS;
-    if (s->o.max_evaluations && s->r.evaluations >= s->o.max_evaluations) return s->r.stop = CT_STOP_EVALUATIONS;
+    if (s->o.max_evaluations && s->r.evaluations >= s->o.max_evaluations)
+        return s->r.stop = CT_STOP_EVALUATIONS;
     return 0;
 }
 
@@ -49,12 +51,12 @@ typedef struct method_row {
 
 static const method_row *row_of(int32_t method) {
     static const method_row rows[] = {
-        {CT_LBFGS, 0, ct__minimise_quasi_newton},   {CT_BFGS, 0, ct__minimise_quasi_newton},
-        {CT_NEWTON, 0, ct__minimise_newton},        {CT_CONJUGATE_GRADIENT, 0, ct__minimise_conjugate},
-        {CT_STEEPEST, 0, ct__minimise_steepest},    {CT_PROJECTED, 1, ct__minimise_projected},
-        {CT_PROXIMAL, 2, ct__minimise_proximal},    {CT_FIXED, 0, ct__minimise_steps},
-        {CT_MOMENTUM, 0, ct__minimise_steps},       {CT_NESTEROV, 0, ct__minimise_steps},
-        {CT_ADAGRAD_STEPS, 0, ct__minimise_steps},  {CT_RMSPROP_STEPS, 0, ct__minimise_steps},
+        {CT_LBFGS, 0, ct__minimise_quasi_newton},  {CT_BFGS, 0, ct__minimise_quasi_newton},
+        {CT_NEWTON, 0, ct__minimise_newton},       {CT_CONJUGATE_GRADIENT, 0, ct__minimise_conjugate},
+        {CT_STEEPEST, 0, ct__minimise_steepest},   {CT_PROJECTED, 1, ct__minimise_projected},
+        {CT_PROXIMAL, 2, ct__minimise_proximal},   {CT_FIXED, 0, ct__minimise_steps},
+        {CT_MOMENTUM, 0, ct__minimise_steps},      {CT_NESTEROV, 0, ct__minimise_steps},
+        {CT_ADAGRAD_STEPS, 0, ct__minimise_steps}, {CT_RMSPROP_STEPS, 0, ct__minimise_steps},
         {CT_ADAM_STEPS, 0, ct__minimise_steps}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].method == method) return &rows[i];
@@ -67,25 +69,28 @@ static ct_status check(ct__job *j, const ct_problem *p, const double *x, const c
         return ct_fail(j->e, CT_EUSAGE, "%s: no f, no x or n %lld; wanted all three", j->name,
                        p ? (long long)p->n : 0);
     if (!row) return ct_fail(j->e, CT_EUSAGE, "%s: method %d; wanted a ct_method", j->name, o->method);
-    if (o->line_search < CT_WOLFE || o->line_search > CT_BACKTRACKING || o->memory < 0 || o->max_iterations < 0 ||
-        o->max_evaluations < 0 || !(o->rate >= 0) || !(o->momentum >= 0 && o->momentum < 1) ||
-        !(o->beta1 >= 0 && o->beta1 < 1) || !(o->beta2 >= 0 && o->beta2 < 1) || isnan(o->gradient_tolerance))
-        return ct_fail(j->e, CT_EUSAGE,
-                       "%s: an option out of its range; wanted a ct_line_search, counts and a rate from 0, momentum and "
-                       "betas from 0 to below 1",
-                       j->name);
+    if (o->line_search < CT_WOLFE || o->line_search > CT_BACKTRACKING || o->memory < 0 ||
+        o->max_iterations < 0 || o->max_evaluations < 0 || !(o->rate >= 0) ||
+        !(o->momentum >= 0 && o->momentum < 1) || !(o->beta1 >= 0 && o->beta1 < 1) ||
+        !(o->beta2 >= 0 && o->beta2 < 1) || isnan(o->gradient_tolerance))
+        return ct_fail(
+            j->e, CT_EUSAGE,
+            "%s: an option out of its range; wanted a ct_line_search, counts and a rate from 0, momentum and "
+            "betas from 0 to below 1",
+            j->name);
     if ((p->low || p->high || p->project) && row->constrained == 0)
-        return ct_fail(j->e, CT_EUSAGE, "%s: a box or a set with method %d, which knows none; wanted CT_PROJECTED%s",
-                       j->name, o->method, p->project ? "" : " or CT_PROXIMAL");
+        return ct_fail(j->e, CT_EUSAGE,
+                       "%s: a box or a set with method %d, which knows none; wanted CT_PROJECTED%s", j->name,
+                       o->method, p->project ? "" : " or CT_PROXIMAL");
     if (p->project && row->constrained != 1)
         return ct_fail(j->e, CT_EUSAGE, "%s: a set by `project`; wanted CT_PROJECTED", j->name);
     if ((p->l1 > 0 || p->l1 < 0) && (row->constrained != 2 || p->l1 < 0))
-        return ct_fail(j->e, CT_EUSAGE, "%s: l1 %g with method %d; wanted CT_PROXIMAL and 0 or more", j->name, p->l1,
-                       o->method);
+        return ct_fail(j->e, CT_EUSAGE, "%s: l1 %g with method %d; wanted CT_PROXIMAL and 0 or more", j->name,
+                       p->l1, o->method);
     for (int64_t i = 0; p->low && p->high && i < p->n; i++)
         if (!(p->low[i] <= p->high[i]))
-            return ct_fail(j->e, CT_EUSAGE, "%s: the box from %g to %g at %lld; wanted low <= high", j->name, p->low[i],
-                           p->high[i], (long long)i);
+            return ct_fail(j->e, CT_EUSAGE, "%s: the box from %g to %g at %lld; wanted low <= high", j->name,
+                           p->low[i], p->high[i], (long long)i);
     return CT_OK;
 }
 
@@ -112,7 +117,8 @@ static ct_status begin(ct__search *s) {
     s->before = s->f;
     if (isfinite(s->f)) return CT_OK;
     return ct_fail(s->j->e, CT_ENONFINITE,
-                   "%s: f or its gradient is not finite at the start; wanted a start inside of f's domain", s->j->name);
+                   "%s: f or its gradient is not finite at the start; wanted a start inside of f's domain",
+                   s->j->name);
 }
 
 ct_status ct_minimise(const ct_maths *m, const ct_problem *p, double *x, const ct_minimise_options *o,

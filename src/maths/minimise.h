@@ -11,7 +11,7 @@ typedef struct ct__search {
     const ct_problem *p;
     ct_minimise_options o; /* defaults filled in */
     int64_t n;
-    double *x, *g, f;           /* where it stands */
+    double *x, *g, f;             /* where it stands */
     double *try_x, *try_g, try_f; /* a trial */
     double *low_x, *low_g;        /* the best trial of a line search */
     double *near_x;               /* for differences */

@@ -35,7 +35,8 @@ static int solve(ct__search *s, const double *h, double *work, double *d) {
         for (int64_t i = 0; i < n; i++) work[i * n + i] += shift;
         if (LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, work, (lapack_int)n) == 0) {
             for (int64_t i = 0; i < n; i++) d[i] = -s->g[i];
-            LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, 1, work, (lapack_int)n, d, (lapack_int)n);
+            LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, 1, work, (lapack_int)n, d,
+                                (lapack_int)n);
             return isfinite(ct__largest(d, n));
         }
         shift = fmax(2 * shift, 1e-3 * norm);
@@ -45,7 +46,8 @@ static int solve(ct__search *s, const double *h, double *work, double *d) {
 
 ct_status ct__minimise_newton(ct__search *s) {
     int64_t n = s->n;
-    double *h = ct__job_doubles(s->j, n, n), *work = ct__job_doubles(s->j, n, n), *d = ct__job_doubles(s->j, n, 1);
+    double *h = ct__job_doubles(s->j, n, n), *work = ct__job_doubles(s->j, n, n),
+           *d = ct__job_doubles(s->j, n, 1);
     if (!h || !work || !d) return CT_ELIMIT;
     s->r.iterations--;
     while (!ct__step_done(s, ct__largest(s->g, n))) {

@@ -24,7 +24,8 @@ static void project(const ct__search *s, double *x) {
 
 static void proximal(const ct__search *s, double step, double *x) {
     double cut = step * s->p->l1;
-    for (int64_t i = 0; i < s->n && cut > 0; i++) x[i] = x[i] > cut ? x[i] - cut : x[i] < -cut ? x[i] + cut : 0;
+    for (int64_t i = 0; i < s->n && cut > 0; i++)
+        x[i] = x[i] > cut ? x[i] - cut : x[i] < -cut ? x[i] + cut : 0;
     project(s, x);
 }
 
@@ -62,8 +63,8 @@ static ct_status enter(ct__search *s) { /* the start, put into the set */
     memcpy(s->x, s->try_x, (size_t)s->n * sizeof *s->x);
     s->f = s->before = ct__evaluate(s, s->x, s->g);
     if (isfinite(s->f)) return CT_OK;
-    return ct_fail(s->j->e, CT_ENONFINITE, "%s: f is not finite at the start, put into the set; wanted another start",
-                   s->j->name);
+    return ct_fail(s->j->e, CT_ENONFINITE,
+                   "%s: f is not finite at the start, put into the set; wanted another start", s->j->name);
 }
 
 ct_status ct__minimise_projected(ct__search *s) {
@@ -130,7 +131,8 @@ static int proximal_step(ct__search *s, fista *a) {
 
 /* y' = z + momentum (z - x); the momentum is dropped where (y - z)'(z - x) > 0. */
 static void extrapolate(ct__search *s, fista *a) {
-    double uphill = 0, next = (1 + sqrt(1 + 4 * a->momentum * a->momentum)) / 2, weight = (a->momentum - 1) / next;
+    double uphill = 0, next = (1 + sqrt(1 + 4 * a->momentum * a->momentum)) / 2,
+           weight = (a->momentum - 1) / next;
     for (int64_t i = 0; i < s->n; i++) uphill += (a->y[i] - a->z[i]) * (a->z[i] - s->x[i]);
     if (uphill > 0) next = 1, weight = 0;
     a->momentum = next;
@@ -163,7 +165,7 @@ ct_status ct__minimise_proximal(ct__search *s) {
     while (!ct__step_done(s, measure(s, s->low_x))) {
         if (!proximal_step(s, &a)) {
             s->r.stop = s->o.max_evaluations && s->r.evaluations >= s->o.max_evaluations ? CT_STOP_EVALUATIONS
-                                                                                          : CT_STOP_PRECISION;
+                                                                                         : CT_STOP_PRECISION;
             break;
         }
         double f = s->try_f;
