@@ -75,8 +75,8 @@ static void references(void **state) {
                 int right = near(v[k], want, table[i].tolerance, fmax(scale, 1e-300));
                 if (!right)
                     print_message("%s(%.17g, %.17g, %.17g) value %d: %.17g; wanted %.17g (off by %.1e)\n",
-                                  table[i].name, row[0], n > 1 ? row[1] : 0, n > 2 ? row[2] : 0, k, v[k], want,
-                                  fabs(v[k] - want) / scale);
+                                  table[i].name, row[0], n > 1 ? row[1] : 0, n > 2 ? row[2] : 0, k, v[k],
+                                  want, fabs(v[k] - want) / scale);
                 failures += !right;
                 if (isfinite(want) && scale > 1e-300) worst = fmax(worst, fabs(v[k] - want) / scale);
             }

@@ -12,6 +12,7 @@
 #define COTAN_MATHS_H
 
 #include "cotan.h"
+#include "cotan/statistics.h"
 
 #ifdef __cplusplus
 extern "C" {

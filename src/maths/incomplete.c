@@ -160,7 +160,7 @@ double ct__gamma_p_inverse(double a, double p, double q) {
     if (q == 0) return INFINITY;
     equation e = {.a = a, .target = log(fmin(p, q)), .upper = q < p};
     double z = ct__normal_quantile(p, q), w = 1 - 1 / (9 * a) + z / (3 * sqrt(a)), /* Wilson, Hilferty 1931 */
-           start = a > 0.3 && w > 0.05 ? log(a) + 3 * log(w) : (log(p) + ct__log_gamma_1p(a)) / a;
+        start = a > 0.3 && w > 0.05 ? log(a) + 3 * log(w) : (log(p) + ct__log_gamma_1p(a)) / a;
     return exp(solve(gamma_level, &e, fmin(start, 1e3)));
 }
 
@@ -178,7 +178,8 @@ double ct__beta_i_inverse(double a, double b, double p, double q, double *y) {
         return p > 0;
     }
     equation e = {.a = a, .b = b, .target = log(fmin(p, q)), .upper = q < p};
-    double start = log(a / b) + ct__normal_quantile(p, q) * sqrt(1 / a + 1 / b); /* of a logistic beta's spread */
+    double start =
+        log(a / b) + ct__normal_quantile(p, q) * sqrt(1 / a + 1 / b); /* of a logistic beta's spread */
     if (a < 1 && p < 0.5) start = fmin(start, (log(p) + log(a) + ct__log_beta(a, b)) / a);
     if (b < 1 && q < 0.5) start = fmax(start, -(log(q) + log(b) + ct__log_beta(a, b)) / b);
     double u = solve(beta_level, &e, fmin(fmax(start, -700), 700));

@@ -18,10 +18,11 @@ double ct__normal_quantile(double p, double q) {
     double tail = fmin(p, q), centre = p - q;
     if (!(tail >= 0)) return NAN;
     if (tail == 0) return p > q ? INFINITY : -INFINITY;
-    double t = sqrt(-2 * log(tail)),
-           z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+    double t = sqrt(-2 * log(tail)), z = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
+                                                 (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
     for (int i = 0; i < 3; i++) { /* z > 0: the upper tail is wanted */
-        double off = fabs(centre) < 0.5 ? 0.5 * (fabs(centre) - erf(z * ROOT_HALF)) : 0.5 * erfc(z * ROOT_HALF) - tail,
+        double off = fabs(centre) < 0.5 ? 0.5 * (fabs(centre) - erf(z * ROOT_HALF))
+                                        : 0.5 * erfc(z * ROOT_HALF) - tail,
                step = off * root_2pi * exp(0.5 * z * z);
         if (!isfinite(step)) break;
         z += step / (1 - 0.5 * step * z);
