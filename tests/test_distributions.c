@@ -35,8 +35,8 @@ typedef ct_status (*function)(const ct_dist *d, const ct_array *x, ct_array *out
 
 static int failures;
 
-static void compare(const char *row, const char *what, const double *x, const double *found, const double *wanted,
-                    int64_t n, double tolerance, double floor) {
+static void compare(const char *row, const char *what, const double *x, const double *found,
+                    const double *wanted, int64_t n, double tolerance, double floor) {
     for (int64_t i = 0; i < n; i++) {
         double scale = fmax(fabs(wanted[i]), floor);
         if (near(found[i], wanted[i], tolerance, scale)) continue;
@@ -46,8 +46,8 @@ static void compare(const char *row, const char *what, const double *x, const do
     }
 }
 
-static void elementwise(const char *row, const ct_dist *d, const char *arguments, const char *what, function f,
-                        double tolerance, double floor) {
+static void elementwise(const char *row, const ct_dist *d, const char *arguments, const char *what,
+                        function f, double tolerance, double floor) {
     ct_array x, w = {0}, y;
     if (!ref_find(row, arguments, &x) || !ref_find(row, what, &w)) return;
     ok(f(d, &x, &y, &e));
@@ -143,11 +143,16 @@ static void laws(void **state) {
         double p[3];
         int64_t n;
         double low, high;
-    } rows[] = {{"normal", {0, 1}, 2, -9, 9},       {"lognormal", {0, 0.5}, 2, 1e-3, 30},
-                {"uniform", {0, 1}, 2, 0, 1},       {"exponential", {1}, 1, 0, 40},
-                {"gamma", {3, 1}, 2, 0, 60},        {"beta", {2, 3}, 2, 0, 1},
-                {"student_t", {9, 0, 1}, 3, -60, 60}, {"chi_squared", {5}, 1, 0, 90},
-                {"f", {6, 14}, 2, 0, 300},          {"laplace", {0, 1}, 2, -36, 36}};
+    } rows[] = {{"normal", {0, 1}, 2, -9, 9},
+                {"lognormal", {0, 0.5}, 2, 1e-3, 30},
+                {"uniform", {0, 1}, 2, 0, 1},
+                {"exponential", {1}, 1, 0, 40},
+                {"gamma", {3, 1}, 2, 0, 60},
+                {"beta", {2, 3}, 2, 0, 1},
+                {"student_t", {9, 0, 1}, 3, -60, 60},
+                {"chi_squared", {5}, 1, 0, 90},
+                {"f", {6, 14}, 2, 0, 300},
+                {"laplace", {0, 1}, 2, -36, 36}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         enum { STEPS = 20000 };
@@ -173,8 +178,11 @@ static void discrete_quantiles(void **state) {
         const char *name;
         double p[4];
         int64_t n;
-    } rows[] = {{"binomial", {30, 0.3}, 2}, {"poisson", {7.5}, 1}, {"geometric", {0.15}, 1},
-                {"bernoulli", {0.4}, 1},    {"categorical", {0.1, 0.2, 0.3, 0.4}, 4}};
+    } rows[] = {{"binomial", {30, 0.3}, 2},
+                {"poisson", {7.5}, 1},
+                {"geometric", {0.15}, 1},
+                {"bernoulli", {0.4}, 1},
+                {"categorical", {0.1, 0.2, 0.3, 0.4}, 4}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ct_dist *d = make(rows[i].name, rows[i].p, rows[i].n);
@@ -206,14 +214,17 @@ static void edges(void **state) {
         for (int64_t n = 0; !d && n <= 3; n++)
             if (ct_dist_new(NULL, a.name, p, n, &d, NULL)) d = NULL;
         assert_non_null(d);
-        assert_true(near(call(ct_dist_cdf, d, INFINITY), 1, 0, 1) && near(call(ct_dist_cdf, d, -INFINITY), 0, 0, 1));
+        assert_true(near(call(ct_dist_cdf, d, INFINITY), 1, 0, 1) &&
+                    near(call(ct_dist_cdf, d, -INFINITY), 0, 0, 1));
         assert_true(near(call(ct_dist_survival, d, INFINITY), 0, 0, 1) &&
                     near(call(ct_dist_survival, d, -INFINITY), 1, 0, 1));
-        assert_true(near(call(ct_dist_density, d, INFINITY), 0, 0, 1) && near(call(ct_dist_density, d, -INFINITY), 0, 0, 1));
+        assert_true(near(call(ct_dist_density, d, INFINITY), 0, 0, 1) &&
+                    near(call(ct_dist_density, d, -INFINITY), 0, 0, 1));
         double low = call(ct_dist_quantile, d, 0), high = call(ct_dist_quantile, d, 1);
         assert_true(low <= high && !isnan(low));
         double nan = NAN, two = 2;
-        ct_array x = ct_array_view(&nan, CT_F64, CT_SHAPE(1)), y, t = ct_array_view(&two, CT_F64, CT_SHAPE(1));
+        ct_array x = ct_array_view(&nan, CT_F64, CT_SHAPE(1)), y,
+                 t = ct_array_view(&two, CT_F64, CT_SHAPE(1));
         refuse(ct_dist_cdf(d, &x, &y, &e), CT_ENONFINITE, "x[0] is nan");
         refuse(ct_dist_quantile(d, &x, &y, &e), CT_ENONFINITE, "p[0] is nan");
         refuse(ct_dist_quantile(d, &t, &y, &e), CT_EDATA, "wanted a probability from 0 to 1");
@@ -254,7 +265,8 @@ static void divergence_limits(void **state) {
     refuse(ct_dist_kl(a, c, &v, &e), CT_EUSAGE, "wanted two of one kind");
     ct_dist *all[] = {a, b, c, p, q};
     for (int i = 0; i < 5; i++) ct_dist_free(all[i]);
-    double one[] = {0, 0, 1, 0, 0, 1}, two[] = {1, -1, 2, 0.5, 0.5, 1}; /* against the closed form written out */
+    double one[] = {0, 0, 1, 0, 0, 1},
+           two[] = {1, -1, 2, 0.5, 0.5, 1}; /* against the closed form written out */
     a = make("multivariate_normal", one, 6), b = make("multivariate_normal", two, 6);
     ok(ct_dist_kl(a, b, &v, &e));
     double det = 2 - 0.25, trace = (1 + 2) / det, off = (1 * 1 + 2 * 0.5 * 1 * 1 + 2 * 1) / det;
@@ -305,17 +317,21 @@ static void wrong_fits(void **state) {
         const char *name;
         double x[4];
         const char *text;
-    } rows[] = {{"normal", {2, 2, 2, 2}, "all values are equal"},     {"gamma", {1, 2, 0, 3}, "x[2] is 0; wanted numbers above 0"},
-                {"beta", {0.5, 0.5, 0.5, 0.5}, "all values are equal"}, {"beta", {0.1, 0.2, 1, 0.3}, "x[2] is 1"},
-                {"poisson", {1, 2, 2.5, 3}, "x[2] is 2.5"},           {"bernoulli", {0, 1, 2, 1}, "x[2] is 2"},
-                {"exponential", {0, 0, 0, 0}, "all values are 0"},    {"student_t", {1, 1, 1, 1}, "all equal"},
+    } rows[] = {{"normal", {2, 2, 2, 2}, "all values are equal"},
+                {"gamma", {1, 2, 0, 3}, "x[2] is 0; wanted numbers above 0"},
+                {"beta", {0.5, 0.5, 0.5, 0.5}, "all values are equal"},
+                {"beta", {0.1, 0.2, 1, 0.3}, "x[2] is 1"},
+                {"poisson", {1, 2, 2.5, 3}, "x[2] is 2.5"},
+                {"bernoulli", {0, 1, 2, 1}, "x[2] is 2"},
+                {"exponential", {0, 0, 0, 0}, "all values are 0"},
+                {"student_t", {1, 1, 1, 1}, "all equal"},
                 {"normal", {1, NAN, 2, 3}, "x[1] is nan"}};
     ct_dist *d;
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ct_array x = ct_array_view((void *)(uintptr_t)rows[i].x, CT_F64, CT_SHAPE(4));
-        refuse(ct_dist_fit(NULL, rows[i].name, &x, NULL, &d, &e), isnan(rows[i].x[1]) ? CT_ENONFINITE : CT_EDATA,
-               rows[i].text);
+        refuse(ct_dist_fit(NULL, rows[i].name, &x, NULL, &d, &e),
+               isnan(rows[i].x[1]) ? CT_ENONFINITE : CT_EDATA, rows[i].text);
     }
     double k[4] = {1, 3, 2, 6};
     ct_array x = ct_array_view(k, CT_F64, CT_SHAPE(4));
@@ -342,10 +358,14 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(references), cmocka_unit_test(laws),
-        cmocka_unit_test(discrete_quantiles), cmocka_unit_test(edges),
-        cmocka_unit_test(moments_without_value), cmocka_unit_test(divergence_limits),
-        cmocka_unit_test(wrong), cmocka_unit_test(wrong_fits),
+        cmocka_unit_test(references),
+        cmocka_unit_test(laws),
+        cmocka_unit_test(discrete_quantiles),
+        cmocka_unit_test(edges),
+        cmocka_unit_test(moments_without_value),
+        cmocka_unit_test(divergence_limits),
+        cmocka_unit_test(wrong),
+        cmocka_unit_test(wrong_fits),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

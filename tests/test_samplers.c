@@ -24,8 +24,8 @@ static ct_dist *make(const char *name, const double *p, int64_t n) {
     if (ct_dist_new(NULL, name, p, n, &d, &e)) fail_msg("%s", e.text);
     return d;
 }
-static double *map(ct_status (*f)(const ct_dist *d, const ct_array *x, ct_array *out, ct_err *err), const ct_dist *d,
-                   double *x, int64_t n, ct_array *room) {
+static double *map(ct_status (*f)(const ct_dist *d, const ct_array *x, ct_array *out, ct_err *err),
+                   const ct_dist *d, double *x, int64_t n, ct_array *room) {
     ct_array a = ct_array_view(x, CT_F64, CT_SHAPE(n));
     ok(f(d, &a, room, &e));
     return room->data;
@@ -43,7 +43,8 @@ static double kolmogorov(const ct_dist *d, double *x, int64_t n) {
     qsort(x, (size_t)n, sizeof *x, ascending);
     double *p = map(ct_dist_cdf, d, x, n, &room);
     for (int64_t i = 0; i < n; i++)
-        worst = fmax(worst, fmax(fabs(p[i] - (double)i / (double)n), fabs(p[i] - (double)(i + 1) / (double)n)));
+        worst =
+            fmax(worst, fmax(fabs(p[i] - (double)i / (double)n), fabs(p[i] - (double)(i + 1) / (double)n)));
     ct_array_free(&room);
     return worst * sqrt((double)n);
 }
@@ -85,14 +86,32 @@ static const struct {
     const char *name;
     double p[3];
     int64_t n;
-} scalars[] = {
-    {"normal", {3, 2}, 2},       {"lognormal", {0, 1}, 2},     {"uniform", {-1, 4}, 2},      {"exponential", {0.3}, 1},
-    {"gamma", {0.2, 1}, 2},      {"gamma", {1, 3}, 2},         {"gamma", {20, 0.5}, 2},      {"beta", {0.3, 0.4}, 2},
-    {"beta", {5, 2}, 2},         {"student_t", {1.5, 0, 1}, 3}, {"student_t", {30, 2, 3}, 3}, {"chi_squared", {3}, 1},
-    {"f", {4, 7}, 2},            {"laplace", {1, 2}, 2},       {"cauchy", {0, 1}, 2},        {"bernoulli", {0.3}, 1},
-    {"binomial", {8, 0.4}, 2},   {"binomial", {100, 0.07}, 2}, {"binomial", {500, 0.3}, 2},  {"binomial", {300, 0.85}, 2},
-    {"binomial", {1e6, 0.4}, 2}, {"geometric", {0.2}, 1},      {"poisson", {0.7}, 1},        {"poisson", {11}, 1},
-    {"poisson", {400}, 1},       {"categorical", {0.2, 0.5, 0.3}, 3}};
+} scalars[] = {{"normal", {3, 2}, 2},
+               {"lognormal", {0, 1}, 2},
+               {"uniform", {-1, 4}, 2},
+               {"exponential", {0.3}, 1},
+               {"gamma", {0.2, 1}, 2},
+               {"gamma", {1, 3}, 2},
+               {"gamma", {20, 0.5}, 2},
+               {"beta", {0.3, 0.4}, 2},
+               {"beta", {5, 2}, 2},
+               {"student_t", {1.5, 0, 1}, 3},
+               {"student_t", {30, 2, 3}, 3},
+               {"chi_squared", {3}, 1},
+               {"f", {4, 7}, 2},
+               {"laplace", {1, 2}, 2},
+               {"cauchy", {0, 1}, 2},
+               {"bernoulli", {0.3}, 1},
+               {"binomial", {8, 0.4}, 2},
+               {"binomial", {100, 0.07}, 2},
+               {"binomial", {500, 0.3}, 2},
+               {"binomial", {300, 0.85}, 2},
+               {"binomial", {1e6, 0.4}, 2},
+               {"geometric", {0.2}, 1},
+               {"poisson", {0.7}, 1},
+               {"poisson", {11}, 1},
+               {"poisson", {400}, 1},
+               {"categorical", {0.2, 0.5, 0.3}, 3}};
 
 static void goodness(void **state) {
     (void)state;
@@ -183,7 +202,8 @@ static void same_bits(void **state) {
 
 /* Tiny shapes: no NaN where both gamma variates underflow. */
 static void tiny_shapes(void **state) {
-    ct_dist *d = make("beta", (double[]){1e-4, 1e-4}, 2), *f = make("dirichlet", (double[]){1e-4, 1e-4, 1e-4}, 3);
+    ct_dist *d = make("beta", (double[]){1e-4, 1e-4}, 2),
+            *f = make("dirichlet", (double[]){1e-4, 1e-4, 1e-4}, 3);
     ct_array x, y;
     (void)state;
     ok(ct_dist_sample(NULL, d, 3, 0, 2000, &x, &e));

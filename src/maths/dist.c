@@ -15,7 +15,8 @@ static ct_dist_about about(const ct__record *r) {
     return (ct_dist_about){r->name, r->parameters, r->support, r->discrete, r->vector};
 }
 ct_dist_about ct_dist_describe(int32_t index) {
-    return index >= 0 && index < ct_dist_count() ? about(ct__dist_records[index]) : (ct_dist_about){"", "", "", 0, 0};
+    return index >= 0 && index < ct_dist_count() ? about(ct__dist_records[index])
+                                                 : (ct_dist_about){"", "", "", 0, 0};
 }
 ct_dist_about ct_dist_of(const ct_dist *d) { return about(d->record); }
 int64_t ct_dist_size(const ct_dist *d) { return d->k; }
@@ -45,11 +46,12 @@ static ct_status check_count(const ct__record *r, int64_t count, int64_t *k, ct_
     *k = r->vector ? r->size(count) : r->count < 0 ? count : 1;
     int right = r->count < 0 ? *k >= 1 : count >= r->required && count <= r->count;
     return right ? CT_OK
-                 : ct_fail(e, CT_EUSAGE, "%s: %lld parameters; wanted %s", r->name, (long long)count, r->parameters);
+                 : ct_fail(e, CT_EUSAGE, "%s: %lld parameters; wanted %s", r->name, (long long)count,
+                           r->parameters);
 }
 
-static ct_status make(const ct_allocator *a, const ct__record *r, const double *p, int64_t count, ct_dist **out,
-                      ct_err *e) {
+static ct_status make(const ct_allocator *a, const ct__record *r, const double *p, int64_t count,
+                      ct_dist **out, ct_err *e) {
     int64_t k;
     ct_status s = check_count(r, count, &k, e);
     if (s) return s;
@@ -73,8 +75,8 @@ static ct_status make(const ct_allocator *a, const ct__record *r, const double *
     return s;
 }
 
-ct_status ct_dist_new(const ct_maths *m, const char *name, const double *parameters, int64_t count, ct_dist **out,
-                      ct_err *e) {
+ct_status ct_dist_new(const ct_maths *m, const char *name, const double *parameters, int64_t count,
+                      ct_dist **out, ct_err *e) {
     const ct__record *r;
     ct_status s = find(name, &r, e);
     if (!s && count > 0 && !parameters)
@@ -119,7 +121,8 @@ static ct_status store(ct__job *j, const double *v, ct_shape shape, int32_t type
     return s;
 }
 
-static ct_status map(ct__job *j, const ct_dist *d, const ct_array *x, each f, int probability, ct_array *out) {
+static ct_status map(ct__job *j, const ct_dist *d, const ct_array *x, each f, int probability,
+                     ct_array *out) {
     double *v;
     int64_t n;
     ct_status s = ct__vector_load(j, x, probability ? "p" : "x", 0, &v, &n);
@@ -133,7 +136,8 @@ static ct_status map(ct__job *j, const ct_dist *d, const ct_array *x, each f, in
     return s ? s : store(j, v, ct_shape_make(x->rank, x->dim), ct__result_type(x, NULL), out);
 }
 
-static ct_status map_vectors(ct__job *j, const ct_dist *d, const ct_array *x, int exponential, ct_array *out) {
+static ct_status map_vectors(ct__job *j, const ct_dist *d, const ct_array *x, int exponential,
+                             ct_array *out) {
     double *v, *work = ct__job_doubles(j, d->k, 1);
     int64_t n;
     if (!work) return CT_ELIMIT;
@@ -151,14 +155,16 @@ static ct_status map_vectors(ct__job *j, const ct_dist *d, const ct_array *x, in
     return s ? s : store(j, v, ct_shape_make(x->rank - 1, x->dim), ct__result_type(x, NULL), out);
 }
 
-static ct_status apply(const ct_dist *d, const char *name, const ct_array *x, each f, int probability, int cdf,
-                       ct_array *out, ct_err *e) {
+static ct_status apply(const ct_dist *d, const char *name, const ct_array *x, each f, int probability,
+                       int cdf, ct_array *out, ct_err *e) {
     ct__job j;
     ct_maths m = {.allocator = &d->allocator};
     ct_status s = ct__job_begin(&j, &m, name, e);
     if (!s && cdf && !d->record->cdf)
-        s = ct_fail(e, CT_EUSAGE, "%s: %s is of vectors; wanted a distribution of numbers", name, d->record->name);
-    if (!s) s = d->record->vector ? map_vectors(&j, d, x, f == density, out) : map(&j, d, x, f, probability, out);
+        s = ct_fail(e, CT_EUSAGE, "%s: %s is of vectors; wanted a distribution of numbers", name,
+                    d->record->name);
+    if (!s)
+        s = d->record->vector ? map_vectors(&j, d, x, f == density, out) : map(&j, d, x, f, probability, out);
     ct__job_end(&j);
     return s;
 }
@@ -204,19 +210,20 @@ static ct_status sample_task(void *user, int64_t task, ct_err *e) {
     return CT_OK;
 }
 
-ct_status ct_dist_sample(const ct_maths *m, const ct_dist *d, uint64_t seed, int64_t first, int64_t n, ct_array *out,
-                         ct_err *e) {
+ct_status ct_dist_sample(const ct_maths *m, const ct_dist *d, uint64_t seed, int64_t first, int64_t n,
+                         ct_array *out, ct_err *e) {
     ct__job j;
     ct_array y = {0};
     ct_status s = ct__job_begin(&j, m, "dist_sample", e);
     if (!s && (n < 0 || first < 0))
-        s = ct_fail(e, CT_EUSAGE, "dist_sample: %lld values from %lld; wanted 0 or more", (long long)n, (long long)first);
+        s = ct_fail(e, CT_EUSAGE, "dist_sample: %lld values from %lld; wanted 0 or more", (long long)n,
+                    (long long)first);
     ct_shape shape = d->record->vector ? CT_SHAPE(n, d->k) : CT_SHAPE(n);
     if (!s) s = ct_array_new(j.allocator, CT_F64, shape, &y, e);
     sampling w = {d, seed, first, n, y.data};
     if (!s)
-        s = ct__parallel(&j, (n + SAMPLES_OF_TASK - 1) / SAMPLES_OF_TASK, 200.0 * (double)n * (double)d->k, sample_task,
-                         &w);
+        s = ct__parallel(&j, (n + SAMPLES_OF_TASK - 1) / SAMPLES_OF_TASK, 200.0 * (double)n * (double)d->k,
+                         sample_task, &w);
     if (s)
         ct_array_free(&y);
     else
@@ -243,8 +250,8 @@ static ct_status fit(ct__job *j, const ct__record *r, const ct_array *x, const d
     return s ? s : make(j->allocator, r, f.p, f.count, out, j->e);
 }
 
-ct_status ct_dist_fit(const ct_maths *m, const char *name, const ct_array *x, const double *known, ct_dist **out,
-                      ct_err *e) {
+ct_status ct_dist_fit(const ct_maths *m, const char *name, const ct_array *x, const double *known,
+                      ct_dist **out, ct_err *e) {
     ct__job j;
     const ct__record *r;
     ct_status s = find(name, &r, e);
@@ -260,7 +267,8 @@ ct_status ct_dist_kl(const ct_dist *p, const ct_dist *q, double *out, ct_err *e)
         return ct_fail(e, CT_EUSAGE, "dist_kl: %s and %s of %lld and %lld elements; wanted two of one kind",
                        p->record->name, q->record->name, (long long)p->k, (long long)q->k);
     if (!p->record->kl)
-        return ct_fail(e, CT_EUSAGE, "dist_kl: %s has no closed form; wanted another distribution, or a sample's mean",
+        return ct_fail(e, CT_EUSAGE,
+                       "dist_kl: %s has no closed form; wanted another distribution, or a sample's mean",
                        p->record->name);
     *out = p->record->kl(p, q);
     return CT_OK;

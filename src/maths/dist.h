@@ -38,11 +38,11 @@ struct ct__record {
     int32_t discrete, vector;
     int32_t count, required; /* parameters that are numbers: all, and those without default. -1: vectors */
     double defaults[4];
-    int64_t (*size)(int64_t count);                 /* vectors: K of so many parameters, 0: none */
-    ct_status (*prepare)(ct_dist *d, ct_err *e);    /* checks the parameters; may fill v and c */
+    int64_t (*size)(int64_t count);              /* vectors: K of so many parameters, 0: none */
+    ct_status (*prepare)(ct_dist *d, ct_err *e); /* checks the parameters; may fill v and c */
     double (*log_density)(const ct_dist *d, double x);
     double (*log_density_of)(const ct_dist *d, const double *x, double *work); /* vectors; work [k] */
-    double (*cdf)(const ct_dist *d, double x, double *upper);                  /* lower returned; NULL: none */
+    double (*cdf)(const ct_dist *d, double x, double *upper); /* lower returned; NULL: none */
     double (*quantile)(const ct_dist *d, double p, double q); /* p + q = 1; the smaller one has the digits */
     void (*sample)(const ct_dist *d, ct_random *r, double *out);
     void (*mean)(const ct_dist *d, double *out);
@@ -52,10 +52,10 @@ struct ct__record {
     double (*kl)(const ct_dist *p, const ct_dist *q); /* NULL: no closed form */
 };
 
-extern const ct__record ct__dist_normal, ct__dist_lognormal, ct__dist_uniform, ct__dist_exponential, ct__dist_laplace,
-    ct__dist_gamma, ct__dist_chi_squared, ct__dist_beta, ct__dist_student_t, ct__dist_cauchy, ct__dist_f,
-    ct__dist_bernoulli, ct__dist_binomial, ct__dist_geometric, ct__dist_poisson, ct__dist_categorical,
-    ct__dist_multivariate_normal, ct__dist_dirichlet, ct__dist_multinomial;
+extern const ct__record ct__dist_normal, ct__dist_lognormal, ct__dist_uniform, ct__dist_exponential,
+    ct__dist_laplace, ct__dist_gamma, ct__dist_chi_squared, ct__dist_beta, ct__dist_student_t,
+    ct__dist_cauchy, ct__dist_f, ct__dist_bernoulli, ct__dist_binomial, ct__dist_geometric, ct__dist_poisson,
+    ct__dist_categorical, ct__dist_multivariate_normal, ct__dist_dirichlet, ct__dist_multinomial;
 extern const ct__record *const ct__dist_records[]; /* ends with NULL */
 
 /* ---- for records (dist_common.c) ---- */
@@ -78,7 +78,7 @@ int ct__is_whole(double x);
 double ct__log_minus_digamma(double x); /* log x - psi(x) */
 
 /* ---- samplers (dist_sample.c) ---- */
-double ct__sample_open(ct_random *r); /* uniform in (0, 1] */
+double ct__sample_open(ct_random *r);                    /* uniform in (0, 1] */
 double ct__sample_log_gamma(ct_random *r, double shape); /* the logarithm of a gamma variate of rate 1 */
 double ct__sample_poisson(ct_random *r, double mean);
 double ct__sample_binomial(ct_random *r, double n, double p);

@@ -42,8 +42,7 @@ static double entropy(const ct_dist *d) {
                (p + q - 2) * ct__digamma(p + q);
     double rest = ct__stirling_rest(q) - ct__stirling_rest(p + q) + (q - 1) * ct__log_minus_digamma(q) -
                   (p + q - 2) * ct__log_minus_digamma(p + q);
-    if (p < 10)
-        return ct__log_gamma(p) + p - log(p + q) + 0.5 * share - (p - 1) * ct__digamma(p) + rest;
+    if (p < 10) return ct__log_gamma(p) + p - log(p + q) + 0.5 * share - (p - 1) * ct__digamma(p) + rest;
     return -0.5 * log(q) + CT__HALF_LOG_2PI + ct__stirling_rest(p) + 0.5 * log(p / (p + q)) + share +
            (p - 1) * ct__log_minus_digamma(p) + rest;
 }
@@ -52,9 +51,9 @@ static double entropy(const ct_dist *d) {
 static ct_status solve(ct__fit *f, double want_a, double want_b, double a, double b) {
     for (int i = 0; i < 200; i++) {
         double both = ct__digamma(a + b), common = ct__trigamma(a + b), ga = ct__digamma(a) - both - want_a,
-               gb = ct__digamma(b) - both - want_b, haa = ct__trigamma(a) - common, hbb = ct__trigamma(b) - common,
-               det = haa * hbb - common * common, da = (hbb * ga + common * gb) / det,
-               db = (haa * gb + common * ga) / det, scale = 1;
+               gb = ct__digamma(b) - both - want_b, haa = ct__trigamma(a) - common,
+               hbb = ct__trigamma(b) - common, det = haa * hbb - common * common,
+               da = (hbb * ga + common * gb) / det, db = (haa * gb + common * ga) / det, scale = 1;
         while (!(a - scale * da > 0 && b - scale * db > 0) && scale > 1e-10) scale /= 2;
         a -= scale * da;
         b -= scale * db;

@@ -34,8 +34,12 @@ static double quantile(const ct_dist *d, double p, double q) {
     double n = d->c[0], m = n * d->c[1], z = p > 0 && q > 0 ? ct__normal_quantile(p, q) : 0;
     return ct__discrete_quantile(d, p, q, m + z * sqrt(m * (1 - d->c[1])), 0, n);
 }
-static void sample(const ct_dist *d, ct_random *r, double *out) { *out = ct__sample_binomial(r, d->c[0], d->c[1]); }
-static void bernoulli_sample(const ct_dist *d, ct_random *r, double *out) { *out = ct_random_uniform(r) < d->c[1]; }
+static void sample(const ct_dist *d, ct_random *r, double *out) {
+    *out = ct__sample_binomial(r, d->c[0], d->c[1]);
+}
+static void bernoulli_sample(const ct_dist *d, ct_random *r, double *out) {
+    *out = ct_random_uniform(r) < d->c[1];
+}
 static void mean(const ct_dist *d, double *out) { *out = d->c[0] * d->c[1]; }
 static void variance(const ct_dist *d, double *out) { *out = d->c[0] * d->c[1] * (1 - d->c[1]); }
 static double entropy(const ct_dist *d) {
@@ -51,7 +55,8 @@ static ct_status bernoulli_fit(ct__fit *f) {
 }
 static ct_status fit(ct__fit *f) {
     if (!f->known || !ct__is_whole(f->known[0]) || !(f->known[0] > 0))
-        return ct_fail(f->j->e, CT_EUSAGE, "%s: binomial without n; wanted it as the known parameter, above 0", f->j->name);
+        return ct_fail(f->j->e, CT_EUSAGE,
+                       "%s: binomial without n; wanted it as the known parameter, above 0", f->j->name);
     ct_status s = ct__fit_range(f, 0, f->known[0], 1, "whole numbers from 0 to n");
     f->p[0] = f->known[0];
     if (!s) f->p[1] = ct__fit_mean(f) / f->known[0];

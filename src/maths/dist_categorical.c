@@ -6,7 +6,8 @@
 static ct_status shares(ct_dist *d, const double *p, int64_t k, ct_err *e) {
     double sum = ct__sum(p, k), before = 0;
     for (int64_t i = 0; i < k; i++)
-        if (!(p[i] >= 0 && p[i] <= 1)) return ct__dist_wrong(d, "a probability", p[i], "numbers from 0 to 1", e);
+        if (!(p[i] >= 0 && p[i] <= 1))
+            return ct__dist_wrong(d, "a probability", p[i], "numbers from 0 to 1", e);
     if (!(fabs(sum - 1) <= 1e-9)) return ct__dist_wrong(d, "the probabilities' sum", sum, "1", e);
     ct_status s = ct__dist_room(d, 2 * k, e);
     for (int64_t i = 0; !s && i < k; i++) {
@@ -165,7 +166,8 @@ static ct_status multi_fit(ct__fit *f) {
     if (!f->p) return CT_ELIMIT;
     f->p[0] = n;
     for (int64_t i = 0; !s && i < f->n; i++) {
-        if (!near_zero(ct__sum(f->x + i * f->k, f->k) - n)) s = ct__fit_refuse(f, "records with different sums", "equal ones");
+        if (!near_zero(ct__sum(f->x + i * f->k, f->k) - n))
+            s = ct__fit_refuse(f, "records with different sums", "equal ones");
         for (int64_t l = 0; l < f->k; l++) f->p[1 + l] += f->x[i * f->k + l] / (n * (double)f->n);
     }
     return !s && n <= 0 ? ct__fit_refuse(f, "records without a draw", "a sum above 0") : s;

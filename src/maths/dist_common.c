@@ -27,8 +27,8 @@ int ct__is_whole(double x) { return x == floor(x) && isfinite(x); }
 ct_status ct__fit_range(ct__fit *f, double low, double high, int whole, const char *wanted) {
     for (int64_t i = 0; i < f->n * f->k; i++)
         if (!(f->x[i] >= low && f->x[i] <= high) || (whole && !ct__is_whole(f->x[i])))
-            return ct_fail(f->j->e, CT_EDATA, "%s: x[%lld] is %.9g; wanted %s", f->j->name, (long long)i, f->x[i],
-                           wanted);
+            return ct_fail(f->j->e, CT_EDATA, "%s: x[%lld] is %.9g; wanted %s", f->j->name, (long long)i,
+                           f->x[i], wanted);
     return CT_OK;
 }
 
@@ -41,7 +41,8 @@ double ct__fit_mean_log(ct__fit *f, double *logs) {
 
 /* 1/(2x) + sum B_2k / (2k x^2k) where psi is near log x (DLMF 5.11.2) */
 double ct__log_minus_digamma(double x) {
-    static const double c[] = {1 / 12.0, -1 / 120.0, 1 / 252.0, -1 / 240.0, 1 / 132.0, -691 / 32760.0, 1 / 12.0};
+    static const double c[] = {1 / 12.0,  -1 / 120.0,     1 / 252.0, -1 / 240.0,
+                               1 / 132.0, -691 / 32760.0, 1 / 12.0};
     double square = 1 / (x * x), sum = 0;
     if (x < 10) return log(x) - ct__digamma(x);
     for (int k = 6; k >= 0; k--) sum = sum * square + c[k];

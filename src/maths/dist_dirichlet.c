@@ -78,7 +78,9 @@ static ct_status newton(ct__fit *f, const double *wanted, double *g) {
         if (!isfinite(moved)) break;
     }
     double all = ct__sum(f->p, k);
-    return isfinite(all) && all < 1e12 ? CT_OK : ct__fit_refuse(f, "no maximum of the likelihood", "records that differ");
+    return isfinite(all) && all < 1e12
+               ? CT_OK
+               : ct__fit_refuse(f, "no maximum of the likelihood", "records that differ");
 }
 
 static ct_status fit(ct__fit *f) {
@@ -90,17 +92,21 @@ static ct_status fit(ct__fit *f) {
     if (!wanted || !g || !column || !f->p) return CT_ELIMIT;
     ct_status s = ct__fit_range(f, 4.9406564584124654e-324, 1, 0, "shares above 0");
     for (int64_t i = 0; !s && i < f->n; i++)
-        if (!(fabs(ct__sum(f->x + i * k, k) - 1) <= 1e-9)) s = ct__fit_refuse(f, "a record whose sum is not 1", "shares");
+        if (!(fabs(ct__sum(f->x + i * k, k) - 1) <= 1e-9))
+            s = ct__fit_refuse(f, "a record whose sum is not 1", "shares");
     for (int64_t l = 0; !s && l < k; l++) {
         double m = 0;
-        for (int64_t i = 0; i < f->n; i++) m += f->x[i * k + l] / (double)f->n, column[i] = log(f->x[i * k + l]);
+        for (int64_t i = 0; i < f->n; i++)
+            m += f->x[i * k + l] / (double)f->n, column[i] = log(f->x[i * k + l]);
         wanted[l] = ct__sum(column, f->n) / (double)f->n;
         f->p[l] = m;
         if (l == 0) first = m;
     }
-    for (int64_t i = 0; !s && i < f->n; i++) spread += (f->x[i * k] - first) * (f->x[i * k] - first) / (double)f->n;
+    for (int64_t i = 0; !s && i < f->n; i++)
+        spread += (f->x[i * k] - first) * (f->x[i * k] - first) / (double)f->n;
     if (!s && !(spread > 0)) s = ct__fit_refuse(f, "all records are equal", "records that differ");
-    double total = s ? 1 : fmax(first * (1 - first) / spread - 1, 0.1); /* by the moments of the first share */
+    double total =
+        s ? 1 : fmax(first * (1 - first) / spread - 1, 0.1); /* by the moments of the first share */
     for (int64_t l = 0; l < k; l++) f->p[l] *= total;
     return s ? s : newton(f, wanted, g);
 }

@@ -5,13 +5,17 @@
 #include <string.h>
 
 static ct_status prepare(ct_dist *d, ct_err *e) { return ct__dist_positive(d, 0, "rate", e); }
-static double log_density(const ct_dist *d, double x) { return x >= 0 ? log(d->p[0]) - d->p[0] * x : -INFINITY; }
+static double log_density(const ct_dist *d, double x) {
+    return x >= 0 ? log(d->p[0]) - d->p[0] * x : -INFINITY;
+}
 static double cdf(const ct_dist *d, double x, double *upper) {
     double t = d->p[0] * fmax(x, 0);
     *upper = exp(-t);
     return -expm1(-t);
 }
-static double quantile(const ct_dist *d, double p, double q) { return -(p < q ? log1p(-p) : log(q)) / d->p[0]; }
+static double quantile(const ct_dist *d, double p, double q) {
+    return -(p < q ? log1p(-p) : log(q)) / d->p[0];
+}
 static void sample(const ct_dist *d, ct_random *r, double *out) { *out = -log(ct__sample_open(r)) / d->p[0]; }
 static void mean(const ct_dist *d, double *out) { *out = 1 / d->p[0]; }
 static void variance(const ct_dist *d, double *out) { *out = 1 / (d->p[0] * d->p[0]); }

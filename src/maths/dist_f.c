@@ -59,10 +59,12 @@ static double negative(void *user, const double *v, double *g) {
     }
     if (g) {
         double both = ct__digamma((m + n) / 2);
-        g[0] = -0.5 * m * (both - ct__digamma(m / 2) + v[0] - v[1] + 1 + l->mean_log - logs - (m + n) / m * share);
+        g[0] = -0.5 * m *
+               (both - ct__digamma(m / 2) + v[0] - v[1] + 1 + l->mean_log - logs - (m + n) / m * share);
         g[1] = -0.5 * n * (both - ct__digamma(n / 2) - m / n - logs + (m + n) / n * share);
     }
-    return ct__log_beta(m / 2, n / 2) - 0.5 * m * (v[0] - v[1]) - (0.5 * m - 1) * l->mean_log + 0.5 * (m + n) * logs;
+    return ct__log_beta(m / 2, n / 2) - 0.5 * m * (v[0] - v[1]) - (0.5 * m - 1) * l->mean_log +
+           0.5 * (m + n) * logs;
 }
 
 static ct_status fit(ct__fit *f) {
@@ -78,7 +80,8 @@ static ct_status fit(ct__fit *f) {
     ct_problem p = {.user = &l, .n = 2, .f = negative};
     ct_minimise_result r;
     ct_maths job = {.allocator = f->j->allocator, .threads = 1};
-    s = ct_minimise(&job, &p, v, &(ct_minimise_options){.method = CT_BFGS, .gradient_tolerance = 1e-13}, &r, f->j->e);
+    s = ct_minimise(&job, &p, v, &(ct_minimise_options){.method = CT_BFGS, .gradient_tolerance = 1e-13}, &r,
+                    f->j->e);
     f->p[0] = exp(v[0]);
     f->p[1] = exp(v[1]);
     return s;

@@ -17,8 +17,12 @@ static double log_density(const ct_dist *d, double x) {
     /* x^(a-1): one less than the Poisson weight of shape a */
     return ct__poisson_log(a, rate * x) + log(a) - log(x);
 }
-static double cdf(const ct_dist *d, double x, double *upper) { return ct__gamma_p(d->c[0], d->c[1] * x, upper); }
-static double quantile(const ct_dist *d, double p, double q) { return ct__gamma_p_inverse(d->c[0], p, q) / d->c[1]; }
+static double cdf(const ct_dist *d, double x, double *upper) {
+    return ct__gamma_p(d->c[0], d->c[1] * x, upper);
+}
+static double quantile(const ct_dist *d, double p, double q) {
+    return ct__gamma_p_inverse(d->c[0], p, q) / d->c[1];
+}
 static void sample(const ct_dist *d, ct_random *r, double *out) {
     *out = exp(ct__sample_log_gamma(r, d->c[0])) / d->c[1];
 }
@@ -29,20 +33,23 @@ static void variance(const ct_dist *d, double *out) { *out = d->c[0] / (d->c[1] 
 static double entropy(const ct_dist *d) {
     double a = d->c[0], rate = d->c[1];
     if (a < 10) return a - log(rate) + ct__log_gamma(a) + (1 - a) * ct__digamma(a);
-    return CT__HALF_LOG_2PI + 0.5 * log(a) - log(rate) + ct__stirling_rest(a) + (a - 1) * ct__log_minus_digamma(a);
+    return CT__HALF_LOG_2PI + 0.5 * log(a) - log(rate) + ct__stirling_rest(a) +
+           (a - 1) * ct__log_minus_digamma(a);
 }
 
 /* log a - psi(a) = log(mean) - mean(log), by Newton's method for 1/a (Minka 2002, "Estimating a Gamma distribution"). */
 static ct_status fit(ct__fit *f) {
     double *logs = ct__job_doubles(f->j, f->n, 1);
     if (!logs) return CT_ELIMIT;
-    ct_status status = ct__fit_range(f, 4.9406564584124654e-324, 1.7976931348623157e308, 0, "numbers above 0");
+    ct_status status =
+        ct__fit_range(f, 4.9406564584124654e-324, 1.7976931348623157e308, 0, "numbers above 0");
     if (status) return status;
     double m = ct__fit_mean(f), s = log(m) - ct__fit_mean_log(f, logs);
     if (!(s > 1e-14)) return ct__fit_refuse(f, "all values are equal", "values that differ");
     double a = (3 - s + sqrt((s - 3) * (s - 3) + 24 * s)) / (12 * s);
     for (int i = 0; i < 50; i++) {
-        double step = (ct__log_minus_digamma(a) - s) / (a * a * (1 / a - ct__trigamma(a))), next = 1 / (1 / a + step);
+        double step = (ct__log_minus_digamma(a) - s) / (a * a * (1 / a - ct__trigamma(a))),
+               next = 1 / (1 / a + step);
         if (!(next > 0)) next = a / 2;
         double moved = fabs(next - a);
         a = next;

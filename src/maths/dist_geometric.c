@@ -3,8 +3,9 @@
 #include "maths/dist.h"
 
 static ct_status prepare(ct_dist *d, ct_err *e) {
-    return d->p[0] > 0 && d->p[0] <= 1 ? CT_OK
-                                       : ct__dist_wrong(d, "probability", d->p[0], "a number above 0, at most 1", e);
+    return d->p[0] > 0 && d->p[0] <= 1
+               ? CT_OK
+               : ct__dist_wrong(d, "probability", d->p[0], "a number above 0, at most 1", e);
 }
 static double log_density(const ct_dist *d, double x) {
     if (!(x >= 0) || !ct__is_whole(x)) return -INFINITY;

@@ -19,7 +19,8 @@ static ct_status factor(ct_dist *d, ct_err *e) {
             double sum = c[i * k + l] - ct__dot(d->v + i * k, d->v + l * k, l);
             if (i == l && !(sum > 0))
                 return ct_fail(e, CT_EUSAGE,
-                               "%s: the covariance is not positive definite (its leading minor of order %lld); wanted one "
+                               "%s: the covariance is not positive definite (its leading minor of order "
+                               "%lld); wanted one "
                                "that is; leave out features that others determine",
                                d->record->name, (long long)i + 1);
             d->v[i * k + l] = i == l ? sqrt(sum) : sum / d->v[l * k + l];
@@ -41,14 +42,16 @@ static ct_status prepare(ct_dist *d, ct_err *e) {
     for (int64_t i = 0; i < k; i++)
         for (int64_t l = 0; l < i; l++)
             if (fabs(c[i * k + l] - c[l * k + i]) > 1e-8 * (fabs(c[i * k + i]) + fabs(c[l * k + l])))
-                return ct__dist_wrong(d, "an element of the covariance", c[i * k + l], "a symmetric matrix", e);
+                return ct__dist_wrong(d, "an element of the covariance", c[i * k + l], "a symmetric matrix",
+                                      e);
     ct_status s = ct__dist_room(d, 2 * k * k, e);
     return s ? s : factor(d, e);
 }
 
 /* L z = x - mean */
 static void whiten(const ct_dist *d, const double *x, double *z) {
-    for (int64_t i = 0; i < d->k; i++) z[i] = (x[i] - d->p[i] - ct__dot(d->v + i * d->k, z, i)) / d->v[i * d->k + i];
+    for (int64_t i = 0; i < d->k; i++)
+        z[i] = (x[i] - d->p[i] - ct__dot(d->v + i * d->k, z, i)) / d->v[i * d->k + i];
 }
 static double log_density(const ct_dist *d, const double *x, double *z) {
     for (int64_t i = 0; i < d->k; i++)
@@ -84,7 +87,8 @@ static ct_status fit(ct__fit *f) {
     }
     for (int64_t l = 0; l < k; l++)
         for (int64_t r = 0; r <= l; r++) {
-            for (int64_t i = 0; i < f->n; i++) a[i] = f->x[i * k + l] - f->p[l], b[i] = f->x[i * k + r] - f->p[r];
+            for (int64_t i = 0; i < f->n; i++)
+                a[i] = f->x[i * k + l] - f->p[l], b[i] = f->x[i * k + r] - f->p[r];
             f->p[k + l * k + r] = f->p[k + r * k + l] = ct__dot(a, b, f->n) / (double)f->n;
         }
     return CT_OK;

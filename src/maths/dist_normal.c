@@ -18,7 +18,9 @@ static double cdf(const ct_dist *d, double x, double *upper) {
 static double quantile(const ct_dist *d, double p, double q) {
     return d->p[0] + d->p[1] * ct__normal_quantile(p, q);
 }
-static void sample(const ct_dist *d, ct_random *r, double *out) { *out = d->p[0] + d->p[1] * ct_random_normal(r); }
+static void sample(const ct_dist *d, ct_random *r, double *out) {
+    *out = d->p[0] + d->p[1] * ct_random_normal(r);
+}
 static void mean(const ct_dist *d, double *out) { *out = d->p[0]; }
 static void variance(const ct_dist *d, double *out) { *out = d->p[1] * d->p[1]; }
 static double entropy(const ct_dist *d) { return 0.5 + CT__HALF_LOG_2PI + log(d->p[1]); }

@@ -2,7 +2,8 @@
 #include "maths/dist.h"
 
 static ct_status prepare(ct_dist *d, ct_err *e) {
-    return d->p[0] >= 0 && d->p[0] <= 1e15 ? CT_OK : ct__dist_wrong(d, "rate", d->p[0], "a number from 0 to 1e15", e);
+    return d->p[0] >= 0 && d->p[0] <= 1e15 ? CT_OK
+                                           : ct__dist_wrong(d, "rate", d->p[0], "a number from 0 to 1e15", e);
 }
 static double log_density(const ct_dist *d, double x) {
     return ct__is_whole(x) ? ct__poisson_log(x, d->p[0]) : -INFINITY;
@@ -34,7 +35,9 @@ static ct_status fit(ct__fit *f) {
     if (!s) f->p[0] = ct__fit_mean(f);
     return s;
 }
-static double kl(const ct_dist *p, const ct_dist *q) { return p->p[0] > 0 ? ct__deviance(p->p[0], q->p[0]) : q->p[0]; }
+static double kl(const ct_dist *p, const ct_dist *q) {
+    return p->p[0] > 0 ? ct__deviance(p->p[0], q->p[0]) : q->p[0];
+}
 
 const ct__record ct__dist_poisson = {
     .name = "poisson",

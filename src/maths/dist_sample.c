@@ -37,8 +37,8 @@ static double poisson_small(ct_random *r, double mean) {
 
 double ct__sample_poisson(ct_random *r, double mean) {
     if (mean < 10) return poisson_small(r, mean);
-    double root = sqrt(mean), b = 0.931 + 2.53 * root, a = -0.059 + 0.02483 * b, inverse = 1.1239 + 1.1328 / (b - 3.4),
-           quick = 0.9277 - 3.6224 / (b - 2);
+    double root = sqrt(mean), b = 0.931 + 2.53 * root, a = -0.059 + 0.02483 * b,
+           inverse = 1.1239 + 1.1328 / (b - 3.4), quick = 0.9277 - 3.6224 / (b - 2);
     for (;;) {
         double u = ct_random_uniform(r) - 0.5, v = ct__sample_open(r), us = 0.5 - fabs(u),
                k = floor((2 * a / us + b) * u + mean + 0.43);
@@ -68,7 +68,8 @@ double ct__sample_binomial(ct_random *r, double n, double p) {
                k = floor((2 * a / us + b) * u + c);
         if (k < 0 || k > n) continue;
         if (us >= 0.07 && v <= quick) return k;
-        double target = ct__binomial_log(k, n, p, 1 - p), peak = ct__binomial_log(floor((n + 1) * p), n, p, 1 - p);
+        double target = ct__binomial_log(k, n, p, 1 - p),
+               peak = ct__binomial_log(floor((n + 1) * p), n, p, 1 - p);
         if (log(v * alpha / (a / (us * us) + b)) <= target - peak) return k;
     }
 }

@@ -34,7 +34,8 @@ static double cdf(const ct_dist *d, double x, double *upper) {
     return z > 0 ? 1 - 0.5 * beyond : 0.5 * beyond;
 }
 static double quantile(const ct_dist *d, double p, double q) {
-    double n = d->p[0], y, x = ct__beta_i_inverse(n / 2, 0.5, 2 * fmin(p, q), fabs(p - q), &y), z = sqrt(n * y / x);
+    double n = d->p[0], y, x = ct__beta_i_inverse(n / 2, 0.5, 2 * fmin(p, q), fabs(p - q), &y),
+           z = sqrt(n * y / x);
     return d->p[1] + d->p[2] * (p < q ? -z : z);
 }
 static void sample(const ct_dist *d, ct_random *r, double *out) {
@@ -48,8 +49,9 @@ static void variance(const ct_dist *d, double *out) {
 }
 /* (n+1)/2 (psi((n+1)/2) - psi(n/2)) + log(sqrt(n) B(n/2, 1/2)) + log s */
 static double entropy(const ct_dist *d) {
-    double n = d->p[0], rise = n < 20 ? ct__digamma((n + 1) / 2) - ct__digamma(n / 2)
-                                      : log1p(1 / n) - ct__log_minus_digamma((n + 1) / 2) + ct__log_minus_digamma(n / 2);
+    double n = d->p[0],
+           rise = n < 20 ? ct__digamma((n + 1) / 2) - ct__digamma(n / 2)
+                         : log1p(1 / n) - ct__log_minus_digamma((n + 1) / 2) + ct__log_minus_digamma(n / 2);
     return 0.5 * (n + 1) * rise - d->c[0];
 }
 
@@ -95,13 +97,15 @@ static ct_status maximise(ct__fit *f, double df, double v[3]) {
     qsort(x, (size_t)f->n, sizeof *x, ascending);
     double spread = (x[(3 * f->n) / 4 < f->n ? (3 * f->n) / 4 : f->n - 1] - x[f->n / 4]) / 2;
     if (!(spread > 0)) spread = (x[f->n - 1] - x[0]) / 2;
-    if (f->n < 3 || !(spread > 0)) return ct__fit_refuse(f, "fewer than 3 values, or all equal", "values that differ");
+    if (f->n < 3 || !(spread > 0))
+        return ct__fit_refuse(f, "fewer than 3 values, or all equal", "values that differ");
     v[0] = x[f->n / 2], v[1] = log(spread), v[2] = log(4);
     likelihood l = {f->x, f->n, df};
     ct_problem p = {.user = &l, .n = df > 0 ? 2 : 3, .f = negative};
     ct_minimise_result r;
     ct_maths m = {.allocator = f->j->allocator, .threads = 1};
-    return ct_minimise(&m, &p, v, &(ct_minimise_options){.method = CT_BFGS, .gradient_tolerance = 1e-13}, &r, f->j->e);
+    return ct_minimise(&m, &p, v, &(ct_minimise_options){.method = CT_BFGS, .gradient_tolerance = 1e-13}, &r,
+                       f->j->e);
 }
 
 static ct_status fit(ct__fit *f) {

@@ -19,7 +19,9 @@ static double cdf(const ct_dist *d, double x, double *upper) {
 static double quantile(const ct_dist *d, double p, double q) {
     return p <= q ? d->p[0] + p * width(d) : d->p[1] - q * width(d);
 }
-static void sample(const ct_dist *d, ct_random *r, double *out) { *out = d->p[0] + ct_random_uniform(r) * width(d); }
+static void sample(const ct_dist *d, ct_random *r, double *out) {
+    *out = d->p[0] + ct_random_uniform(r) * width(d);
+}
 static void mean(const ct_dist *d, double *out) { *out = d->p[0] + 0.5 * width(d); }
 static void variance(const ct_dist *d, double *out) { *out = width(d) * width(d) / 12; }
 static double entropy(const ct_dist *d) { return log(width(d)); }
