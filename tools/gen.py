@@ -77,6 +77,16 @@ def option_structs(files):
     return structs
 
 
+def struct_size(fields):
+    """Of the fields: 64 bytes, or 128 where they need more."""
+    size = 0
+    for kind, _, _ in fields:
+        size += -size % SIZE[kind] + SIZE[kind]
+    if size > 128:
+        sys.exit(f"gen.py: an option struct of {size} bytes: {fields[0]}")
+    return 64 if size < 64 else 128
+
+
 def struct_text(name, fields):
     out, size = [f"typedef struct {name} {{"], 0
     for kind, field, note in fields:
@@ -85,7 +95,7 @@ def struct_text(name, fields):
             out.append(f"    int32_t reserved_{size};"); size += pad
         star = C_TYPE[kind] if C_TYPE[kind].endswith("*") else C_TYPE[kind] + " "
         out.append(f"    {star}{field}; /* {note} */"); size += SIZE[kind]
-    total = 64 if size < 64 else 128
+    total = struct_size(fields)
     if size % 8:
         out.append(f"    int32_t reserved_{size};"); size += 4
     if total > size:
@@ -125,6 +135,8 @@ def table_c(files):
     names = sorted(n for _, t in files for n in re.findall(r"^const ct__op ct__op_(\w+) = \{", t, re.M))
     head = "/* table.c: all ops. Made by tools/gen.py. */\n#include \"graph/graph.h\"\n\n"
     decl = "".join(f"extern const ct__op ct__op_{n};\n" for n in names)
+    sizes = "".join(f'_Static_assert(sizeof({s}) == {struct_size(f)}, "{s}");\n' for s, f in sorted(option_structs(files).items()))
+    decl += "\n/* What programs compiled earlier rely on (src/nn/abi.c). */\n" + sizes
     return head + decl + "\nconst ct__op *const ct__ops[] = {\n" + "".join(f"    &ct__op_{n},\n" for n in names) + "    0,\n};\n"
 
 

@@ -32,7 +32,8 @@ typedef struct ct_source {
     void (*close)(void *user); /* may be NULL */
 } ct_source;
 CT_API void ct_source_close(ct_source *s); /* then zeroed */
-/* Records along the first axis of each array (equal lengths). The arrays' memory must outlive the source. */
+/* Records along the first axis of each array (equal lengths). Rows must be contiguous, not the arrays: all windows of
+ * a series are a view whose first stride is 1. The arrays' memory must outlive the source. CT_EUSAGE, CT_EDATA. */
 CT_API ct_status ct_source_arrays(const ct_allocator *a, const ct_array *arrays, const char *const *names,
                                   int32_t count, ct_source *out, ct_err *e);
 /* The records index[0..count-1] of another source, which must outlive it; indices are copied. */
@@ -46,6 +47,7 @@ CT_API int32_t ct_split_of(uint64_t seed, const void *key, size_t bytes);
 
 /* ---- loader ---- */
 typedef struct ct_loader ct_loader;
+/* Zero means the default. */
 typedef struct ct_loader_options {
     int64_t batch;           /* records; 0: 64 */
     uint64_t seed;           /* of the shuffle */
@@ -54,6 +56,7 @@ typedef struct ct_loader_options {
     int32_t drop_last;       /* 1: no short batch at the end of an epoch */
     int32_t evaluate;        /* 1: sources get epoch -1 (no random transforms) */
     int64_t epoch, position; /* where to begin: batches of that epoch already done */
+    int64_t reserved[2];
 } ct_loader_options;
 typedef struct ct_batch {
     int64_t rows;                     /* 0: the epoch is over; the next call begins the next */
@@ -61,12 +64,13 @@ typedef struct ct_batch {
     const void *field[CT_MAX_FIELDS]; /* [rows, ...] in the source's order; valid until the next call */
     const int64_t *record;            /* [rows] */
 } ct_batch;
-/* The source must outlive the loader. */
+/* The source must outlive the loader; ct_loader_free ends its threads. CT_EUSAGE for an empty source or a wrong option. */
 CT_API ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_options o,
                                ct_loader **out, ct_err *e);
 CT_API void ct_loader_free(ct_loader *l);
 CT_API int64_t ct_loader_batches(const ct_loader *l); /* of an epoch */
-/* One caller at a time. After an error the loader ends. */
+/* The next batch; rows 0 between two epochs. One caller at a time. After an error, which is the source's own, the
+ * loader ends. */
 CT_API ct_status ct_next(ct_loader *l, ct_batch *out, ct_err *e);
 
 /* ---- metrics of classification ---- */
@@ -86,6 +90,9 @@ CT_API void ct_scores_free(ct_scores *s);
 CT_API ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label, int64_t rows,
                                ct_err *e);
 CT_API ct_score ct_scores_result(const ct_scores *s);
+/* The JSON object that `cotan evaluate --json` prints: samples, loss, accuracy, accuracy_ci95 [low, high],
+ * top5_accuracy, macro_f1, macro_precision, macro_recall, log_loss, ece, baseline_accuracy; null where undefined. */
+CT_API void ct_score_json(const ct_score *s, ct_text *out);
 CT_API int64_t ct_scores_confusion(const ct_scores *s, int64_t truth, int64_t predicted);
 /* probability[c] = softmax of the logits; returns the index of the largest (the first of equals). */
 CT_API int64_t ct_softmax_row(const float *logits, int64_t classes, double *probability);

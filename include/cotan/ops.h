@@ -217,6 +217,13 @@ typedef struct ct_rmsprop {
     int64_t reserved[4];
 } ct_rmsprop;
 
+typedef struct ct_self_attend {
+    int32_t causal; /* 1: a query sees the keys up to its own place */
+    int32_t groups; /* G, the key and value heads, a divisor of H; 0: H */
+    double scale; /* factor of the products; 0: 1/sqrt(D) */
+    int64_t reserved[6];
+} ct_self_attend;
+
 typedef struct ct_sgd {
     double momentum; /* factor of the momentum */
     double dampening; /* share of the gradient that the momentum does not take */
@@ -284,6 +291,12 @@ CT_API ct_t ct_global_avgpool(ct_t x);
 /* ---- assign ---- */
 /* variable = value at the end of each run of a plan that has this among its effects. */
 CT_API ct_t ct_assign(ct_t variable, ct_t value);
+/* state[.., position + i, ..] = value[.., i, ..] along `axis`, at the end of each run (an effect). position: scalar f32,
+ * i32 or i64, or [R] of i32 or i64, one for each row of axis 0; out of range is CT_EDATA and nothing is written. */
+CT_API ct_t ct_assign_at(ct_t state, ct_t position, ct_t value, int64_t axis);
+/* state[r, ..] = state[index[r], ..] for every row r of axis 0, at the end of each run (an effect). index [R] of i32 or
+ * i64; out of range is CT_EDATA and nothing is written. */
+CT_API ct_t ct_assign_rows(ct_t state, ct_t index);
 
 /* ---- attention ---- */
 /* q [N,H,T,D], k [N,G,S,D], v [N,G,S,E]; mask bool or f32, node NULL: none -> [N,H,T,E]. */
@@ -503,6 +516,10 @@ CT_API ct_t ct_mul_scalar(ct_t x, double value);
 CT_API ct_t ct_pow_scalar(ct_t x, double value);
 /* x cut to [low, high]; NaN stays. */
 CT_API ct_t ct_clip(ct_t x, double low, double high);
+
+/* ---- self_attention ---- */
+/* x [N,T,(H+2G) D]; mask bool or f32, node NULL: none -> [N,T,H D]. */
+CT_API ct_t ct_self_attention(ct_t x, ct_t mask, int64_t heads, ct_self_attend options);
 
 /* ---- sgd ---- */
 /* A step of SGD, an effect for a plan. `momentum`: a moment variable of the parameter's shape, zeros at

@@ -136,3 +136,30 @@ int64_t ct_scores_confusion(const ct_scores *s, int64_t truth, int64_t predicted
     if (truth < 0 || predicted < 0 || truth >= s->classes || predicted >= s->classes) return 0;
     return s->confusion[truth * s->classes + predicted];
 }
+
+static void member(ct_text *t, const char *key, double v) {
+    ct_text_format(t, ",\"%s\":", key);
+    if (isfinite(v))
+        ct_text_number(t, v);
+    else
+        ct_text_add(t, "null");
+}
+
+void ct_score_json(const ct_score *s, ct_text *out) {
+    ct_text_format(out, "{\"samples\":%lld", (long long)s->samples);
+    member(out, "loss", s->loss);
+    member(out, "accuracy", s->accuracy);
+    ct_text_add(out, ",\"accuracy_ci95\":[");
+    ct_text_number(out, isfinite(s->low) ? s->low : 0);
+    ct_text_add(out, ",");
+    ct_text_number(out, isfinite(s->high) ? s->high : 1);
+    ct_text_add(out, "]");
+    member(out, "top5_accuracy", s->top5);
+    member(out, "macro_f1", s->macro_f1);
+    member(out, "macro_precision", s->macro_precision);
+    member(out, "macro_recall", s->macro_recall);
+    member(out, "log_loss", s->loss);
+    member(out, "ece", s->ece);
+    member(out, "baseline_accuracy", s->baseline);
+    ct_text_add(out, "}");
+}

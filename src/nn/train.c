@@ -21,9 +21,9 @@ int32_t ct_optimiser_of(const char *name) {
 
 static double given(double v, double otherwise) { return v == 0 ? otherwise : v == CT_ZERO ? 0 : v; }
 
-static double default_lr(int32_t kind) {
+double ct_optimiser_lr(int32_t kind) {
     static const double lr[] = {1e-3, 1e-3, 1e-2, 2e-3, 1e-2, 1e-2, 1.0, 1e-4};
-    return lr[kind];
+    return kind >= 0 && kind < COUNT ? lr[kind] : NAN;
 }
 
 /* A moment follows its parameter: "NAME.suffix", zeros. */
@@ -134,7 +134,7 @@ typedef struct built {
 
 static void build_updates(const ct_train *t, ct_t loss, built *b) {
     ct_graph *g = ct_graph_of(loss);
-    ct_t lr = ct_scalar(g, "lr", t->lr > 0 ? t->lr : default_lr(t->optimiser)), none = {0, 0, 0}, norm;
+    ct_t lr = ct_scalar(g, "lr", t->lr > 0 ? t->lr : ct_optimiser_lr(t->optimiser)), none = {0, 0, 0}, norm;
     for (int32_t i = 0; i < b->params && t->clip_value > 0; i++)
         b->grad[i] = ct_clip(b->grad[i], -t->clip_value, t->clip_value);
     ct_t scale =

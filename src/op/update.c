@@ -94,7 +94,7 @@ static void ref(ct__ref *r) {
     }
 }
 
-static const ct__update update = {.moments = 1, .scalars = 0, .prepare = prepare};
+static const ct__update update = {.moments = 1, .scalars = 0, .reads_parameter = 1, .prepare = prepare};
 const ct__op ct__op_average_update = {
     .name = "average_update",
     .summary = "exponential moving average of a parameter",
