@@ -103,6 +103,7 @@ static void test_npy_rows_change(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_npy_rows), cmocka_unit_test(test_npy_rows_change)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_npy_rows),
+                                       cmocka_unit_test(test_npy_rows_change)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

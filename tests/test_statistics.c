@@ -207,8 +207,8 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists),     cmocka_unit_test(range),     cmocka_unit_test(tables),
-        cmocka_unit_test(density),   cmocka_unit_test(intervals), cmocka_unit_test(bootstrap),
+        cmocka_unit_test(lists),     cmocka_unit_test(range),      cmocka_unit_test(tables),
+        cmocka_unit_test(density),   cmocka_unit_test(intervals),  cmocka_unit_test(bootstrap),
         cmocka_unit_test(hard_sums), cmocka_unit_test(degenerate),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

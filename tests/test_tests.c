@@ -26,18 +26,28 @@ static ct_array x, y, paired, tied, tied2, few_x, few_y, nine_x, nine_paired, si
 static ct_status t_one(ct_alternative a, ct_test *t) { return ct_t_test(NULL, &x, 0.4, a, t, &e); }
 static ct_status t_two(ct_alternative a, ct_test *t) { return ct_t_test_two(NULL, &x, &y, 0, a, t, &e); }
 static ct_status t_pooled(ct_alternative a, ct_test *t) { return ct_t_test_two(NULL, &x, &y, 1, a, t, &e); }
-static ct_status t_pairs(ct_alternative a, ct_test *t) { return ct_t_test_paired(NULL, &x, &paired, a, t, &e); }
+static ct_status t_pairs(ct_alternative a, ct_test *t) {
+    return ct_t_test_paired(NULL, &x, &paired, a, t, &e);
+}
 static ct_status pearson(ct_alternative a, ct_test *t) {
     return ct_correlation_test(NULL, &x, &paired, CT_PEARSON, a, t, &e);
 }
 static ct_status spearman(ct_alternative a, ct_test *t) {
     return ct_correlation_test(NULL, &x, &paired, CT_SPEARMAN, a, t, &e);
 }
-static ct_status wilcoxon(ct_alternative a, ct_test *t) { return ct_wilcoxon_test(NULL, &x, &paired, a, t, &e); }
-static ct_status wilcoxon_tied(ct_alternative a, ct_test *t) { return ct_wilcoxon_test(NULL, &tied, &tied2, a, t, &e); }
+static ct_status wilcoxon(ct_alternative a, ct_test *t) {
+    return ct_wilcoxon_test(NULL, &x, &paired, a, t, &e);
+}
+static ct_status wilcoxon_tied(ct_alternative a, ct_test *t) {
+    return ct_wilcoxon_test(NULL, &tied, &tied2, a, t, &e);
+}
 static ct_status mann(ct_alternative a, ct_test *t) { return ct_mann_whitney_test(NULL, &x, &y, a, t, &e); }
-static ct_status mann_exact(ct_alternative a, ct_test *t) { return ct_mann_whitney_test(NULL, &x, &six_y, a, t, &e); }
-static ct_status mann_tied(ct_alternative a, ct_test *t) { return ct_mann_whitney_test(NULL, &tied, &tied2, a, t, &e); }
+static ct_status mann_exact(ct_alternative a, ct_test *t) {
+    return ct_mann_whitney_test(NULL, &x, &six_y, a, t, &e);
+}
+static ct_status mann_tied(ct_alternative a, ct_test *t) {
+    return ct_mann_whitney_test(NULL, &tied, &tied2, a, t, &e);
+}
 static ct_status permutation(ct_alternative a, ct_test *t) {
     return ct_permutation_test(NULL, &few_x, &few_y, 0, 0, 0, a, t, &e);
 }
@@ -50,12 +60,18 @@ static void alternatives(void **state) {
         const char *name;
         ct_status (*run)(ct_alternative a, ct_test *t);
         int32_t exact;
-    } rows[] = {{"t_test", t_one, 0},         {"t_two", t_two, 0},
-                {"t_pooled", t_pooled, 0},    {"t_paired", t_pairs, 0},
-                {"pearson", pearson, 0},      {"spearman", spearman, 0},
-                {"wilcoxon", wilcoxon, 1},    {"wilcoxon_tied", wilcoxon_tied, 0},
-                {"mann_whitney", mann, 0},    {"mann_whitney_exact", mann_exact, 1},
-                {"mann_whitney_tied", mann_tied, 0}, {"permutation", permutation, 1},
+    } rows[] = {{"t_test", t_one, 0},
+                {"t_two", t_two, 0},
+                {"t_pooled", t_pooled, 0},
+                {"t_paired", t_pairs, 0},
+                {"pearson", pearson, 0},
+                {"spearman", spearman, 0},
+                {"wilcoxon", wilcoxon, 1},
+                {"wilcoxon_tied", wilcoxon_tied, 0},
+                {"mann_whitney", mann, 0},
+                {"mann_whitney_exact", mann_exact, 1},
+                {"mann_whitney_tied", mann_tied, 0},
+                {"permutation", permutation, 1},
                 {"permutation_paired", permutation_paired, 1}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -85,8 +101,9 @@ static void intervals(void **state) {
 }
 
 static void counts(void **state) {
-    ct_array o = ref_get("chi:observed", ""), x23 = ref_get("independence:23", ""), x22 = ref_get("independence:22", ""),
-             expected = ref_get("chi:expected", ""), w = ref_get("chi", "");
+    ct_array o = ref_get("chi:observed", ""), x23 = ref_get("independence:23", ""),
+             x22 = ref_get("independence:22", ""), expected = ref_get("chi:expected", ""),
+             w = ref_get("chi", "");
     ct_test t;
     (void)state;
     ok(ct_chi_squared_test(NULL, &o, NULL, &t, &e));
@@ -179,7 +196,8 @@ static int setup(void **state) {
     ref_open("statistics.safetensors");
     x = ref_get("x", ""), y = ref_get("y", ""), paired = ref_get("paired", "");
     tied = ref_get("tied", ""), tied2 = ref_get("tied2", "");
-    few_x = head(x, 6), few_y = head(y, 5), nine_x = head(x, 9), nine_paired = head(paired, 9), six_y = head(y, 6);
+    few_x = head(x, 6), few_y = head(y, 5), nine_x = head(x, 9), nine_paired = head(paired, 9),
+    six_y = head(y, 6);
     return 0;
 }
 static int teardown(void **state) {

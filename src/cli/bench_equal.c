@@ -57,7 +57,6 @@ ct_status bench_gradients(bench *b) {
     return s;
 }
 
-
 /* ---- training freely ---- */
 
 /* Batch k: `input.k`, `target.k`; 0: there is none. */
@@ -74,8 +73,11 @@ static ct_status follow(bench *b, const ct_tensors *from, float *loss, int64_t s
     ct_status s = CT_OK;
     for (int64_t k = 0; !s && k < steps; k++) {
         batch_of(from, k, &x, &y);
-        s = ct_run(b->session, b->train, (const void *[2]){x.data, y.data}, x.dim[0], (void *[2]){loss + k, NULL});
-        if (s) ct_fail(&b->c->e, s, "bench %s: step %lld: %s", b->w->name, (long long)k + 1, ct_session_error(b->session));
+        s = ct_run(b->session, b->train, (const void *[2]){x.data, y.data}, x.dim[0],
+                   (void *[2]){loss + k, NULL});
+        if (s)
+            ct_fail(&b->c->e, s, "bench %s: step %lld: %s", b->w->name, (long long)k + 1,
+                    ct_session_error(b->session));
     }
     return s;
 }
@@ -89,9 +91,10 @@ ct_status bench_losses(bench *b) {
     if (!s) s = ct_weights_apply(b->ctx, from, b->c->weights, 1 << CT_PARAM, 1, &b->c->e);
     while (!s && batch_of(from, steps, &x, &y)) steps++;
     if (!s && !steps)
-        s = ct_fail(&b->c->e, CT_EDATA, "%s: no `input.0` and `target.0`; wanted a batch for each step; add them",
-                    b->c->weights);
-    if (!s && !(loss = calloc((size_t)steps, sizeof *loss))) s = ct_fail(&b->c->e, CT_ELIMIT, "out of memory");
+        s = ct_fail(&b->c->e, CT_EDATA,
+                    "%s: no `input.0` and `target.0`; wanted a batch for each step; add them", b->c->weights);
+    if (!s && !(loss = calloc((size_t)steps, sizeof *loss)))
+        s = ct_fail(&b->c->e, CT_ELIMIT, "out of memory");
     if (!s) s = follow(b, from, loss, steps);
     if (!s) s = ct_tensors_new(NULL, &to, &b->c->e);
     if (!s) s = keep_output(b, to, "loss", loss, CT_SHAPE(steps));

@@ -21,7 +21,8 @@ ct_status ct_gradient_descent(const ct_maths *m,
     ct__job j;
     ct_status s = ct__job_begin(&j, m, "gradient_descent", e);
     if (!s && (!gradient || !vector || n < 1))
-        s = ct_fail(e, CT_EUSAGE, "gradient_descent: no gradient, no vector or n %lld; wanted all three",
+        s = ct_fail(e, CT_EUSAGE,
+                    "gradient_descent: no gradient, no vector or n %lld; wanted all three; give them",
                     (long long)n);
     double *diff = s ? NULL : ct__job_doubles(&j, n, 1), tolerance = o.tolerance == 0.0 ? 1e-6 : o.tolerance;
     if (!s && !diff) s = CT_ELIMIT;

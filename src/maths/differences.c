@@ -37,7 +37,8 @@ ct_status ct_gradient_check(const ct_maths *m, const ct_problem *p, const double
     ct_status status = ct__job_begin(&j, m, "gradient_check", e);
     if (!status && (!p || !p->f || !x || p->n < 1 || p->differences))
         status = ct_fail(e, CT_EUSAGE,
-                         "gradient_check: no f, no x, n below 1 or no gradient; wanted a gradient of f's");
+                         "gradient_check: no f, no x, n below 1 or no gradient; wanted a gradient of f's; "
+                         "give one, or leave `differences` 0");
     ct__search s = {.j = &j, .p = p, .n = p ? p->n : 0};
     double *g = status ? NULL : ct__job_doubles(&j, p->n, 1),
            *y = status ? NULL : ct__job_doubles(&j, p->n, 1);
@@ -47,8 +48,9 @@ ct_status ct_gradient_check(const ct_maths *m, const ct_problem *p, const double
     if (!status) {
         memcpy(y, x, (size_t)p->n * sizeof *x);
         if (!isfinite(p->f(p->user, x, g)))
-            status = ct_fail(e, CT_ENONFINITE,
-                             "gradient_check: f is not finite there; wanted a point of its domain");
+            status = ct_fail(
+                e, CT_ENONFINITE,
+                "gradient_check: f is not finite there; wanted a point of its domain; choose another");
     }
     for (int64_t i = 0; !status && i < p->n; i++) {
         double h = exact_step(x[i], 7.4e-4 * fmax(1, fabs(x[i]))),

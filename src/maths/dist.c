@@ -36,8 +36,8 @@ static ct_status find(const char *name, const ct__record **out, ct_err *e) {
         names[n] = ct__dist_records[n]->name;
     }
     const char *near = name ? ct_nearest(name, names, n) : NULL;
-    return ct_fail(e, CT_EUSAGE, "distribution \"%.60s\": no such one; wanted %s", name ? name : "",
-                   near ? near : "normal, gamma, binomial ... (ct_dist_describe)");
+    return ct_fail(e, CT_EUSAGE, "distribution \"%.60s\": no such one; wanted %s; see ct_dist_describe",
+                   name ? name : "", near ? near : "one of normal, gamma, binomial and others");
 }
 
 /* ---- making ---- */
@@ -46,8 +46,8 @@ static ct_status check_count(const ct__record *r, int64_t count, int64_t *k, ct_
     *k = r->vector ? r->size(count) : r->count < 0 ? count : 1;
     int right = r->count < 0 ? *k >= 1 : count >= r->required && count <= r->count;
     return right ? CT_OK
-                 : ct_fail(e, CT_EUSAGE, "%s: %lld parameters; wanted %s", r->name, (long long)count,
-                           r->parameters);
+                 : ct_fail(e, CT_EUSAGE, "%s: %lld parameters; wanted %s; give those", r->name,
+                           (long long)count, r->parameters);
 }
 
 static ct_status make(const ct_allocator *a, const ct__record *r, const double *p, int64_t count,
@@ -56,13 +56,13 @@ static ct_status make(const ct_allocator *a, const ct__record *r, const double *
     ct_status s = check_count(r, count, &k, e);
     if (s) return s;
     ct_dist *d = ct_new(a, sizeof *d);
-    if (!d) return ct_fail(e, CT_ELIMIT, "%s: out of memory", r->name);
+    if (!d) return ct_fail(e, CT_ELIMIT, "%s: out of memory; use fewer parameters", r->name);
     if (a) d->allocator = *a;
     d->record = r;
     d->k = r->vector ? k : 1;
     d->count = r->count < 0 ? count : r->count;
     d->p = ct_new_array(a, (uint64_t)d->count, sizeof *d->p);
-    if (!d->p) s = ct_fail(e, CT_ELIMIT, "%s: out of memory", r->name);
+    if (!d->p) s = ct_fail(e, CT_ELIMIT, "%s: out of memory; use fewer parameters", r->name);
     for (int64_t i = 0; !s && i < d->count; i++) {
         d->p[i] = i < count ? p[i] : r->defaults[i];
         if (isnan(d->p[i])) s = ct__dist_wrong(d, "a parameter", d->p[i], "numbers", e);
@@ -80,7 +80,7 @@ ct_status ct_dist_new(const ct_maths *m, const char *name, const double *paramet
     const ct__record *r;
     ct_status s = find(name, &r, e);
     if (!s && count > 0 && !parameters)
-        s = ct_fail(e, CT_EUSAGE, "%s: no parameters (NULL); wanted %s", name, r->parameters);
+        s = ct_fail(e, CT_EUSAGE, "%s: no parameters (NULL); wanted %s; give them", name, r->parameters);
     return s ? s : make(m ? m->allocator : NULL, r, parameters, count, out, e);
 }
 
@@ -129,7 +129,8 @@ static ct_status map(ct__job *j, const ct_dist *d, const ct_array *x, each f, in
     for (int64_t i = 0; !s && i < n; i++) {
         if (isnan(v[i])) return ct__refuse_nonfinite(j, probability ? "p" : "x", x, i, v[i]);
         if (probability && !(v[i] >= 0 && v[i] <= 1))
-            return ct_fail(j->e, CT_EDATA, "%s: p[%lld] is %.9g; wanted a probability from 0 to 1", j->name,
+            return ct_fail(j->e, CT_EDATA,
+                           "%s: p[%lld] is %.9g; wanted a probability from 0 to 1; correct it", j->name,
                            (long long)i, v[i]);
         v[i] = f(d, v[i]);
     }
@@ -143,8 +144,8 @@ static ct_status map_vectors(ct__job *j, const ct_dist *d, const ct_array *x, in
     if (!work) return CT_ELIMIT;
     ct_status s = ct__array_check(j, x, "x", 1, 2);
     if (!s && x->dim[x->rank - 1] != d->k)
-        return ct_fail(j->e, CT_EUSAGE, "%s: values of %lld elements; wanted %lld", j->name,
-                       (long long)x->dim[x->rank - 1], (long long)d->k);
+        return ct_fail(j->e, CT_EUSAGE, "%s: values of %lld elements; wanted %lld; give one row a value",
+                       j->name, (long long)x->dim[x->rank - 1], (long long)d->k);
     if (!s) s = ct__vector_load(j, x, "x", 0, &v, &n);
     for (int64_t i = 0; !s && i < n; i++)
         if (isnan(v[i])) return ct__refuse_nonfinite(j, "x", x, i, v[i]);
@@ -161,7 +162,8 @@ static ct_status apply(const ct_dist *d, const char *name, const ct_array *x, ea
     ct_maths m = {.allocator = &d->allocator};
     ct_status s = ct__job_begin(&j, &m, name, e);
     if (!s && cdf && !d->record->cdf)
-        s = ct_fail(e, CT_EUSAGE, "%s: %s is of vectors; wanted a distribution of numbers", name,
+        s = ct_fail(e, CT_EUSAGE,
+                    "%s: %s is of vectors; wanted a distribution of numbers; use ct_dist_log_density", name,
                     d->record->name);
     if (!s)
         s = d->record->vector ? map_vectors(&j, d, x, f == density, out) : map(&j, d, x, f, probability, out);
@@ -216,8 +218,8 @@ ct_status ct_dist_sample(const ct_maths *m, const ct_dist *d, uint64_t seed, int
     ct_array y = {0};
     ct_status s = ct__job_begin(&j, m, "dist_sample", e);
     if (!s && (n < 0 || first < 0))
-        s = ct_fail(e, CT_EUSAGE, "dist_sample: %lld values from %lld; wanted 0 or more", (long long)n,
-                    (long long)first);
+        s = ct_fail(e, CT_EUSAGE, "dist_sample: %lld values from %lld; wanted 0 or more; give 0 or 1",
+                    (long long)n, (long long)first);
     ct_shape shape = d->record->vector ? CT_SHAPE(n, d->k) : CT_SHAPE(n);
     if (!s) s = ct_array_new(j.allocator, CT_F64, shape, &y, e);
     sampling w = {d, seed, first, n, y.data};
@@ -264,11 +266,14 @@ ct_status ct_dist_fit(const ct_maths *m, const char *name, const ct_array *x, co
 
 ct_status ct_dist_kl(const ct_dist *p, const ct_dist *q, double *out, ct_err *e) {
     if (p->record != q->record || p->k != q->k)
-        return ct_fail(e, CT_EUSAGE, "dist_kl: %s and %s of %lld and %lld elements; wanted two of one kind",
-                       p->record->name, q->record->name, (long long)p->k, (long long)q->k);
+        return ct_fail(
+            e, CT_EUSAGE,
+            "dist_kl: %s and %s of %lld and %lld elements; wanted two of one kind; make them alike",
+            p->record->name, q->record->name, (long long)p->k, (long long)q->k);
     if (!p->record->kl)
         return ct_fail(e, CT_EUSAGE,
-                       "dist_kl: %s has no closed form; wanted another distribution, or a sample's mean",
+                       "dist_kl: %s has no closed form; wanted another distribution, or a sample's mean; "
+                       "average log p - log q over a sample",
                        p->record->name);
     *out = p->record->kl(p, q);
     return CT_OK;

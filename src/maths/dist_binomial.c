@@ -56,7 +56,8 @@ static ct_status bernoulli_fit(ct__fit *f) {
 static ct_status fit(ct__fit *f) {
     if (!f->known || !ct__is_whole(f->known[0]) || !(f->known[0] > 0))
         return ct_fail(f->j->e, CT_EUSAGE,
-                       "%s: binomial without n; wanted it as the known parameter, above 0", f->j->name);
+                       "%s: binomial without n; wanted it as the known parameter, above 0; give known = {n}",
+                       f->j->name);
     ct_status s = ct__fit_range(f, 0, f->known[0], 1, "whole numbers from 0 to n");
     f->p[0] = f->known[0];
     if (!s) f->p[1] = ct__fit_mean(f) / f->known[0];

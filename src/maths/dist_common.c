@@ -2,7 +2,8 @@
 #include "maths/dist.h"
 
 ct_status ct__dist_wrong(const ct_dist *d, const char *what, double value, const char *wanted, ct_err *e) {
-    return ct_fail(e, CT_EUSAGE, "%s: %s is %.9g; wanted %s", d->record->name, what, value, wanted);
+    return ct_fail(e, CT_EUSAGE, "%s: %s is %.9g; wanted %s; correct it", d->record->name, what, value,
+                   wanted);
 }
 
 ct_status ct__dist_positive(const ct_dist *d, int64_t index, const char *what, ct_err *e) {
@@ -13,13 +14,13 @@ ct_status ct__dist_positive(const ct_dist *d, int64_t index, const char *what, c
 
 ct_status ct__dist_room(ct_dist *d, int64_t count, ct_err *e) {
     d->v = ct_new_array(&d->allocator, (uint64_t)count, sizeof *d->v);
-    if (!d->v) return ct_fail(e, CT_ELIMIT, "%s: out of memory", d->record->name);
+    if (!d->v) return ct_fail(e, CT_ELIMIT, "%s: out of memory; use fewer parameters", d->record->name);
     d->v_count = count;
     return CT_OK;
 }
 
 ct_status ct__fit_refuse(ct__fit *f, const char *found, const char *wanted) {
-    return ct_fail(f->j->e, CT_EDATA, "%s: %s; wanted %s", f->j->name, found, wanted);
+    return ct_fail(f->j->e, CT_EDATA, "%s: %s; wanted %s; take other data", f->j->name, found, wanted);
 }
 
 int ct__is_whole(double x) { return x == floor(x) && isfinite(x); }
@@ -27,8 +28,9 @@ int ct__is_whole(double x) { return x == floor(x) && isfinite(x); }
 ct_status ct__fit_range(ct__fit *f, double low, double high, int whole, const char *wanted) {
     for (int64_t i = 0; i < f->n * f->k; i++)
         if (!(f->x[i] >= low && f->x[i] <= high) || (whole && !ct__is_whole(f->x[i])))
-            return ct_fail(f->j->e, CT_EDATA, "%s: x[%lld] is %.9g; wanted %s", f->j->name, (long long)i,
-                           f->x[i], wanted);
+            return ct_fail(f->j->e, CT_EDATA,
+                           "%s: x[%lld] is %.9g; wanted %s; remove it, or choose another distribution",
+                           f->j->name, (long long)i, f->x[i], wanted);
     return CT_OK;
 }
 

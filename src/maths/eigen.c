@@ -22,8 +22,10 @@ ct_status ct__eigen_symmetric(ct__job *j, ct__matrix *a, double *w, int vectors)
     if (LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, job, 'L', n, a->v, n, w, work, (lapack_int)want, iwork,
                             whole) == 0)
         return CT_OK;
-    return ct_fail(j->e, CT_EINTERNAL, "%s: the eigenvalues did not converge; wanted a scaled matrix",
-                   j->name);
+    return ct_fail(
+        j->e, CT_EINTERNAL,
+        "%s: the eigenvalues did not converge; wanted a scaled matrix; divide by its largest element",
+        j->name);
 }
 
 ct_status ct__check_symmetric(ct__job *j, const ct__matrix *a, int32_t type) {
@@ -87,8 +89,10 @@ static ct_status general(ct__job *j, spectrum *p) {
     if (LAPACKE_dgeev_work(LAPACK_COL_MAJOR, 'N', 'V', n, p->a.v, n, p->w, p->wi, NULL, 1, p->packed.v, n,
                            work, (lapack_int)want) == 0)
         return CT_OK;
-    return ct_fail(j->e, CT_EINTERNAL, "%s: the eigenvalues did not converge; wanted a scaled matrix",
-                   j->name);
+    return ct_fail(
+        j->e, CT_EINTERNAL,
+        "%s: the eigenvalues did not converge; wanted a scaled matrix; divide by its largest element",
+        j->name);
 }
 
 /* Columns k and k+1 of a pair hold re and im of the vector with the positive imaginary part. */

@@ -40,8 +40,9 @@ ct_status ct__minimise_steps(ct__search *s) {
         s->f = ct__evaluate(s, s->x, s->g);
         if (!isfinite(s->f))
             return ct_fail(s->j->e, CT_ENONFINITE,
-                           "%s: f is not finite after %lld steps; wanted a smaller rate than %g", s->j->name,
-                           (long long)s->r.iterations + 1, s->o.rate);
+                           "%s: f is not finite after %lld steps; wanted a smaller rate than %g; lower it, "
+                           "or use a line search",
+                           s->j->name, (long long)s->r.iterations + 1, s->o.rate);
     }
     return CT_OK;
 }

@@ -49,8 +49,10 @@ ct_status ct__job_begin(ct__job *j, const ct_maths *m, const char *name, ct_err 
     *j = (ct__job){.allocator = m ? m->allocator : NULL, .name = name, .e = e, .threads = m ? m->threads : 0};
     j->arena.allocator = j->allocator;
     if (j->threads < 0 || j->threads > 1024)
-        return ct_fail(e, CT_EUSAGE, "%s: %d threads; wanted 0 (the cores allowed) to 1024", name,
-                       j->threads);
+        return ct_fail(
+            e, CT_EUSAGE,
+            "%s: %d threads; wanted 0 (the cores allowed) to 1024; choose about the number of cores", name,
+            j->threads);
     if (j->threads == 0) j->threads = allowed_cores();
     if (openblas_get_parallel() == 1 && openblas_get_num_threads() > 1)
         return ct_fail(

@@ -19,8 +19,8 @@ static ct_status prepare(ct__job *j, const ct_array *a, const ct_array *b, probl
     if (!s) s = ct__matrix_load(j, b, "b", 1, &p->b);
     if (s) return s;
     if (p->b.rows != p->a.rows)
-        return ct_fail(j->e, CT_EUSAGE, "%s: b has %lld rows; wanted %lld, as a", j->name,
-                       (long long)p->b.rows, (long long)p->a.rows);
+        return ct_fail(j->e, CT_EUSAGE, "%s: b has %lld rows; wanted %lld, as a; give a row for each of a's",
+                       j->name, (long long)p->b.rows, (long long)p->a.rows);
     p->k = p->a.rows < p->a.cols ? p->a.rows : p->a.cols;
     p->singular = ct__job_doubles(j, p->k, 1);
     if (!p->singular) return CT_ELIMIT;
@@ -47,8 +47,10 @@ static ct_status run(ct__job *j, problem *p, double share) {
     if (LAPACKE_dgelsd_work(LAPACK_COL_MAJOR, rows, cols, columns, copy.v, rows, p->x.v, room, p->singular,
                             share, &p->rank, work, (lapack_int)want, iwork) == 0)
         return CT_OK;
-    return ct_fail(j->e, CT_EINTERNAL, "%s: the singular values did not converge; wanted a scaled matrix",
-                   j->name);
+    return ct_fail(
+        j->e, CT_EINTERNAL,
+        "%s: the singular values did not converge; wanted a scaled matrix; divide by its largest element",
+        j->name);
 }
 
 /* |a x - b|^2 of column c */
@@ -87,8 +89,8 @@ ct_status ct_matrix_least_squares(const ct_maths *m, const ct_array *a, const ct
     ct_least_squares result = {0};
     ct_status s = ct__job_begin(&j, m, "matrix_least_squares", e);
     if (!s && !(tolerance >= 0 && tolerance < 1))
-        s = ct_fail(e, CT_EUSAGE, "%s: tolerance %g; wanted 0 (the default) or a share below 1", j.name,
-                    tolerance);
+        s = ct_fail(e, CT_EUSAGE, "%s: tolerance %g; wanted 0 (the default) or a share below 1; give 0",
+                    j.name, tolerance);
     if (!s) s = prepare(&j, a, b, &p);
     int32_t type = s ? CT_F64 : ct__result_type(a, b);
     double longest = (double)(p.a.rows > p.a.cols ? p.a.rows : p.a.cols);

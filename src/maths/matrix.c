@@ -26,11 +26,13 @@ ct_status ct__array_check(ct__job *j, const ct_array *a, const char *what, int32
                           int32_t rank_high) {
     char text[CT_SHAPE_TEXT];
     if (!a || !a->data || !ct_dtype_size((ct_dtype)a->dtype))
-        return ct_fail(j->e, CT_EUSAGE, "%s: %s is not an array (NULL, or freed); wanted one with data",
+        return ct_fail(j->e, CT_EUSAGE,
+                       "%s: %s is not an array (NULL, or freed); wanted one with data; make it with "
+                       "ct_array_new or ct_array_view",
                        j->name, what);
     ct_shape shape = ct_shape_make(a->rank, a->dim);
     if (a->rank < rank_low || a->rank > rank_high)
-        return ct_fail(j->e, CT_EUSAGE, "%s: %s is %s; wanted %s", j->name, what,
+        return ct_fail(j->e, CT_EUSAGE, "%s: %s is %s; wanted %s; reshape it", j->name, what,
                        ct_shape_format(&shape, text),
                        rank_high == 1  ? "a vector [N]"
                        : rank_low == 2 ? "a matrix [M,N]"
@@ -38,8 +40,8 @@ ct_status ct__array_check(ct__job *j, const ct_array *a, const char *what, int32
     for (int32_t i = 0; i < a->rank; i++)
         if (a->dim[i] < 1 || a->dim[i] > INT32_MAX)
             return ct_fail(j->e, a->dim[i] < 1 ? CT_EUSAGE : CT_ELIMIT,
-                           "%s: %s is %s; wanted extents from 1 to %d", j->name, what,
-                           ct_shape_format(&shape, text), INT32_MAX);
+                           "%s: %s is %s; wanted extents from 1 to %d; give an array with elements", j->name,
+                           what, ct_shape_format(&shape, text), INT32_MAX);
     return CT_OK;
 }
 
@@ -104,8 +106,10 @@ ct_status ct__matrix_load_square(ct__job *j, const ct_array *a, ct__matrix *out)
     ct_status s = ct__array_check(j, a, "a", 2, 2);
     if (s) return s;
     if (a->dim[0] != a->dim[1])
-        return ct_fail(j->e, CT_EUSAGE, "%s: a is [%lld,%lld]; wanted a square matrix", j->name,
-                       (long long)a->dim[0], (long long)a->dim[1]);
+        return ct_fail(
+            j->e, CT_EUSAGE,
+            "%s: a is [%lld,%lld]; wanted a square matrix; use least squares or the SVD for others", j->name,
+            (long long)a->dim[0], (long long)a->dim[1]);
     return ct__matrix_load(j, a, "a", 1, out);
 }
 

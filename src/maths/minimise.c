@@ -66,9 +66,10 @@ static const method_row *row_of(int32_t method) {
 static ct_status check(ct__job *j, const ct_problem *p, const double *x, const ct_minimise_options *o) {
     const method_row *row = row_of(o->method);
     if (!p || !p->f || !x || p->n < 1)
-        return ct_fail(j->e, CT_EUSAGE, "%s: no f, no x or n %lld; wanted all three", j->name,
+        return ct_fail(j->e, CT_EUSAGE, "%s: no f, no x or n %lld; wanted all three; give them", j->name,
                        p ? (long long)p->n : 0);
-    if (!row) return ct_fail(j->e, CT_EUSAGE, "%s: method %d; wanted a ct_method", j->name, o->method);
+    if (!row)
+        return ct_fail(j->e, CT_EUSAGE, "%s: method %d; wanted a ct_method; choose one", j->name, o->method);
     if (o->line_search < CT_WOLFE || o->line_search > CT_BACKTRACKING || o->memory < 0 ||
         o->max_iterations < 0 || o->max_evaluations < 0 || !(o->rate >= 0) ||
         !(o->momentum >= 0 && o->momentum < 1) || !(o->beta1 >= 0 && o->beta1 < 1) ||
@@ -76,20 +77,23 @@ static ct_status check(ct__job *j, const ct_problem *p, const double *x, const c
         return ct_fail(
             j->e, CT_EUSAGE,
             "%s: an option out of its range; wanted a ct_line_search, counts and a rate from 0, momentum and "
-            "betas from 0 to below 1",
+            "betas from 0 to below 1; give 0 for the default",
             j->name);
     if ((p->low || p->high || p->project) && row->constrained == 0)
-        return ct_fail(j->e, CT_EUSAGE,
-                       "%s: a box or a set with method %d, which knows none; wanted CT_PROJECTED%s", j->name,
-                       o->method, p->project ? "" : " or CT_PROXIMAL");
+        return ct_fail(
+            j->e, CT_EUSAGE,
+            "%s: a box or a set with method %d, which knows none; wanted CT_PROJECTED%s; choose it", j->name,
+            o->method, p->project ? "" : " or CT_PROXIMAL");
     if (p->project && row->constrained != 1)
-        return ct_fail(j->e, CT_EUSAGE, "%s: a set by `project`; wanted CT_PROJECTED", j->name);
+        return ct_fail(j->e, CT_EUSAGE, "%s: a set by `project`; wanted CT_PROJECTED; choose it", j->name);
     if ((p->l1 > 0 || p->l1 < 0) && (row->constrained != 2 || p->l1 < 0))
-        return ct_fail(j->e, CT_EUSAGE, "%s: l1 %g with method %d; wanted CT_PROXIMAL and 0 or more", j->name,
-                       p->l1, o->method);
+        return ct_fail(j->e, CT_EUSAGE,
+                       "%s: l1 %g with method %d; wanted CT_PROXIMAL and 0 or more; choose that method",
+                       j->name, p->l1, o->method);
     for (int64_t i = 0; p->low && p->high && i < p->n; i++)
         if (!(p->low[i] <= p->high[i]))
-            return ct_fail(j->e, CT_EUSAGE, "%s: the box from %g to %g at %lld; wanted low <= high", j->name,
+            return ct_fail(j->e, CT_EUSAGE,
+                           "%s: the box from %g to %g at %lld; wanted low <= high; exchange them", j->name,
                            p->low[i], p->high[i], (long long)i);
     return CT_OK;
 }
@@ -117,7 +121,8 @@ static ct_status begin(ct__search *s) {
     s->before = s->f;
     if (isfinite(s->f)) return CT_OK;
     return ct_fail(s->j->e, CT_ENONFINITE,
-                   "%s: f or its gradient is not finite at the start; wanted a start inside of f's domain",
+                   "%s: f or its gradient is not finite at the start; wanted a start inside of f's domain; "
+                   "choose another",
                    s->j->name);
 }
 

@@ -18,8 +18,10 @@ static ct_status vector_norm(ct__job *j, double *v, int64_t n, ct_norm kind, dou
     else if (kind == CT_NORM_MAX)
         for (int64_t i = 0; i < n; i++) norm = fmax(norm, fabs(v[i]));
     else
-        return ct_fail(j->e, CT_EUSAGE, "%s: the nuclear norm of a vector; wanted a matrix, or another norm",
-                       j->name);
+        return ct_fail(
+            j->e, CT_EUSAGE,
+            "%s: the nuclear norm of a vector; wanted a matrix, or another norm; choose one of the others",
+            j->name);
     *out = norm;
     return CT_OK;
 }
@@ -43,7 +45,7 @@ static double largest_column(const ct__matrix *a) {
 static ct_status norm_of(ct__job *j, const ct_array *a, ct_norm kind, double *out) {
     ct__matrix x;
     if (kind < CT_NORM_2 || kind > CT_NORM_NUCLEAR)
-        return ct_fail(j->e, CT_EUSAGE, "%s: kind %d; wanted a ct_norm", j->name, (int)kind);
+        return ct_fail(j->e, CT_EUSAGE, "%s: kind %d; wanted a ct_norm; choose one", j->name, (int)kind);
     ct_array t = a ? ct_matrix_transpose(a) : (ct_array){0};
     /* the sums of rows are those of the transpose's columns */
     ct_status s = ct__matrix_load(j, kind == CT_NORM_MAX ? &t : a, "a", 1, &x);

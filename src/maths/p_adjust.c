@@ -29,15 +29,18 @@ static void adjust(place *v, int64_t n, ct_adjust method) {
     }
 }
 
-ct_status ct_p_adjust(const ct_maths *m, const double *p, int64_t n, ct_adjust method, double *out, ct_err *e) {
+ct_status ct_p_adjust(const ct_maths *m, const double *p, int64_t n, ct_adjust method, double *out,
+                      ct_err *e) {
     ct__job j;
     ct_status s = ct__job_begin(&j, m, "p_adjust", e);
     if (!s && (n < 1 || method < CT_BONFERRONI || method > CT_BENJAMINI_YEKUTIELI))
-        s = ct_fail(e, CT_EUSAGE, "p_adjust: %lld values, method %d; wanted at least 1, and a ct_adjust", (long long)n,
-                    (int)method);
+        s = ct_fail(e, CT_EUSAGE,
+                    "p_adjust: %lld values, method %d; wanted at least 1, and a ct_adjust; choose one",
+                    (long long)n, (int)method);
     for (int64_t i = 0; !s && i < n; i++)
         if (!(p[i] >= 0 && p[i] <= 1))
-            s = ct_fail(e, CT_EDATA, "p_adjust: p[%lld] is %g; wanted a probability", (long long)i, p[i]);
+            s = ct_fail(e, CT_EDATA, "p_adjust: p[%lld] is %g; wanted a probability; correct it",
+                        (long long)i, p[i]);
     place *v = s ? NULL : ct_arena_array(&j.arena, (uint64_t)n, sizeof *v);
     if (!s && !v) s = ct__job_memory(&j);
     if (!s) {

@@ -14,25 +14,30 @@
 
 static ct_status check_options(ct__job *j, const ct_pca_options *o, int64_t most) {
     if (o->components < 0 || o->components > most)
-        return ct_fail(j->e, CT_EUSAGE,
-                       "%s: %lld components; wanted 1 to %lld (0: all), the smaller extent of x", j->name,
-                       (long long)o->components, (long long)most);
+        return ct_fail(
+            j->e, CT_EUSAGE,
+            "%s: %lld components; wanted 1 to %lld (0: all), the smaller extent of x; ask for fewer", j->name,
+            (long long)o->components, (long long)most);
     if (!(o->variance >= 0 && o->variance < 1))
-        return ct_fail(j->e, CT_EUSAGE, "%s: variance %g; wanted a share above 0 and below 1", j->name,
+        return ct_fail(j->e, CT_EUSAGE,
+                       "%s: variance %g; wanted a share above 0 and below 1; give one such as 0.95", j->name,
                        o->variance);
     if (o->variance > 0 && o->components)
-        return ct_fail(j->e, CT_EUSAGE, "%s: %lld components and variance %g; wanted one of the two", j->name,
-                       (long long)o->components, o->variance);
-    if (o->solver < CT_PCA_AUTO || o->solver > CT_PCA_RANDOMISED)
-        return ct_fail(j->e, CT_EUSAGE, "%s: solver %d; wanted a ct_pca_solver", j->name, o->solver);
-    if (o->oversample < 0 || o->passes < 0 || o->passes > 1000)
         return ct_fail(j->e, CT_EUSAGE,
-                       "%s: oversample %d, passes %d; wanted 0 (the default) or more (passes to 1000)",
-                       j->name, o->oversample, o->passes);
+                       "%s: %lld components and variance %g; wanted one of the two; leave the other 0",
+                       j->name, (long long)o->components, o->variance);
+    if (o->solver < CT_PCA_AUTO || o->solver > CT_PCA_RANDOMISED)
+        return ct_fail(j->e, CT_EUSAGE, "%s: solver %d; wanted a ct_pca_solver; choose one", j->name,
+                       o->solver);
+    if (o->oversample < 0 || o->passes < 0 || o->passes > 1000)
+        return ct_fail(
+            j->e, CT_EUSAGE,
+            "%s: oversample %d, passes %d; wanted 0 (the default) or more (passes to 1000); give 0", j->name,
+            o->oversample, o->passes);
     if (o->solver == CT_PCA_RANDOMISED && o->variance > 0)
         return ct_fail(j->e, CT_EUSAGE,
                        "%s: variance %g with the randomised solver, which does not find all variances; "
-                       "wanted a number of components, or another solver",
+                       "wanted a number of components, or another solver; choose",
                        j->name, o->variance);
     return CT_OK;
 }

@@ -28,7 +28,8 @@ ct_status ct__pca_check(ct__job *j, const ct_pca *p) {
         ct_array_contiguous(&p->variance))
         return CT_OK;
     return ct_fail(j->e, CT_EUSAGE,
-                   "%s: the components are not fitted (or freed); wanted what ct_pca_fit gives", j->name);
+                   "%s: the components are not fitted (or freed); wanted what ct_pca_fit gives; fit first",
+                   j->name);
 }
 
 static ct_status prepare(ct__job *j, const ct_pca *p, apply *a) {
@@ -48,8 +49,10 @@ static ct_status open_rows(ct__job *j, const ct_pca *p, const ct_array *x, apply
     ct_status s = prepare(j, p, a);
     if (!s) s = ct__rows_open(j, x, "x", 1, &a->rows);
     if (!s && a->rows.d != a->d)
-        return ct_fail(j->e, CT_EUSAGE, "%s: x has %lld features; wanted %lld, as the components", j->name,
-                       (long long)a->rows.d, (long long)a->d);
+        return ct_fail(j->e, CT_EUSAGE,
+                       "%s: x has %lld features; wanted %lld, as the components; give the features of the "
+                       "fit, in their order",
+                       j->name, (long long)a->rows.d, (long long)a->d);
     a->rows.mean = p->mean.data;
     a->rows.scale = p->scale.data;
     return s;
@@ -130,8 +133,10 @@ static ct_status inverse(ct__job *j, const ct_pca *p, const ct_array *scores, ct
     ct_status s = prepare(j, p, &a);
     if (!s) s = ct__rows_open(j, scores, "scores", 1, &a.rows);
     if (!s && a.rows.d != a.k)
-        s = ct_fail(j->e, CT_EUSAGE, "%s: scores have %lld columns; wanted %lld, one a component", j->name,
-                    (long long)a.rows.d, (long long)a.k);
+        s = ct_fail(
+            j->e, CT_EUSAGE,
+            "%s: scores have %lld columns; wanted %lld, one a component; give what ct_pca_transform made",
+            j->name, (long long)a.rows.d, (long long)a.k);
     if (!s) s = ct_array_new(j->allocator, CT_F64, CT_SHAPE(a.rows.n, a.d), &x, j->e);
     if (s) return s;
     a.out = x.data;
@@ -187,7 +192,8 @@ static ct_status lost_of(ct__job *j, const ct_pca *p, const ct_array *x, double 
     s = ct__rows_walk(j, &a.rows, lanes, 4 * (double)a.rows.n * (double)a.d * (double)a.k, error_block, &a);
     double mean = ct__sum(a.square, 2 * lanes) / ((double)a.rows.n * (double)a.d);
     if (!s && !isfinite(mean))
-        s = ct_fail(j->e, CT_ENONFINITE, "%s: x holds a number that is not finite; wanted finite ones",
+        s = ct_fail(j->e, CT_ENONFINITE,
+                    "%s: x holds a number that is not finite; wanted finite ones; remove or replace it",
                     j->name);
     if (!s) *out = mean;
     return s;

@@ -26,14 +26,14 @@ struct ct_pca_incremental {
 
 ct_status ct_pca_begin(const ct_maths *m, ct_pca_options o, ct_pca_incremental **out, ct_err *e) {
     if (o.components < 0)
-        return ct_fail(e, CT_EUSAGE, "pca_begin: %lld components; wanted 0 (all) or more",
+        return ct_fail(e, CT_EUSAGE, "pca_begin: %lld components; wanted 0 (all) or more; ask for fewer",
                        (long long)o.components);
     if (o.scale || o.solver || o.variance > 0 || o.variance < 0 || o.oversample || o.passes)
         return ct_fail(e, CT_EUSAGE,
                        "pca_begin: scale, solver, variance, oversample or passes given; wanted components "
-                       "and whiten alone, as a batch does not know the rest of the data");
+                       "and whiten alone, as a batch does not know the rest of the data; leave the others 0");
     ct_pca_incremental *p = ct_new(m ? m->allocator : NULL, sizeof *p);
-    if (!p) return ct_fail(e, CT_ELIMIT, "pca_begin: out of memory");
+    if (!p) return ct_fail(e, CT_ELIMIT, "pca_begin: out of memory; free some");
     if (m) p->maths = *m;
     if (m && m->allocator) p->allocator = *m->allocator;
     p->maths.allocator = &p->allocator;
@@ -109,7 +109,8 @@ static ct_status add(ct__job *j, ct_pca_incremental *p, const ct_array *batch) {
     ct__matrix x, v, rest;
     ct_status s = ct__rows_open(j, batch, "batch", 1, &r);
     if (!s && p->samples && r.d != p->d)
-        s = ct_fail(j->e, CT_EUSAGE, "%s: batch has %lld features; wanted %lld, as the first", j->name,
+        s = ct_fail(j->e, CT_EUSAGE,
+                    "%s: batch has %lld features; wanted %lld, as the first; give equal ones", j->name,
                     (long long)r.d, (long long)p->d);
     if (!s && !p->samples) s = first(j, p, r.n, r.d);
     double *mean = s ? NULL : ct__job_doubles(j, r.d, 1), *variance = s ? NULL : ct__job_doubles(j, r.d, 1);
@@ -168,7 +169,8 @@ ct_status ct_pca_end(const ct_pca_incremental *p, ct_pca *out, ct_err *e) {
     ct_pca result = {0};
     ct_status s = ct__job_begin(&j, &p->maths, "pca_end", e);
     if (!s && p->samples < 2)
-        s = ct_fail(e, CT_EDATA, "pca_end: %lld records so far; wanted at least 2", (long long)p->samples);
+        s = ct_fail(e, CT_EDATA, "pca_end: %lld records so far; wanted at least 2; add more",
+                    (long long)p->samples);
     if (!s) s = store(&j, p, &result);
     if (s)
         ct_pca_free(&result);

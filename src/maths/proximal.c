@@ -64,7 +64,8 @@ static ct_status enter(ct__search *s) { /* the start, put into the set */
     s->f = s->before = ct__evaluate(s, s->x, s->g);
     if (isfinite(s->f)) return CT_OK;
     return ct_fail(s->j->e, CT_ENONFINITE,
-                   "%s: f is not finite at the start, put into the set; wanted another start", s->j->name);
+                   "%s: f is not finite at the start, put into the set; wanted another start; choose one",
+                   s->j->name);
 }
 
 ct_status ct__minimise_projected(ct__search *s) {

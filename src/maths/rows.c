@@ -20,8 +20,8 @@ ct_status ct__rows_open(ct__job *j, const ct_array *x, const char *what, int64_t
     if (s) return s;
     *out = (ct__rows){.x = x, .n = x->dim[0], .d = x->dim[1], .block = rows_of_block(x->dim[1])};
     if (out->n >= rows_min) return CT_OK;
-    return ct_fail(j->e, CT_EDATA, "%s: %lld record%s; wanted at least %lld", j->name, (long long)out->n,
-                   out->n == 1 ? "" : "s", (long long)rows_min);
+    return ct_fail(j->e, CT_EDATA, "%s: %lld record%s; wanted at least %lld; take more data", j->name,
+                   (long long)out->n, out->n == 1 ? "" : "s", (long long)rows_min);
 }
 
 /* ---- one block ---- */

@@ -28,8 +28,8 @@ static ct_status solve(ct__job *j, const ct_array *a, const ct_array *b, ct_arra
     ct_status s = ct__matrix_load_square(j, a, &f);
     if (!s) s = ct__matrix_load(j, b, "b", 1, &r);
     if (!s && r.rows != f.rows)
-        s = ct_fail(j->e, CT_EUSAGE, "%s: b has %lld rows; wanted %lld, as a", j->name, (long long)r.rows,
-                    (long long)f.rows);
+        s = ct_fail(j->e, CT_EUSAGE, "%s: b has %lld rows; wanted %lld, as a; give a row for each of a's",
+                    j->name, (long long)r.rows, (long long)f.rows);
     if (!s) s = factor(j, &f, &order, &pivot);
     if (!s && pivot) s = refuse_singular(j, pivot);
     if (s) return s;

@@ -8,7 +8,8 @@
 #include "maths/special.h"
 
 /* A list of finite doubles, at least `least` of them. */
-ct_status ct__stat_load(ct__job *j, const ct_array *x, const char *what, int64_t least, double **v, int64_t *n);
+ct_status ct__stat_load(ct__job *j, const ct_array *x, const char *what, int64_t least, double **v,
+                        int64_t *n);
 double ct__mean(const double *v, int64_t n);
 /* Sum of squared deviations from `mean`; NaN when there is no memory. */
 double ct__squares(ct__job *j, const double *v, int64_t n, double mean);

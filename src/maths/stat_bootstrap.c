@@ -57,7 +57,8 @@ static ct_status interval(ct__job *j, draws *d, const ct_bootstrap_options *o, c
     int64_t at;
     if (ct__find_nonfinite(d->value, d->count, &at) || !isfinite(out->estimate))
         return ct_fail(j->e, CT_ENONFINITE,
-                       "%s: the statistic of a resample is not finite; wanted one that is defined for repeated values",
+                       "%s: the statistic of a resample is not finite; wanted one that is defined for "
+                       "repeated values; use another statistic",
                        j->name);
     double mean = ct__mean(d->value, d->count), square = ct__squares(j, d->value, d->count, mean);
     if (isnan(square)) return CT_ELIMIT;
@@ -79,16 +80,19 @@ static ct_status interval(ct__job *j, draws *d, const ct_bootstrap_options *o, c
     return CT_OK;
 }
 
-ct_status ct_bootstrap(const ct_maths *m, const ct_array *x, double (*statistic)(void *user, const double *x, int64_t n),
-                       void *user, ct_bootstrap_options o, ct_bootstrap_result *out, ct_err *e) {
+ct_status ct_bootstrap(const ct_maths *m, const ct_array *x,
+                       double (*statistic)(void *user, const double *x, int64_t n), void *user,
+                       ct_bootstrap_options o, ct_bootstrap_result *out, ct_err *e) {
     ct__job j;
-    draws d = {.seed = o.seed, .statistic = statistic, .user = user, .count = o.resamples ? o.resamples : 9999};
+    draws d = {
+        .seed = o.seed, .statistic = statistic, .user = user, .count = o.resamples ? o.resamples : 9999};
     double *v;
     ct_bootstrap_result result = {0};
     ct_status s = ct__job_begin(&j, m, "bootstrap", e);
     if (!s) s = ct__level(j.name, o.level, &o.level, e);
     if (!s && (!statistic || d.count < 2))
-        s = ct_fail(e, CT_EUSAGE, "bootstrap: no statistic, or %lld resamples; wanted one, and at least 2",
+        s = ct_fail(e, CT_EUSAGE,
+                    "bootstrap: no statistic, or %lld resamples; wanted one, and at least 2; give them",
                     (long long)d.count);
     if (!s) s = ct__stat_load(&j, x, "x", 2, &v, &d.n);
     if (!s) {

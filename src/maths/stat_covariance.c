@@ -26,7 +26,8 @@ ct_status ct__ranks(ct__job *j, const double *v, int64_t n, double *ranks, doubl
     for (int64_t i = 0; i < n; i++) p[i] = (place){v[i], i};
     qsort(p, (size_t)n, sizeof *p, by_value);
     for (int64_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && !(p[end].value > p[i].value); end++) {}
+        for (end = i + 1; end < n && !(p[end].value > p[i].value); end++) {
+        }
         double count = (double)(end - i), rank = (double)(i + 1 + end) / 2;
         for (int64_t k = i; k < end; k++) ranks[p[k].index] = rank;
         sum += count * count * count - count;
@@ -63,7 +64,8 @@ static ct_status add(void *user, int64_t lane, int64_t from, int64_t count, cons
     const gram *g = user;
     int d = (int)g->d;
     (void)from, (void)e;
-    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, d, (int)count, 1, block, d, 1, g->sum + lane * d * d, d);
+    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, d, (int)count, 1, block, d, 1, g->sum + lane * d * d,
+                d);
     return CT_OK;
 }
 
@@ -105,7 +107,9 @@ static ct_status covariance(ct__job *j, const ct_array *x, int64_t ddof, ct_arra
 ct_status ct_stat_covariance(const ct_maths *m, const ct_array *x, int64_t ddof, ct_array *out, ct_err *e) {
     ct__job j;
     ct_status s = ct__job_begin(&j, m, "stat_covariance", e);
-    if (!s && ddof < 0) s = ct_fail(e, CT_EUSAGE, "stat_covariance: ddof %lld; wanted 0 or more", (long long)ddof);
+    if (!s && ddof < 0)
+        s = ct_fail(e, CT_EUSAGE, "stat_covariance: ddof %lld; wanted 0 or more; give 0 or 1",
+                    (long long)ddof);
     if (!s) s = covariance(&j, x, ddof, out);
     ct__job_end(&j);
     return s;
@@ -147,7 +151,8 @@ static ct_status correlation(ct__job *j, const ct_array *x, ct_correlation kind,
     for (int64_t k = 0; !s && k < r.d; k++) {
         scale[k] = sqrt(scale[k] * (double)(r.n - 1));
         if (!(scale[k] > (double)r.n * CT__EPS * fabs(mean[k])))
-            return ct_fail(j->e, CT_EDATA, "%s: all values of feature %lld are equal; wanted some that differ; leave it out",
+            return ct_fail(j->e, CT_EDATA,
+                           "%s: all values of feature %lld are equal; wanted some that differ; leave it out",
                            j->name, (long long)k);
     }
     r.mean = mean;
@@ -157,11 +162,13 @@ static ct_status correlation(ct__job *j, const ct_array *x, ct_correlation kind,
     return s ? s : store(j, sum, r.d, out);
 }
 
-ct_status ct_stat_correlation(const ct_maths *m, const ct_array *x, ct_correlation kind, ct_array *out, ct_err *e) {
+ct_status ct_stat_correlation(const ct_maths *m, const ct_array *x, ct_correlation kind, ct_array *out,
+                              ct_err *e) {
     ct__job j;
     ct_status s = ct__job_begin(&j, m, "stat_correlation", e);
     if (!s && kind != CT_PEARSON && kind != CT_SPEARMAN)
-        s = ct_fail(e, CT_EUSAGE, "stat_correlation: kind %d; wanted a ct_correlation", (int)kind);
+        s = ct_fail(e, CT_EUSAGE, "stat_correlation: kind %d; wanted a ct_correlation; choose one",
+                    (int)kind);
     if (!s) s = correlation(&j, x, kind, out);
     ct__job_end(&j);
     return s;
@@ -179,7 +186,8 @@ static ct_status correlation_test(ct__job *j, const ct_array *x, const ct_array 
     if (!s) s = ct__stat_load(j, x, "x", 3, &a, &n);
     if (!s) s = ct__stat_load(j, y, "y", 3, &b, &k);
     if (!s && n != k)
-        return ct_fail(j->e, CT_EDATA, "%s: %lld and %lld values; wanted pairs", j->name, (long long)n, (long long)k);
+        return ct_fail(j->e, CT_EDATA, "%s: %lld and %lld values; wanted pairs; give as many of each",
+                       j->name, (long long)n, (long long)k);
     double *both = s ? NULL : ct__job_doubles(j, n, 2);
     if (!both) return s ? s : CT_ELIMIT;
     for (int64_t i = 0; i < n; i++) both[2 * i] = a[i], both[2 * i + 1] = b[i];
@@ -202,7 +210,8 @@ ct_status ct_correlation_test(const ct_maths *m, const ct_array *x, const ct_arr
     ct__job j;
     ct_status s = ct__job_begin(&j, m, "correlation_test", e);
     if (!s && kind != CT_PEARSON && kind != CT_SPEARMAN)
-        s = ct_fail(e, CT_EUSAGE, "correlation_test: kind %d; wanted a ct_correlation", (int)kind);
+        s = ct_fail(e, CT_EUSAGE, "correlation_test: kind %d; wanted a ct_correlation; choose one",
+                    (int)kind);
     if (!s) s = correlation_test(&j, x, y, kind, alternative, out);
     ct__job_end(&j);
     return s;

@@ -4,11 +4,12 @@
 
 #include "maths/stat.h"
 
-ct_status ct__stat_load(ct__job *j, const ct_array *x, const char *what, int64_t least, double **v, int64_t *n) {
+ct_status ct__stat_load(ct__job *j, const ct_array *x, const char *what, int64_t least, double **v,
+                        int64_t *n) {
     ct_status s = ct__vector_load(j, x, what, 1, v, n);
     if (s || *n >= least) return s;
-    return ct_fail(j->e, CT_EDATA, "%s: %s has %lld value%s; wanted at least %lld", j->name, what, (long long)*n,
-                   *n == 1 ? "" : "s", (long long)least);
+    return ct_fail(j->e, CT_EDATA, "%s: %s has %lld value%s; wanted at least %lld; take more data", j->name,
+                   what, (long long)*n, *n == 1 ? "" : "s", (long long)least);
 }
 
 double ct__mean(const double *v, int64_t n) { return ct__sum(v, n) / (double)n; }
@@ -28,8 +29,11 @@ void ct__sort(double *v, int64_t n) { qsort(v, (size_t)n, sizeof *v, ascending);
 
 ct_status ct__level(const char *name, double level, double *out, ct_err *e) {
     *out = level == 0.0 ? 0.95 : level;
-    return *out > 0 && *out < 1 ? CT_OK
-                                : ct_fail(e, CT_EUSAGE, "%s: level %g; wanted a share above 0 and below 1", name, level);
+    return *out > 0 && *out < 1
+               ? CT_OK
+               : ct_fail(e, CT_EUSAGE,
+                         "%s: level %g; wanted a share above 0 and below 1; give one such as 0.95", name,
+                         level);
 }
 
 /* ---- the calls ---- */
@@ -50,7 +54,8 @@ ct_status ct_stat_variance(const ct_maths *m, const ct_array *x, int64_t ddof, d
     double *v;
     int64_t n;
     ct_status s = ct__job_begin(&j, m, "stat_variance", e);
-    if (!s && ddof < 0) s = ct_fail(e, CT_EUSAGE, "stat_variance: ddof %lld; wanted 0 or more", (long long)ddof);
+    if (!s && ddof < 0)
+        s = ct_fail(e, CT_EUSAGE, "stat_variance: ddof %lld; wanted 0 or more; give 0 or 1", (long long)ddof);
     if (!s) s = ct__stat_load(&j, x, "x", ddof + 1, &v, &n);
     double sum = s ? 0 : ct__squares(&j, v, n, ct__mean(v, n));
     if (!s && isnan(sum)) s = CT_ELIMIT;
@@ -91,7 +96,8 @@ ct_status ct_stat_standardise(const ct_maths *m, const ct_array *x, ct_array *ou
     return s;
 }
 
-ct_status ct_stat_mean_interval(const ct_maths *m, const ct_array *x, double level, ct_interval *out, ct_err *e) {
+ct_status ct_stat_mean_interval(const ct_maths *m, const ct_array *x, double level, ct_interval *out,
+                                ct_err *e) {
     ct__job j;
     double *v;
     int64_t n;
@@ -101,7 +107,8 @@ ct_status ct_stat_mean_interval(const ct_maths *m, const ct_array *x, double lev
     double mean = s ? 0 : ct__mean(v, n), square = s ? 0 : ct__squares(&j, v, n, mean);
     if (!s && isnan(square)) s = CT_ELIMIT;
     if (!s) {
-        double df = (double)(n - 1), reach = ct__t_quantile(0.5 + level / 2, df) * sqrt(square / df / (double)n);
+        double df = (double)(n - 1),
+               reach = ct__t_quantile(0.5 + level / 2, df) * sqrt(square / df / (double)n);
         *out = (ct_interval){mean - reach, mean + reach};
     }
     ct__job_end(&j);
@@ -113,10 +120,11 @@ ct_status ct_stat_share_interval(int64_t successes, int64_t n, double level, ct_
     ct_status s = ct__level("stat_share_interval", level, &level, e);
     if (s) return s;
     if (n < 1 || successes < 0 || successes > n)
-        return ct_fail(e, CT_EDATA, "stat_share_interval: %lld of %lld; wanted 0 to n, n at least 1", (long long)successes,
-                       (long long)n);
-    double z = ct__normal_quantile(0.5 + level / 2, 0.5 - level / 2), count = (double)n, p = (double)successes / count,
-           square = z * z / count, centre = (p + square / 2) / (1 + square),
+        return ct_fail(e, CT_EDATA,
+                       "stat_share_interval: %lld of %lld; wanted 0 to n, n at least 1; correct the counts",
+                       (long long)successes, (long long)n);
+    double z = ct__normal_quantile(0.5 + level / 2, 0.5 - level / 2), count = (double)n,
+           p = (double)successes / count, square = z * z / count, centre = (p + square / 2) / (1 + square),
            reach = z * sqrt((p * (1 - p) + square / 4) / count) / (1 + square);
     *out = (ct_interval){successes == 0 ? 0 : centre - reach, successes == n ? 1 : centre + reach};
     return CT_OK;

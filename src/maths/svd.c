@@ -31,8 +31,10 @@ ct_status ct__svd(ct__job *j, ct__matrix *a, ct__matrix *u, double *s, ct__matri
     if (LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, job, rows, cols, a->v, rows, s, u->v, rows, vt->v, k, work,
                             size, whole) == 0)
         return CT_OK;
-    return ct_fail(j->e, CT_EINTERNAL, "%s: the singular values did not converge; wanted a scaled matrix",
-                   j->name);
+    return ct_fail(
+        j->e, CT_EINTERNAL,
+        "%s: the singular values did not converge; wanted a scaled matrix; divide by its largest element",
+        j->name);
 }
 
 /* ---- the calls ---- */
@@ -88,8 +90,8 @@ static ct_status values_of(ct__job *j, const ct_array *a, double **s, int64_t *k
 
 static ct_status check_tolerance(ct__job *j, double tolerance) {
     if (tolerance >= 0 && tolerance < 1) return CT_OK;
-    return ct_fail(j->e, CT_EUSAGE, "%s: tolerance %g; wanted 0 (the default) or a share below 1", j->name,
-                   tolerance);
+    return ct_fail(j->e, CT_EUSAGE, "%s: tolerance %g; wanted 0 (the default) or a share below 1; give 0",
+                   j->name, tolerance);
 }
 
 ct_status ct_matrix_rank(const ct_maths *m, const ct_array *a, double tolerance, int64_t *out, ct_err *e) {

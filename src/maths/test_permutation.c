@@ -8,7 +8,7 @@
 #include "maths/stat.h"
 
 typedef struct exchange {
-    const double *v; /* differences [n], or both samples [na + nb] */
+    const double *v;  /* differences [n], or both samples [na + nb] */
     int64_t n, first; /* of two samples: how many are of the first; 0: pairs */
     double total, observed, slack;
     int64_t less, greater, count;
@@ -82,7 +82,8 @@ static double arrangements(const exchange *x) {
     return exp(-ct__log_beta((double)x->first + 1, (double)(x->n - x->first) + 1)) / (double)(x->n + 1);
 }
 
-static ct_status run(ct__job *j, exchange *x, int64_t resamples, uint64_t seed, ct_alternative alternative, ct_test *out) {
+static ct_status run(ct__job *j, exchange *x, int64_t resamples, uint64_t seed, ct_alternative alternative,
+                     ct_test *out) {
     double *room = ct__job_doubles(j, x->n, 1);
     int64_t *chosen = ct_arena_array(&j->arena, (uint64_t)x->n, sizeof *chosen);
     if (!room || !chosen) return ct__job_memory(j);
@@ -94,7 +95,8 @@ static ct_status run(ct__job *j, exchange *x, int64_t resamples, uint64_t seed, 
         exact ? all_signs(x) : random_signs(x, resamples, seed);
     double more = exact ? 0 : 1, less = ((double)x->less + more) / ((double)x->count + more),
            greater = ((double)x->greater + more) / ((double)x->count + more);
-    *out = (ct_test){.statistic = x->observed, .estimate = x->observed, .n = x->n, .exact = exact, .interval = {NAN, NAN}};
+    *out = (ct_test){
+        .statistic = x->observed, .estimate = x->observed, .n = x->n, .exact = exact, .interval = {NAN, NAN}};
     out->p_value = alternative == CT_LESS      ? less
                    : alternative == CT_GREATER ? greater
                                                : fmin(1, 2 * fmin(less, greater));
@@ -107,7 +109,8 @@ static ct_status prepare(ct__job *j, const ct_array *x, const ct_array *y, int32
     ct_status s = ct__stat_load(j, x, "x", 1, &a, &na);
     if (!s) s = ct__stat_load(j, y, "y", 1, &b, &nb);
     if (!s && paired && na != nb)
-        s = ct_fail(j->e, CT_EDATA, "%s: %lld and %lld values; wanted pairs", j->name, (long long)na, (long long)nb);
+        s = ct_fail(j->e, CT_EDATA, "%s: %lld and %lld values; wanted pairs; give as many of each", j->name,
+                    (long long)na, (long long)nb);
     if (s) return s;
     if (paired) {
         for (int64_t i = 0; i < na; i++) a[i] -= b[i];
@@ -123,14 +126,16 @@ static ct_status prepare(ct__job *j, const ct_array *x, const ct_array *y, int32
     return CT_OK;
 }
 
-ct_status ct_permutation_test(const ct_maths *m, const ct_array *x, const ct_array *y, int32_t paired, int64_t resamples,
-                              uint64_t seed, ct_alternative alternative, ct_test *out, ct_err *e) {
+ct_status ct_permutation_test(const ct_maths *m, const ct_array *x, const ct_array *y, int32_t paired,
+                              int64_t resamples, uint64_t seed, ct_alternative alternative, ct_test *out,
+                              ct_err *e) {
     ct__job j;
     exchange v;
     ct_status s = ct__job_begin(&j, m, "permutation_test", e);
     if (!s) s = ct__check_alternative(&j, alternative);
     if (!s && (resamples < 0 || resamples > 1000000000))
-        s = ct_fail(e, CT_EUSAGE, "permutation_test: %lld resamples; wanted 0 (9,999) to 10^9", (long long)resamples);
+        s = ct_fail(e, CT_EUSAGE, "permutation_test: %lld resamples; wanted 0 (9,999) to 10^9; ask for fewer",
+                    (long long)resamples);
     if (!s) s = prepare(&j, x, y, paired, &v);
     if (!s) s = run(&j, &v, resamples ? resamples : 9999, seed, alternative, out);
     ct__job_end(&j);

@@ -7,7 +7,11 @@
 #include "maths/stat.h"
 
 static ct_test result(double statistic, double p, double estimate, int64_t n, int exact) {
-    return (ct_test){.statistic = statistic, .p_value = p, .estimate = estimate, .n = n, .exact = exact,
+    return (ct_test){.statistic = statistic,
+                     .p_value = p,
+                     .estimate = estimate,
+                     .n = n,
+                     .exact = exact,
                      .interval = {NAN, NAN}};
 }
 
@@ -31,7 +35,8 @@ static double *signed_rank_shares(ct__job *j, int64_t n) {
     if (!share) return NULL;
     share[0] = 1;
     for (int64_t k = 1; k <= n; k++)
-        for (int64_t s = k * (k + 1) / 2; s >= 0; s--) share[s] = 0.5 * (share[s] + (s >= k ? share[s - k] : 0));
+        for (int64_t s = k * (k + 1) / 2; s >= 0; s--)
+            share[s] = 0.5 * (share[s] + (s >= k ? share[s - k] : 0));
     return share;
 }
 
@@ -43,8 +48,8 @@ static ct_status signed_ranks(ct__job *j, double *d, int64_t n, ct_alternative a
         *out = result(0, 1, 0, 0, 1);
         return CT_OK;
     }
-    double *size = ct__job_doubles(j, kept, 1), *rank = ct__job_doubles(j, kept, 1), ties, plus = 0, minus = 0,
-           count = (double)kept, p;
+    double *size = ct__job_doubles(j, kept, 1), *rank = ct__job_doubles(j, kept, 1), ties, plus = 0,
+           minus = 0, count = (double)kept, p;
     if (!size || !rank) return CT_ELIMIT;
     for (int64_t i = 0; i < kept; i++) size[i] = fabs(d[i]);
     ct_status s = ct__ranks(j, size, kept, rank, &ties);
@@ -56,7 +61,8 @@ static ct_status signed_ranks(ct__job *j, double *d, int64_t n, ct_alternative a
         if (!share) return CT_ELIMIT;
         p = exact_p(share, kept * (kept + 1) / 2 + 1, plus, alternative);
     } else {
-        double mean = count * (count + 1) / 4, variance = (count * (count + 1) * (2 * count + 1) - ties / 2) / 24;
+        double mean = count * (count + 1) / 4,
+               variance = (count * (count + 1) * (2 * count + 1) - ties / 2) / 24;
         p = ct__normal_tail((plus - mean) / sqrt(variance), alternative);
     }
     ct__sort(d, kept);
@@ -65,8 +71,8 @@ static ct_status signed_ranks(ct__job *j, double *d, int64_t n, ct_alternative a
     return CT_OK;
 }
 
-ct_status ct_wilcoxon_test(const ct_maths *m, const ct_array *x, const ct_array *y, ct_alternative alternative,
-                           ct_test *out, ct_err *e) {
+ct_status ct_wilcoxon_test(const ct_maths *m, const ct_array *x, const ct_array *y,
+                           ct_alternative alternative, ct_test *out, ct_err *e) {
     ct__job j;
     double *a, *b;
     int64_t n, k;
@@ -75,7 +81,8 @@ ct_status ct_wilcoxon_test(const ct_maths *m, const ct_array *x, const ct_array 
     if (!s) s = ct__stat_load(&j, x, "x", 1, &a, &n);
     if (!s && y) s = ct__stat_load(&j, y, "y", 1, &b, &k);
     if (!s && y && n != k)
-        s = ct_fail(e, CT_EDATA, "wilcoxon_test: %lld and %lld values; wanted pairs", (long long)n, (long long)k);
+        s = ct_fail(e, CT_EDATA, "wilcoxon_test: %lld and %lld values; wanted pairs; give as many of each",
+                    (long long)n, (long long)k);
     for (int64_t i = 0; !s && y && i < n; i++) a[i] -= b[i];
     if (!s) s = signed_ranks(&j, a, n, alternative, out);
     ct__job_end(&j);
@@ -95,7 +102,8 @@ static double *u_shares(ct__job *j, int64_t m, int64_t n) {
             double first = (double)a / (double)(a + b), second = (double)b / (double)(a + b);
             const double *before = table + (a - 1) * size;
             double *row = table + a * size;
-            for (int64_t u = a * b; u >= 0; u--) row[u] = second * row[u] + (u >= b ? first * before[u - b] : 0);
+            for (int64_t u = a * b; u >= 0; u--)
+                row[u] = second * row[u] + (u >= b ? first * before[u - b] : 0);
         }
     return table + m * size;
 }
@@ -119,7 +127,9 @@ static ct_status mann_whitney(ct__job *j, const double *a, int64_t na, const dou
         p = exact_p(share, na * nb + 1, u, alternative);
     } else {
         double variance = x * y / 12 * (all + 1 - ties / (all * (all - 1))), off = u - x * y / 2;
-        double shift = alternative == CT_TWO_SIDED ? (off > 0 ? -0.5 : 0.5) : alternative == CT_LESS ? 0.5 : -0.5;
+        double shift = alternative == CT_TWO_SIDED ? (off > 0 ? -0.5 : 0.5)
+                       : alternative == CT_LESS    ? 0.5
+                                                   : -0.5;
         if (alternative == CT_TWO_SIDED && fabs(off) < 0.5) shift = -off;
         p = variance > 0 ? ct__normal_tail((off + shift) / sqrt(variance), alternative) : 1;
     }
@@ -127,8 +137,8 @@ static ct_status mann_whitney(ct__job *j, const double *a, int64_t na, const dou
     return CT_OK;
 }
 
-ct_status ct_mann_whitney_test(const ct_maths *m, const ct_array *x, const ct_array *y, ct_alternative alternative,
-                               ct_test *out, ct_err *e) {
+ct_status ct_mann_whitney_test(const ct_maths *m, const ct_array *x, const ct_array *y,
+                               ct_alternative alternative, ct_test *out, ct_err *e) {
     ct__job j;
     double *a, *b;
     int64_t na, nb;

@@ -153,7 +153,8 @@ static ct_status check_room(const ct_npy *n, const ct_array *to, ct_err *e) {
     if (to->rank > 0) want.dim[0] = to->dim[0];
     if (to->data && to->dtype == n->h.type->dtype && ct_shape_equal(&have, &want) && ct_array_contiguous(to))
         return CT_OK;
-    return ct_fail(e, CT_EUSAGE, "npy_rows: room of %s%s; wanted contiguous rows of %s%s",
+    return ct_fail(e, CT_EUSAGE,
+                   "npy_rows: room of %s%s; wanted contiguous rows of %s%s; make room of its shape",
                    ct_dtype_name((ct_dtype)to->dtype), ct_shape_format(&have, found),
                    ct_dtype_name((ct_dtype)n->h.type->dtype), ct_shape_format(&n->h.shape, wanted));
 }
@@ -164,7 +165,8 @@ static ct_status make_raw(ct_npy *n, uint64_t bytes, ct_err *e) {
     n->raw_bytes = 0;
     n->raw = ct_new_array(&n->allocator, bytes, 1);
     if (!n->raw)
-        return ct_fail_at(e, CT_ELIMIT, n->path, -1, "out of memory for %llu bytes of rows",
+        return ct_fail_at(e, CT_ELIMIT, n->path, -1,
+                          "out of memory for %llu bytes of rows; read fewer rows at a time",
                           (unsigned long long)bytes);
     n->raw_bytes = (size_t)bytes;
     return CT_OK;

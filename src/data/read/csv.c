@@ -18,28 +18,24 @@ typedef struct scan { /* of one record; positions count from its first byte */
     ct__csv_field field;  /* the current one */
 } scan;
 
+static int32_t small(int64_t n) { return n > INT32_MAX ? INT32_MAX : (int32_t)n; }
 static ct_status refuse_at(const ct_csv *c, int64_t line, int64_t column, ct_status status, ct_err *e,
                            const char *text) {
-    int fresh = e && e->status == CT_OK;
-    ct_fail(e, status, "%s:%lld:%lld: %s", c->path, (long long)line, (long long)column, text);
-    if (fresh) {
-        ct_escape(c->path, e->file, sizeof e->file);
-        e->pos = line;
-    }
-    return status;
+    return ct_fail_line(e, status, c->path, small(line), small(column), "%s", text);
 }
 
 /* ---- one record ---- */
 
 static ct_status end_field(ct_csv *c, scan *s, ct_err *e) {
     if (c->fields == CT__CSV_COLUMNS)
-        return ct_fail(e, CT_ELIMIT, "%s:%lld: more than %d columns; wanted at most that many; is it no CSV?",
-                       c->path, (long long)s->line, CT__CSV_COLUMNS);
+        return ct_fail_line(e, CT_ELIMIT, c->path, small(s->line), small(s->column),
+                            "more than %d columns; wanted at most that many; is it no CSV?", CT__CSV_COLUMNS);
     if (c->fields == c->room) {
         size_t room = c->room ? 2 * (size_t)c->room : 64;
         ct__csv_field *fresh =
             ct_resize(c->allocator, c->field, (size_t)c->room * sizeof *fresh, room * sizeof *fresh);
-        if (!fresh) return ct_fail(e, CT_ELIMIT, "%s: out of memory for a record", c->path);
+        if (!fresh)
+            return ct_fail(e, CT_ELIMIT, "%s: out of memory for a record; use a smaller file", c->path);
         c->field = fresh;
         c->room = (int32_t)room;
     }
@@ -59,9 +55,9 @@ static ct_status wrong_byte(const ct_csv *c, const scan *s, char byte, ct_err *e
             c, s->line, s->column, CT_EDATA, e,
             "text after a closing quote; wanted a delimiter or the end of the line; write \"\" for a quote "
             "inside");
-    return refuse_at(
-        c, s->line, s->column, CT_EDATA, e,
-        "a quote inside a bare field; wanted the whole field in quotes, and \"\" for a quote inside");
+    return refuse_at(c, s->line, s->column, CT_EDATA, e,
+                     "a quote inside a bare field; wanted the whole field in quotes, and \"\" for a quote "
+                     "inside; quote it");
 }
 
 /* One byte into the machine. */
@@ -104,7 +100,8 @@ static void advance(scan *s, char byte, char next) {
 static ct_status end_of_file(ct_csv *c, scan *s, ct_err *e) {
     if (s->state == QUOTED)
         return refuse_at(c, s->field.line, s->field.column, CT_EDATA, e,
-                         "a quote that is never closed; wanted a closing one before the end of the file");
+                         "a quote that is never closed; wanted a closing one before the end of the file; "
+                         "close it, or double a quote inside");
     s->done = 1;
     return s->from == 0 ? CT_OK
                         : end_field(c, s, e); /* the last line without its LF: room for the NUL is kept */
@@ -159,7 +156,7 @@ static ct_status next_record(ct_csv *c, ct_err *e) {
     }
     if (!s && empty && c->fields)
         return refuse_at(c, empty, 1, CT_EDATA, e,
-                         "an empty line; wanted a record, or nothing but empty lines after it");
+                         "an empty line; wanted a record, or nothing but empty lines after it; remove it");
     return s;
 }
 
@@ -252,7 +249,7 @@ static ct_status check_twice(ct_csv *c, ct_err *e) {
     size_t size = 4;
     while (size < 2 * (size_t)c->columns) size *= 2;
     int32_t *table = ct_new_array(c->allocator, size, sizeof *table), twice = -1;
-    if (!table) return ct_fail(e, CT_ELIMIT, "%s: out of memory for its names", c->path);
+    if (!table) return ct_fail(e, CT_ELIMIT, "%s: out of memory for its names; use a smaller file", c->path);
     for (int32_t i = 0; i < c->columns && twice < 0; i++) {
         size_t at = (size_t)ct_hash64(c->name[i], strlen(c->name[i]), 0) & (size - 1);
         while (table[at] && strcmp(c->name[table[at] - 1], c->name[i]) != 0) at = (at + 1) & (size - 1);
@@ -269,7 +266,8 @@ static ct_status read_names(ct_csv *c, ct_err *e) {
     ct_status s = next_record(c, e);
     if (s) return s;
     if (!c->fields)
-        return ct_fail_at(e, CT_EDATA, c->path, -1, "empty; wanted a line of names and records below it");
+        return ct_fail_at(e, CT_EDATA, c->path, -1,
+                          "empty; wanted a line of names and records below it; is it the right file?");
     c->name = ct_new_array(c->allocator, (uint64_t)c->fields, sizeof *c->name);
     c->name_bytes = ct_new_array(c->allocator, (uint64_t)c->fields, sizeof *c->name_bytes);
     if (c->name && c->name_bytes) c->columns = c->fields;
@@ -278,7 +276,8 @@ static ct_status read_names(ct_csv *c, ct_err *e) {
         snprintf(number, sizeof number, "%d", i + 1);
         s = keep_name(c, i, c->o.no_header ? number : ct_csv_text(c, i));
     }
-    if (s || !c->columns) return ct_fail(e, CT_ELIMIT, "%s: out of memory for its names", c->path);
+    if (s || !c->columns)
+        return ct_fail(e, CT_ELIMIT, "%s: out of memory for its names; use a smaller file", c->path);
     return c->o.no_header ? ct_csv_rewind(c, e) : check_twice(c, e);
 }
 
@@ -293,7 +292,8 @@ static ct_status check_options(const ct_csv_options *o, ct_err *e) {
                               o->delimiter != '\n' && o->delimiter != '\r'))
         return CT_OK;
     return ct_fail(e, CT_EUSAGE,
-                   "csv: delimiter %d; wanted an ASCII character other than a quote or an end of line",
+                   "csv: delimiter %d; wanted an ASCII character other than a quote or an end of line; use a "
+                   "comma or a tab",
                    o->delimiter);
 }
 
@@ -301,14 +301,14 @@ static ct_status open_any(ct_csv from, const char *path, ct_csv **out, ct_err *e
     ct_status s = check_options(&from.o, e);
     if (s) return s;
     ct_csv *c = ct_new(from.allocator, sizeof *c);
-    if (!c) return ct_fail(e, CT_ELIMIT, "%s: out of memory", path);
+    if (!c) return ct_fail(e, CT_ELIMIT, "%s: out of memory; close other programs", path);
     *c = from;
     c->fd = -1;
     c->path_bytes = strlen(path) + 1;
     c->path = ct_new(c->allocator, c->path_bytes);
     if (!c->path) {
         ct_delete(c->allocator, c, sizeof *c);
-        return ct_fail(e, CT_ELIMIT, "%s: out of memory", path);
+        return ct_fail(e, CT_ELIMIT, "%s: out of memory; close other programs", path);
     }
     memcpy(c->path, path, c->path_bytes);
     s = begin(c, e);
@@ -361,7 +361,7 @@ ct_status ct_csv_column(const ct_csv *c, const char *name, int32_t *column, ct_e
         ct_text_format(&list, "%s%.40s", i ? ", " : "", c->name[i]);
     if (c->columns > 12) ct_text_format(&list, " and %d more", c->columns - 12);
     const char *near = ct_nearest(name, (const char *const *)c->name, (size_t)c->columns);
-    ct_fail_at(e, CT_EDATA, c->path, -1, "no column \"%.60s\"; wanted %s%.60s%s, of %.500s", name,
+    ct_fail_at(e, CT_EDATA, c->path, -1, "no column \"%.60s\"; wanted %s%.60s%s; there are %.500s", name,
                near ? "\"" : "one", near ? near : "", near ? "\"" : "", list.data ? list.data : "");
     ct_text_free(&list);
     return CT_EDATA;

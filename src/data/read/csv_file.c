@@ -83,13 +83,12 @@ static ct_status make_room(ct_csv *c, ct_err *e) {
     }
     if (c->end + 1 < c->capacity) return CT_OK; /* one byte is for a NUL at the end */
     if (c->end + 1 >= CT__CSV_RECORD)
-        return ct_fail(
-            e, CT_ELIMIT,
-            "%s:%lld: a record of more than 64 MiB; wanted lines; is a quote left open, or is it no CSV?",
-            c->path, (long long)c->line);
+        return ct_fail_line(
+            e, CT_ELIMIT, c->path, c->line > INT32_MAX ? INT32_MAX : (int32_t)c->line, 1,
+            "a record of more than 64 MiB; wanted lines; is a quote left open, or is it no CSV?");
     size_t capacity = c->capacity ? 2 * c->capacity : FIRST_WINDOW;
     char *fresh = ct_resize(c->allocator, c->buffer, c->capacity, capacity);
-    if (!fresh) return ct_fail(e, CT_ELIMIT, "%s: out of memory for a record", c->path);
+    if (!fresh) return ct_fail(e, CT_ELIMIT, "%s: out of memory for a record; use a smaller file", c->path);
     c->buffer = fresh;
     c->capacity = capacity;
     return CT_OK;
@@ -105,7 +104,8 @@ static ct_status take(ct_csv *c, size_t room, int64_t *got, ct_err *e) {
     }
     *got = read_file(c->files, c->fd, c->buffer + c->end, room);
     if (*got < 0)
-        return ct_fail_at(e, CT_EIO, c->path, -1, "cannot read: %s; wanted a readable file", strerror(errno));
+        return ct_fail_at(e, CT_EIO, c->path, -1, "cannot read: %s; wanted a readable file; check the disk",
+                          strerror(errno));
     if ((uint64_t)*got > room) return changed(c, e);
     c->read += (uint64_t)*got;
     if (*got > 0) return CT_OK;
