@@ -42,6 +42,10 @@ const option cli_options[] = {
      "of the learning rate: {}; default one_cycle"},
     {"weight-decay", 0, "X", REAL, AT(weight_decay), 0, 1e9, NULL, " train ",
      "shrinks weights (L2; decoupled with adamw and lion)"},
+    {"nonfinite", 0, "WHAT", TEXT, AT(nonfinite), 0, 0, "stop|skip|rollback", " train ",
+     "when a loss or gradient is not finite: {}; rollback goes to the end of the last epoch, at half the "
+     "learning "
+     "rate; default stop"},
     {"clip", 0, "X", REAL, AT(clip), 0, 1e30, NULL, " train ", "the greatest global norm of the gradient"},
     {"ema", 0, "DECAY", REAL, AT(ema), 0, 1, NULL, " train ",
      "keep an exponential moving average of the weights"},
