@@ -165,6 +165,42 @@ CT_API const char *ct_picture_format_name(int32_t format); /* "PNG", ... */
  * ends as pictures' names do. */
 CT_API int ct_picture_likely(const char *path, const void *head, uint64_t bytes);
 
+/* ---- CSV (libcotan-data) ----
+ *
+ * RFC 4180, strictly: fields between delimiters, in quotes ("" inside is one quote) or bare; records end by LF, CRLF
+ * or a lone CR; a UTF-8 mark at the beginning and empty lines at the end are skipped. The first record has the
+ * names. One record at a time is in memory. Limits: a record of 64 MiB, 65,536 columns. Errors (CT_EDATA) begin
+ * with FILE:LINE:COL. One thread at a time. */
+typedef struct ct_csv ct_csv;
+typedef struct ct_csv_options {
+    int32_t delimiter; /* 0: that of ',', ';' and TAB which the first line has most of (',' if none) */
+    int32_t no_header; /* 1: the first record is data; names are "1", "2", ... */
+    int64_t reserved[7];
+} ct_csv_options;
+/* A regular file. Its size, time and inode must stay the same until ct_csv_close, else CT_EIO. */
+CT_API ct_status ct_csv_open(const ct_files *f, const ct_allocator *a, const char *path, ct_csv_options o,
+                             ct_csv **out, ct_err *e);
+/* The same for bytes in memory, which must outlive it; `name` stands for the path. */
+CT_API ct_status ct_csv_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
+                              ct_csv_options o, ct_csv **out, ct_err *e);
+CT_API void ct_csv_close(ct_csv *c);
+CT_API int32_t ct_csv_columns(const ct_csv *c);
+CT_API const char *ct_csv_name(const ct_csv *c, int32_t column);
+/* The column of that name; when there is none, CT_EDATA that lists the names and tells the nearest. */
+CT_API ct_status ct_csv_column(const ct_csv *c, const char *name, int32_t *column, ct_err *e);
+/* The next record; *more is 0 at the end of the file. */
+CT_API ct_status ct_csv_next(ct_csv *c, int32_t *more, ct_err *e);
+CT_API const char *ct_csv_text(const ct_csv *c,
+                               int32_t column);       /* of the current record, until the next call */
+CT_API int64_t ct_csv_line(const ct_csv *c);          /* where it begins, from 1 */
+CT_API ct_status ct_csv_rewind(ct_csv *c, ct_err *e); /* to the first data record */
+/* The field as a number: a decimal with '.', spaces around allowed, finite. *missing is set to 1 and *out to NaN for an
+ * empty field, NA, N/A, null, None, nan and inf in any letters; anything else is CT_EDATA at the field. */
+CT_API ct_status ct_csv_number(const ct_csv *c, int32_t column, double *out, int32_t *missing, ct_err *e);
+/* CT_EDATA (or another status) with the place of that field of the current row before the text. */
+CT_API ct_status ct_csv_refuse(const ct_csv *c, int32_t column, ct_status status, ct_err *e,
+                               const char *format, ...) CT_PRINTF(5, 6);
+
 /* ---- transforms of pictures (libcotan-data) ---- */
 
 /* A list of steps as data: "resize 256, center_crop 224, to_tensor, normalize mean=0.5 std=0.25". It is stored
