@@ -91,6 +91,18 @@ CT_API ct_status ct_npy_load(const ct_files *f, const ct_allocator *a, const cha
                              ct_err *e);
 CT_API ct_status ct_npy_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
                               ct_array *out, ct_err *e);
+/* A file of C order and of one axis at least, some rows at a time: data larger than memory. One thread at a time. The
+ * file must stay as it is until ct_npy_close (CT_EIO). */
+typedef struct ct_npy ct_npy;
+CT_API ct_status ct_npy_open(const ct_files *f, const ct_allocator *a, const char *path, ct_npy **out,
+                             ct_err *e);
+CT_API void ct_npy_close(ct_npy *n);
+CT_API ct_shape ct_npy_shape(const ct_npy *n); /* of all rows */
+CT_API ct_dtype ct_npy_dtype(const ct_npy *n);
+/* The next rows, at most as many as `to` [rows,...] has room for, which is contiguous and of the file's type; *rows is
+ * 0 at the end. */
+CT_API ct_status ct_npy_rows(ct_npy *n, ct_array *to, int64_t *rows, ct_err *e);
+CT_API ct_status ct_npy_rewind(ct_npy *n, ct_err *e); /* to the first row */
 CT_API ct_status ct_npy_save(const ct_files *f, const ct_allocator *a, const char *path, const ct_array *from,
                              ct_err *e);
 
@@ -274,10 +286,10 @@ CT_API ct_status ct_session_set(ct_session *s, const char *scalar, double value)
 /* The counter of random ops and of Adam's bias correction, from 0; a run with effects adds one at its end. */
 CT_API void ct_session_step(ct_session *s, uint64_t step);
 CT_API uint64_t ct_session_step_of(const ct_session *s);
-/* From any thread or signal handler: 1: runs end with CT_ECANCEL, looked at between steps, until it is 0 again. A run
+/* 1, from any thread or signal handler: runs end with CT_ECANCEL, looked at between steps, until it is 0 again. A run
  * that has begun to write variables goes through. */
 CT_API void ct_session_cancel(ct_session *s, int on);
-/* The same when it has passed. Seconds from now, by the monotonic clock; 0: none. */
+/* The same when so many seconds have passed from now, by the monotonic clock; 0: none. */
 CT_API void ct_session_deadline(ct_session *s, double seconds);
 /* The text of the last run's error, or "". Valid until the next run. */
 CT_API const char *ct_session_error(const ct_session *s);
@@ -348,26 +360,30 @@ CT_API ct_t ct_custom_op(const ct_custom *op, const ct_t *in, int32_t n_in);
 /* ---- self check ---- */
 
 /* Runs the cases that every op carries on this machine's kernels: values against plain loops of doubles,
- * gradients against central differences, cut against uncut batches, one thread against four, text and back. */
+ * gradients against four-point differences, cut against uncut batches, one thread against four, text and back;
+ * then the same at other shapes, at least twenty an op. */
 typedef struct ct_check_row {
     const char *op;
     const char *text;    /* the case */
     const char *failure; /* NULL: passed */
     int32_t cases;       /* of this op so far */
-    int32_t reserved;
+    int32_t internal;    /* 1: an op that only others use; the row comes once, with the cases that had it */
 } ct_check_row;
 typedef struct ct_check_options {
     const char *op; /* NULL: all */
     uint64_t seed;
+    double seconds;       /* random shapes for so long; 0: none */
+    int32_t written_only; /* 1: the written cases alone */
+    int32_t reserved;
     void (*report)(void *user, const ct_check_row *row); /* after every case; may be NULL */
     void *user;
 } ct_check_options;
 typedef struct ct_check_result {
     int32_t ops, cases, failed;
-    int32_t without;           /* public ops that have no case */
+    int32_t without;           /* ops that no case reaches */
     char first[CT_ERROR_TEXT]; /* the first failure */
 } ct_check_result;
-/* CT_OK when every case passed and every public op has one, else CT_EINTERNAL. */
+/* CT_OK when every case passed and every op has one, else CT_EINTERNAL. */
 CT_API ct_status ct_check(const ct_check_options *o, ct_check_result *out, ct_err *e);
 
 /* ---- the net as text ---- */

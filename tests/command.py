@@ -65,6 +65,10 @@ def wrong_words():
     fails(2, "nearest is adam", "train", "image", "d", "-o", "m", "--optimizer", "adan")
     fails(2, "nearest is resnet20", "train", "image", "d", "-o", "m", "--model", "resnet")
     fails(2, "no such task; wanted image", "train", "sound", "d", "-o", "m")
+    fails(2, "write cotan train image /tmp", "train", "/tmp", "-o", "m")
+    fails(2, "no data and no output", "train", "image")
+    fails(2, "write cotan evaluate MODEL DIR", "evaluate", "/tmp", "m")
+    fails(3, "a file; wanted the folder", "train", "image", __file__, "-o", "m", "--quiet")
     fails(2, "NAME=VALUE", "train", "image", "d", "-o", "m", "--set", "drop")
     fails(2, "wanted a time", "train", "image", "d", "-o", "m", "--time-limit", "5x")
     fails(2, "wanted cotan evaluate MODEL DIR", "evaluate", "m")
@@ -342,6 +346,9 @@ def streams(model, data):
         for words in (("presets",), ("evaluate", model, data), ("inspect", model, "--json"), ("train", "--help"), ("man",)):
             r = subprocess.run([COTAN, *words], stdout=full, stderr=subprocess.PIPE, text=True)
             check(f"{words}: a full standard output is status 4", r.returncode == 4 and "standard output" in r.stderr, (r.returncode, r.stderr))
+    r = subprocess.run(["bash", "-c", 'set -o pipefail; "$0" predict "$1" "$2" | head -1; exit ${PIPESTATUS[0]}', COTAN, model, f"{data}/train-images-idx3-ubyte"],
+                       capture_output=True, text=True)
+    check("head reads one line: nothing is said", r.stderr == "" and r.stdout.startswith("0\t") and r.returncode in (0, 4), (r.returncode, r.stderr))
     for locale in ("C", "de_DE.UTF-8", "tr_TR.UTF-8"):
         r = cotan("evaluate", model, data, "--json", env={"LC_ALL": locale, "TMPDIR": "/none"})
         check(f"no HOME, {locale}", r.returncode == 0 and objects(r)[0]["samples"] == 60, r.stderr)

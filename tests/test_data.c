@@ -111,6 +111,16 @@ static void scores(void **state) {
                   4;
     assert_true(fabs(r.loss - want) < 1e-12);
     assert_int_equal(ct_scores_confusion(s, 2, 0), 1);
+    assert_true(ct_scores_top(s, 1) == 0.75 && ct_scores_top(s, 2) == 0.75 && ct_scores_top(s, 3) == 1);
+    ct_text json = {0};
+    ct_score_json(&r, &json);
+    assert_non_null(strstr(json.data, "\"accuracy\":0.75,\"accuracy_ci95\":[0.3006"));
+    assert_non_null(strstr(json.data, "\"baseline_accuracy\":0.5}"));
+    ct_text_free(&json);
+    r = (ct_score){.accuracy = NAN, .low = NAN, .high = NAN, .loss = INFINITY};
+    ct_score_json(&r, &json);
+    assert_non_null(strstr(json.data, "\"loss\":null,\"accuracy\":null,\"accuracy_ci95\":[null,null]"));
+    ct_text_free(&json);
     assert_int_equal(ct_scores_add(s, logits, bad, 1, &e), CT_EDATA);
     ct_scores_free(s);
 }

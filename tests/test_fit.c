@@ -187,8 +187,37 @@ static void by_hand(void **state) {
     end(&p);
 }
 
+/* Arrays in memory, windows of a series among them, and what is refused. */
+static void rows(void **state) {
+    (void)state;
+    problem p;
+    float series[64], next;
+    ct_epoch last;
+    begin(&p);
+    ct_fit_options o = {.epochs = 40, .batch = 32, .train = {.lr = 0.05}};
+    assert_int_equal(ct_fit_rows(p.loss, (const void *[]){p.x, p.y}, SAMPLES, &o, &last), CT_OK);
+    assert_true(last.loss < 0.4 && last.steps == 40 * 3);
+    assert_int_equal(ct_fit_rows(p.loss, (const void *[]){p.x, NULL}, SAMPLES, &o, &last), CT_EUSAGE);
+    assert_non_null(strstr(ct_error(p.c), "input \"y\" is NULL"));
+    end(&p);
+    begin(&p);
+    assert_int_equal(ct_fit_rows(p.loss, (const void *[]){p.x, p.y}, 0, NULL, NULL), CT_EUSAGE);
+    end(&p);
+    for (int i = 0; i < 64; i++) series[i] = (float)sin(0.3 * i);
+    ct_ctx *c = ct_open(NULL); /* the next of two, which for a sine is linear in them */
+    ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 2)), y = ct_input(c, "y", CT_F32, CT_SHAPE(CT_N, 1));
+    ct_t out = ct_linear(x, "fc", 1, (ct_lin){0});
+    o = (ct_fit_options){.epochs = 400, .batch = 62, .hop = 1, .train = {.lr = 0.05}};
+    assert_int_equal(
+        ct_fit_rows(ct_mse(out, y, (ct_loss){0}), (const void *[]){series, series + 2}, 62, &o, NULL), CT_OK);
+    assert_int_equal(ct_predict(c, out, series + 20, 1, &next), CT_OK);
+    assert_true(fabs(next - sin(0.3 * 22)) < 0.02);
+    ct_close(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(callbacks), cmocka_unit_test(early_stopping),
-                                       cmocka_unit_test(averages), cmocka_unit_test(by_hand)};
+                                       cmocka_unit_test(averages), cmocka_unit_test(by_hand),
+                                       cmocka_unit_test(rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,14 +16,14 @@ extern "C" {
 #define CT_MAX_FIELDS 8
 typedef struct ct_field {
     const char *name; /* the name of the net's input it feeds */
-    int32_t dtype;
+    int32_t dtype;    /* a ct_dtype */
     int32_t reserved;
-    ct_shape shape; /* of one record */
+    ct_shape shape; /* of one record; rank 0: a number */
 } ct_field;
 typedef struct ct_source {
-    void *user;
-    int64_t count;
-    int32_t fields;
+    void *user;     /* given to the functions below */
+    int64_t count;  /* records */
+    int32_t fields; /* of a record */
     int32_t reserved;
     ct_field field[CT_MAX_FIELDS];
     /* Writes record 0..count-1 to out[field], contiguous. Called from several threads at once. `epoch` and
@@ -31,8 +31,9 @@ typedef struct ct_source {
     ct_status (*read)(void *user, int64_t record, int64_t epoch, uint64_t seed, void *const *out, ct_err *e);
     void (*close)(void *user); /* may be NULL */
 } ct_source;
-CT_API void ct_source_close(ct_source *s); /* then zeroed */
-/* Records along the first axis of each array (equal lengths). The arrays' memory must outlive the source. */
+CT_API void ct_source_close(ct_source *s); /* calls `close`; then zeroed */
+/* Records along the first axis of each array (equal lengths). Rows must be contiguous, not the arrays: all windows of
+ * a series are a view whose first stride is 1. The arrays' memory must outlive the source. CT_EUSAGE, CT_EDATA. */
 CT_API ct_status ct_source_arrays(const ct_allocator *a, const ct_array *arrays, const char *const *names,
                                   int32_t count, ct_source *out, ct_err *e);
 /* The records index[0..count-1] of another source, which must outlive it; indices are copied. */
@@ -73,25 +74,30 @@ CT_API int64_t ct_loader_batches(const ct_loader *l); /* of an epoch */
 CT_API ct_status ct_next(ct_loader *l, ct_batch *out, ct_err *e);
 
 /* ---- metrics of classification ---- */
+
+/* Collects samples and scores them; one caller at a time. */
 typedef struct ct_scores ct_scores;
-typedef struct ct_score { /* NaN where undefined */
+typedef struct ct_score { /* shares of 1; NaN where undefined */
     int64_t samples;
-    double loss;                /* mean cross-entropy: log_loss */
-    double accuracy, low, high; /* with its 95 % interval (Wilson 1927) */
-    double top5;
-    double macro_f1, macro_precision, macro_recall;
+    double loss;                                    /* mean cross-entropy: log_loss */
+    double accuracy, low, high;                     /* with its 95 % interval (Wilson 1927) */
+    double top5;                                    /* the label is among the five most probable */
+    double macro_f1, macro_precision, macro_recall; /* means over classes, 0/0 counts as 0 (scikit-learn) */
     double ece;      /* expected calibration error, 15 bins (Guo et al. 2017) */
     double baseline; /* accuracy of always naming the most frequent class */
 } ct_score;
 CT_API ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out, ct_err *e);
-CT_API void ct_scores_free(ct_scores *s);
-/* logits [rows, classes], label[r] in 0..classes-1 (else CT_EDATA). */
+CT_API void ct_scores_free(ct_scores *s); /* NULL is fine */
+/* logits [rows, classes], label[r] in 0..classes-1 (else CT_EDATA, naming the sample). */
 CT_API ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label, int64_t rows,
                                ct_err *e);
 CT_API ct_score ct_scores_result(const ct_scores *s);
+/* The share of samples whose label is among the k most probable classes (of equals the first). */
+CT_API double ct_scores_top(const ct_scores *s, int64_t k);
 /* The JSON object that `cotan evaluate --json` prints: samples, loss, accuracy, accuracy_ci95 [low, high],
  * top5_accuracy, macro_f1, macro_precision, macro_recall, log_loss, ece, baseline_accuracy; null where undefined. */
 CT_API void ct_score_json(const ct_score *s, ct_text *out);
+/* How many samples of one class were taken for another; 0 for classes that do not exist. */
 CT_API int64_t ct_scores_confusion(const ct_scores *s, int64_t truth, int64_t predicted);
 /* probability[c] = softmax of the logits; returns the index of the largest (the first of equals). */
 CT_API int64_t ct_softmax_row(const float *logits, int64_t classes, double *probability);
@@ -158,6 +164,42 @@ CT_API const char *ct_picture_format_name(int32_t format); /* "PNG", ... */
 /* 1: meant as a picture: its first bytes (16 are enough) begin a format that is read or refused by name, or its name
  * ends as pictures' names do. */
 CT_API int ct_picture_likely(const char *path, const void *head, uint64_t bytes);
+
+/* ---- CSV (libcotan-data) ----
+ *
+ * RFC 4180, strictly: fields between delimiters, in quotes ("" inside is one quote) or bare; records end by LF, CRLF
+ * or a lone CR; a UTF-8 mark at the beginning and empty lines at the end are skipped. The first record has the
+ * names. One record at a time is in memory. Limits: a record of 64 MiB, 65,536 columns. Errors (CT_EDATA) begin
+ * with FILE:LINE:COL. One thread at a time. */
+typedef struct ct_csv ct_csv;
+typedef struct ct_csv_options {
+    int32_t delimiter; /* 0: that of ',', ';' and TAB which the first line has most of (',' if none) */
+    int32_t no_header; /* 1: the first record is data; names are "1", "2", ... */
+    int64_t reserved[7];
+} ct_csv_options;
+/* A regular file. Its size, time and inode must stay the same until ct_csv_close, else CT_EIO. */
+CT_API ct_status ct_csv_open(const ct_files *f, const ct_allocator *a, const char *path, ct_csv_options o,
+                             ct_csv **out, ct_err *e);
+/* The same for bytes in memory, which must outlive it; `name` stands for the path. */
+CT_API ct_status ct_csv_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
+                              ct_csv_options o, ct_csv **out, ct_err *e);
+CT_API void ct_csv_close(ct_csv *c);
+CT_API int32_t ct_csv_columns(const ct_csv *c);
+CT_API const char *ct_csv_name(const ct_csv *c, int32_t column);
+/* The column of that name; when there is none, CT_EDATA that lists the names and tells the nearest. */
+CT_API ct_status ct_csv_column(const ct_csv *c, const char *name, int32_t *column, ct_err *e);
+/* The next record; *more is 0 at the end of the file. */
+CT_API ct_status ct_csv_next(ct_csv *c, int32_t *more, ct_err *e);
+CT_API const char *ct_csv_text(const ct_csv *c,
+                               int32_t column);       /* of the current record, until the next call */
+CT_API int64_t ct_csv_line(const ct_csv *c);          /* where it begins, from 1 */
+CT_API ct_status ct_csv_rewind(ct_csv *c, ct_err *e); /* to the first data record */
+/* The field as a number: a decimal with '.', spaces around allowed, finite. *missing is set to 1 and *out to NaN for an
+ * empty field, NA, N/A, null, None, nan and inf in any letters; anything else is CT_EDATA at the field. */
+CT_API ct_status ct_csv_number(const ct_csv *c, int32_t column, double *out, int32_t *missing, ct_err *e);
+/* CT_EDATA (or another status) with the place of that field of the current row before the text. */
+CT_API ct_status ct_csv_refuse(const ct_csv *c, int32_t column, ct_status status, ct_err *e,
+                               const char *format, ...) CT_PRINTF(5, 6);
 
 /* ---- transforms of pictures (libcotan-data) ---- */
 

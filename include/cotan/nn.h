@@ -1,7 +1,8 @@
 /* cotan/nn.h: training. Optimisers, schedules, a training plan, and the loop on top of them.
  *
- * The common case is one call:
- *     ct_fit(loss, logits, &data, &(ct_fit_options){.epochs = 10, .train = {.lr = 1e-3}}, &last, &e);
+ * The common case is one call, over arrays in memory or over a source of records:
+ *     ct_fit_rows(loss, (const void *[]){x, y}, rows, &(ct_fit_options){.epochs = 10, .train = {.lr = 1e-3}}, &last);
+ *     ct_fit(loss, logits, &data, &options, &last, &e);
  * which is the following, with validation and the best weights kept (src/nn/fit.c, there to be read):
  *     ct_trainer_new(loss, NULL, 0, &train, &data, &trainer, &e);         // gradient, updates: one plan
  *     ct_loader_new(NULL, &data, (ct_loader_options){.shuffle = 1}, &loader, &e);
@@ -141,8 +142,8 @@ typedef struct ct_fit_options {
     int32_t threads;   /* that read ahead; 0: one; -1: none */
     int32_t patience;  /* > 0: stop after so many epochs without a better one */
     int32_t keep_last; /* 1: the last weights stay; 0: those of the best epoch come back, averages if kept */
-    int32_t reserved;
-    ct_train train;                                     /* .batch 0: as above */
+    int32_t hop;    /* ct_fit_rows: elements from one row to the next, 1: all windows of a series; 0: a row */
+    ct_train train; /* .batch 0: as above */
     ct_schedule schedule;                               /* .steps 0: epochs times batches */
     const ct_source *validation;                        /* NULL: none. It must have the fields of the data */
     int (*callback)(void *user, const ct_epoch *epoch); /* after each epoch; non-zero stops. May be NULL */
@@ -153,6 +154,11 @@ typedef struct ct_fit_options {
  * those of ct_trainer_new, ct_trainer_step and the source. */
 CT_API ct_status ct_fit(ct_t loss, ct_t logits, const ct_source *data, const ct_fit_options *o,
                         ct_epoch *last, ct_err *e);
+
+/* ct_fit over arrays: data[i] is [rows, ...], contiguous, of the loss's input i in order of creation, of its type. `o`
+ * and `last` may be NULL. The error is the context's (ct_error). */
+CT_API ct_status ct_fit_rows(ct_t loss, const void *const *data, int64_t rows, const ct_fit_options *o,
+                             ct_epoch *last);
 
 /* The mean of `value`, a scalar that is a mean over rows such as a loss, over all records of a source, in evaluation
  * mode. `batch` rows at a time, 0: 64. */

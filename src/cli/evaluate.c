@@ -1,5 +1,6 @@
 /* evaluate.c: cotan evaluate MODEL DIR. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 
@@ -55,7 +56,12 @@ static void print_text(const ct_evaluation *v, ct_model *m) {
 int cli_evaluate(cli *c) {
     ct_model *m = NULL;
     ct_evaluation v = {0};
-    ct_status s = cli_model(c, c->word[0], &m);
+    struct stat st;
+    ct_status s = CT_OK;
+    if (stat(c->word[0], &st) == 0 && S_ISDIR(st.st_mode))
+        s = ct_fail_at(&c->e, CT_EUSAGE, c->word[0], -1,
+                       "a folder; wanted a model; write cotan evaluate MODEL DIR");
+    if (!s) s = cli_model(c, c->word[0], &m);
     if (!s) s = ct_evaluate_image(m, c->word[1], c->part, c->limit, &v, &c->e);
     if (!s && v.note[0]) fprintf(stderr, "  %s\n", v.note);
     if (!s && c->json) print_json(&v, m);

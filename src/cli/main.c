@@ -1,5 +1,6 @@
 /* main.c: the way from words to a verb; the version; signals. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -114,6 +115,12 @@ static int dispatch(cli *c, ct_status status) {
     return v->run(c);
 }
 
+/* A pipe whose reader has gone has read enough, as in cotan predict ... | head: no error to tell about. */
+static int reader_left(void) {
+    struct pollfd p = {.fd = STDOUT_FILENO};
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+}
+
 int main(int argc, char **argv) {
     cli c = {.debug = whole_number("CT_DEBUG"), .trap = whole_number("CT_TRAP")};
     mend_streams();
@@ -121,9 +128,11 @@ int main(int argc, char **argv) {
     if (c.verb && strcmp(c.verb, "train") == 0) catch_signals();
     int code = dispatch(&c, parsed);
     if ((fflush(stdout) || ferror(stdout)) && code == 0) {
-        fprintf(stderr, "cotan: error: standard output: cannot be written; wanted a place for the result; "
-                        "see where it leads\n");
-        code = 4;
+        code = cli_exit_status(CT_EIO);
+        if (!reader_left())
+            fprintf(stderr,
+                    "cotan: error: standard output: cannot be written; wanted a place for the result; "
+                    "see where it leads\n");
     }
     json_decref(c.config_file);
     ct_arena_free(&c.arena);

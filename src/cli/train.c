@@ -1,6 +1,7 @@
 /* train.c: cotan train image DIR -o MODEL. */
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -22,6 +23,7 @@ static ct_image_train job_of(cli *c, const char *command) {
         .transform = c->transform,
         .optimiser = c->optimizer,
         .schedule = c->schedule,
+        .nonfinite = c->nonfinite,
         .command = command,
         .set = c->set,
         .n_set = c->n_set,
@@ -140,8 +142,13 @@ static void how_to_go_on(const cli *c) {
 static ct_status check(cli *c) {
     if (strcmp(c->word[0], "image") != 0)
         return ct_fail(&c->e, CT_EUSAGE,
-                       "cotan train %.60s: no such task; wanted image; see cotan train --help", c->word[0]);
+                       "cotan train %.200s: no such task; wanted image; write cotan train image %.200s",
+                       c->word[0], access(c->word[0], F_OK) == 0 ? c->word[0] : "DIR -o MODEL");
     if (c->config && cli_config(c, c->config)) return CT_EUSAGE;
+    if (!c->output && c->words < 2)
+        return ct_fail(&c->e, CT_EUSAGE,
+                       "cotan train image: no data and no output; wanted both; write cotan train image DIR "
+                       "-o m.safetensors");
     if (!c->output)
         return ct_fail(&c->e, CT_EUSAGE,
                        "cotan train image: no output; wanted -o FILE; add -o m.safetensors, for one");

@@ -13,6 +13,7 @@ typedef struct arrays {
     const ct_allocator *allocator;
     ct_array array[CT_MAX_FIELDS];
     uint64_t bytes[CT_MAX_FIELDS]; /* of a record */
+    int64_t step[CT_MAX_FIELDS];   /* from one record to the next */
     int32_t count;
 } arrays;
 
@@ -23,11 +24,21 @@ static ct_status read_arrays(void *user, int64_t record, int64_t epoch, uint64_t
     (void)seed;
     (void)e;
     for (int32_t i = 0; i < s->count; i++)
-        memcpy(out[i], (const char *)s->array[i].data + (uint64_t)record * s->bytes[i], s->bytes[i]);
+        memcpy(out[i], (const char *)s->array[i].data + record * s->step[i], s->bytes[i]);
     return CT_OK;
 }
 
 static void close_arrays(void *user) { ct_delete(((arrays *)user)->allocator, user, sizeof(arrays)); }
+
+/* One row at a time: rows are contiguous, whatever lies between them. */
+static int rows_contiguous(const ct_array *x) {
+    int64_t want = 1;
+    for (int32_t d = x->rank - 1; d >= 1; d--) {
+        if (x->dim[d] > 1 && x->stride[d] != want) return 0;
+        want *= x->dim[d];
+    }
+    return 1;
+}
 
 static ct_status check_array(const ct_array *x, const char *name, const ct_array *first,
                              const char *first_name, ct_err *e) {
@@ -36,9 +47,10 @@ static ct_status check_array(const ct_array *x, const char *name, const ct_array
                        "source: array \"%.60s\" is a single number; wanted records along its first axis; "
                        "reshape it to [N,...]",
                        name);
-    if (!ct_array_contiguous(x))
+    if (!rows_contiguous(x))
         return ct_fail(e, CT_EDATA,
-                       "source: array \"%.60s\" has gaps; wanted a contiguous one; copy it first", name);
+                       "source: array \"%.60s\" has rows with gaps; wanted contiguous ones; copy it first",
+                       name);
     if (x->dim[0] != first->dim[0])
         return ct_fail(e, CT_EDATA,
                        "source: array \"%.60s\" has %lld records, \"%.60s\" has %lld; wanted equal counts; "
@@ -65,6 +77,7 @@ ct_status ct_source_arrays(const ct_allocator *a, const ct_array *array, const c
         }
         s->array[i] = *x;
         s->bytes[i] = ct_dtype_size((ct_dtype)x->dtype);
+        s->step[i] = x->stride[0] * (int64_t)s->bytes[i];
         for (int32_t d = 1; d < x->rank; d++) s->bytes[i] *= (uint64_t)x->dim[d];
         r.field[i] = (ct_field){names[i], x->dtype, 0, ct_shape_make(x->rank - 1, x->dim + 1)};
     }

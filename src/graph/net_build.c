@@ -1,57 +1,19 @@
-/* net_build.c: tree to graph. Names are bound in frames; an op call goes through the op's own attribute
- * table, so whatever a C builder accepts the text accepts, and nothing else. The work is bounded: at most
- * MAX_CALLS op calls and loop turns, so that a small hostile text cannot ask for a huge graph. */
+/* net_build.c: tree to graph. Names are bound in frames, one of the net and one of each call of a def; net_call.c
+ * makes the ops. The work is bounded: at most MAX_CALLS calls and loop turns, so that a small hostile text cannot ask
+ * for a huge graph. */
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/net.h"
+#include "graph/net_build.h"
 
 #define MAX_CALLS 200000
 
-typedef enum kind { NUMBER_INT, NUMBER_FLOAT, TEXT, TENSOR, NONE } kind;
-typedef struct value {
-    int32_t kind;
-    int32_t reserved;
-    int64_t i;
-    double f;
-    const char *text;
-    ct_t tensor;
-} value;
+static ct_status run_block(builder *b, frame *f, const ct__stmt *s);
 
-typedef struct binding {
-    const char *name;
-    value value;
-    struct binding *next;
-} binding;
-
-typedef struct frame { /* of the net, or of one def call */
-    binding *first;
-    const ct__stmt *defs_before; /* defs visible: those of the text before this statement */
-    value last;
-    int32_t returned, has_last;
-} frame;
-
-typedef struct builder {
-    ct_graph *graph;
-    ct_arena arena;
-    const char *file;
-    const ct_net_env *env;
-    const ct__stmt *tree;
-    int32_t calls, depth;
-    uint64_t used; /* settings met, bit by index */
-    ct_err *e;
-} builder;
-
-#define FAIL(b, x, ...) ct__net_fail((b)->e, (b)->file, (x)->line, (x)->column, __VA_ARGS__)
-
-/* The graph's error at its place in the text, with its own status. */
-static ct_status graph_failed(const builder *b, int32_t line, int32_t column) {
+ct_status ct__net_graph_failed(const builder *b, int32_t line, int32_t column) {
     const ct_err *g = &b->graph->error;
     return ct_fail_line(b->e, (ct_status)g->status, b->file, line, column, "%s", g->text);
 }
-
-static ct_status eval(builder *b, frame *f, const ct__expr *x, value *out);
-static ct_status run_block(builder *b, frame *f, const ct__stmt *s);
 
 static ct_status bind(builder *b, frame *f, const char *name, const value *v) {
     for (binding *i = f->first; i; i = i->next)
@@ -152,153 +114,6 @@ static ct_status arithmetic(builder *b, const ct__expr *x, const value *p, const
     return CT_OK;
 }
 
-/* ---- op calls ---- */
-
-typedef struct call { /* arguments sorted by what they are */
-    ct_t in[CT__MAX_IN];
-    int32_t n_in;
-    const char *name;
-    ct__value attr[CT__MAX_ATTRS];
-    uint8_t given[CT__MAX_ATTRS];
-    ct__ints list;
-} call;
-
-static int32_t choice_index(const char *choices, const char *word) {
-    size_t length = strlen(word);
-    for (int32_t n = 0;; n++) {
-        const char *end = strchr(choices, '|');
-        size_t here = end ? (size_t)(end - choices) : strlen(choices);
-        if (here == length && memcmp(choices, word, here) == 0) return n;
-        if (!end) return -1;
-        choices = end + 1;
-    }
-}
-
-static ct_status set_attr(builder *b, const ct__expr *x, const ct__op *op, call *c, int32_t i,
-                          const value *v) {
-    const ct__attr *a = &op->attrs[i];
-    if (a->type != CT__LIST && c->given[i])
-        return FAIL(b, x, "%s: %s is given twice; wanted once; leave one out", op->name, a->name);
-    c->given[i] = 1;
-    if (a->type == CT__FLOAT && v->kind <= NUMBER_FLOAT) return c->attr[i].f = v->f, CT_OK;
-    if (a->type == CT__INT && v->kind == NUMBER_INT) return c->attr[i].i = v->i, CT_OK;
-    if (a->type == CT__TEXT && v->kind == TEXT) return c->attr[i].s = v->text, CT_OK;
-    if (a->type == CT__CHOICE && v->kind == TEXT) {
-        int32_t k = choice_index(a->choices, v->text);
-        if (k < 0)
-            return FAIL(b, x, "%s: %s is \"%.60s\"; wanted one of %s; choose one", op->name, a->name, v->text,
-                        a->choices);
-        return c->attr[i].i = k, CT_OK;
-    }
-    if (a->type == CT__LIST && v->kind == NUMBER_INT && c->list.count < 16) {
-        c->list.v[c->list.count++] = v->i;
-        c->attr[i].list = &c->list;
-        return CT_OK;
-    }
-    static const char *const kinds[] = {"an integer", "a number", "a string", "a tensor", "none"};
-    static const char *const wanted[] = {"",         "an integer", "a number",
-                                         "a string", "a string",   "at most 16 integers"};
-    return FAIL(b, x, "%s: %s is %s; wanted %s; change it", op->name, a->name, kinds[v->kind],
-                wanted[a->type]);
-}
-
-static ct_status set_key(builder *b, const ct__expr *x, const ct__op *op, call *c, const char *key,
-                         const value *v) {
-    const char *names[CT__MAX_ATTRS];
-    int32_t n = ct__attrs_count(op);
-    for (int32_t i = 0; i < n; i++) {
-        names[i] = op->attrs[i].name;
-        if (strcmp(names[i], key) == 0) return set_attr(b, x, op, c, i, v);
-    }
-    const char *near = ct_nearest(key, names, (size_t)n);
-    return FAIL(b, x, "%s: no attribute %s; wanted %s; see docs/ops.md", op->name, key,
-                near ? near : "one that it has");
-}
-
-static int32_t next_positional(const ct__op *op, const call *c) {
-    for (int32_t i = 0; op->attrs && op->attrs[i].name; i++)
-        if (op->attrs[i].offset == CT__POSITIONAL && (op->attrs[i].type == CT__LIST || !c->given[i]))
-            return i;
-    return -1;
-}
-
-static ct_status take_argument(builder *b, const ct__expr *x, const ct__op *op, call *c, const value *v) {
-    if (v->kind == TENSOR || v->kind == NONE) {
-        if (c->n_in == CT__MAX_IN || c->n_in >= op->inputs_max)
-            return FAIL(b, x, "%s: one tensor more; wanted at most %d; take it out", op->name,
-                        op->inputs_max);
-        c->in[c->n_in++] = v->kind == TENSOR ? v->tensor : ct__none();
-        return CT_OK;
-    }
-    if (v->kind == TEXT && op->layer && !c->name) return c->name = v->text, CT_OK;
-    int32_t i = next_positional(op, c);
-    if (i < 0) return FAIL(b, x, "%s: one argument too many; wanted key=value; see docs/ops.md", op->name);
-    return set_attr(b, x, op, c, i, v);
-}
-
-static ct_status build_op(builder *b, frame *f, const ct__expr *x, const ct__op *op, value *out) {
-    call c = {0};
-    for (int32_t i = 0; i < x->args; i++) {
-        value v;
-        ct_status s = eval(b, f, x->arg[i], &v);
-        if (!s)
-            s = x->key[i] ? set_key(b, x->arg[i], op, &c, x->key[i], &v)
-                          : take_argument(b, x->arg[i], op, &c, &v);
-        if (s) return s;
-    }
-    if (c.n_in < op->inputs_min)
-        return FAIL(b, x, "%s: %d tensors; wanted %d; see docs/ops.md", op->name, c.n_in, op->inputs_min);
-    if (op->layer && !c.name)
-        return FAIL(b, x, "%s: no name; wanted a string after the tensors; write \"fc1\", for one", op->name);
-    ct_err inner = {0};
-    if (ct__attrs_complete(op, c.name, c.attr, c.given, &inner)) return FAIL(b, x, "%s", inner.text);
-    ct__call made = {.op = op, .name = op->layer ? c.name : NULL, .in = c.in, .n_in = c.n_in, .attr = c.attr};
-    ct_t y = ct__build_in(b->graph, &made);
-    if (b->graph->error.status) return graph_failed(b, x->line, x->column);
-    *out = (value){.kind = TENSOR, .tensor = y};
-    return CT_OK;
-}
-
-static ct_status build_input(builder *b, const ct__expr *x, value *out) {
-    if (x->args != 1 || x->key[0] || x->arg[0]->kind != CT__EXPR_NAME)
-        return FAIL(b, x,
-                    "input: another argument; wanted the name of one input; write input(image), for one");
-    const char *name = x->arg[0]->text, *names[32] = {0};
-    ct_graph *g = b->graph;
-    for (int32_t i = 0; i < g->nodes; i++)
-        if (g->node[i]->op == &ct__op_input && strcmp(g->node[i]->name, name) == 0)
-            return *out = (value){.kind = TENSOR, .tensor = {g->node[i], 0, 0}}, CT_OK;
-    size_t n = 0;
-    for (int32_t i = 0; b->env && i < b->env->n_inputs; i++) {
-        const ct_net_input *in = &b->env->inputs[i];
-        if (strcmp(in->name, name) == 0) {
-            *out = (value){.kind = TENSOR, .tensor = ct_graph_input(g, name, (ct_dtype)in->dtype, in->shape)};
-            return g->error.status ? graph_failed(b, x->line, x->column) : CT_OK;
-        }
-        if (n < 32) names[n++] = in->name;
-    }
-    const char *near = ct_nearest(name, names, n);
-    if (!near && n) near = names[0];
-    return FAIL(b, x, "input: the task gives no %s; wanted %s; change the name", name,
-                near ? near : "no input");
-}
-
-/* output(x, k): another output of x's op. */
-static ct_status build_output(builder *b, frame *f, const ct__expr *x, value *out) {
-    value t, k;
-    if (x->args != 2)
-        return FAIL(b, x, "output: %d arguments; wanted a tensor and a number; write output(x, 1)", x->args);
-    ct_status s = eval(b, f, x->arg[0], &t);
-    if (!s) s = eval(b, f, x->arg[1], &k);
-    if (s) return s;
-    if (t.kind != TENSOR || k.kind != NUMBER_INT || k.i < 0 || k.i >= t.tensor.node->n_out)
-        return FAIL(b, x,
-                    "output: another argument; wanted a tensor and the number of one of its outputs; see "
-                    "docs/ops.md");
-    *out = (value){.kind = TENSOR, .tensor = ct__output(t.tensor, (int32_t)k.i)};
-    return CT_OK;
-}
-
 /* ---- defs ---- */
 
 static ct_status call_def(builder *b, frame *f, const ct__expr *x, const ct__stmt *d, value *out) {
@@ -322,7 +137,7 @@ static ct_status call_def(builder *b, frame *f, const ct__expr *x, const ct__stm
             return FAIL(b, x->arg[i], "%s: %s is given twice; wanted once; leave one out", d->name,
                         d->param[k]);
         given[k] = 1;
-        if ((s = eval(b, f, x->arg[i], &v)) || (s = bind(b, &inner, d->param[k], &v))) return s;
+        if ((s = ct__net_eval(b, f, x->arg[i], &v)) || (s = bind(b, &inner, d->param[k], &v))) return s;
     }
     for (int32_t k = 0; k < d->params; k++) {
         value v;
@@ -330,7 +145,8 @@ static ct_status call_def(builder *b, frame *f, const ct__expr *x, const ct__stm
         if (!d->preset[k])
             return FAIL(b, x, "%s: %s is not given; wanted a value; see its def in line %d", d->name,
                         d->param[k], d->line);
-        if ((s = eval(b, &inner, d->preset[k], &v)) || (s = bind(b, &inner, d->param[k], &v))) return s;
+        if ((s = ct__net_eval(b, &inner, d->preset[k], &v)) || (s = bind(b, &inner, d->param[k], &v)))
+            return s;
     }
     for (const ct__stmt *p = b->tree; p; p = p->next) { /* params of the net are seen inside defs */
         if (p->kind != CT__STMT_PARAM) continue;
@@ -352,37 +168,20 @@ static const ct__stmt *find_def(const builder *b, const frame *f, const char *na
     return found;
 }
 
-/* What a net may call: no sources, assignments, updates and helpers of other ops. */
-static int may_call(const ct__op *op) {
-    return op && !(op->flags & (CT__OP_INTERNAL | CT__OP_SOURCE | CT__OP_ASSIGN)) && !op->update;
-}
-
-static ct_status no_such_op(builder *b, const frame *f, const ct__expr *x) {
-    const char *names[512] = {"input", "output"};
-    size_t n = 2;
-    for (int32_t i = 0; ct__ops[i] && n < 512; i++)
-        if (may_call(ct__ops[i])) names[n++] = ct__ops[i]->name;
-    for (const ct__stmt *s = b->tree; s && s != f->defs_before && n < 512; s = s->next)
-        if (s->kind == CT__STMT_DEF) names[n++] = s->name;
-    const char *near = ct_nearest(x->text, names, n);
-    return FAIL(b, x, "no op %s and no def above; wanted %s; see docs/ops.md", x->text,
-                near ? near : "one of them");
-}
-
 static ct_status eval_call(builder *b, frame *f, const ct__expr *x, value *out) {
     if (++b->calls > MAX_CALLS)
         return ct_fail_line(b->e, CT_ELIMIT, b->file, x->line, x->column,
                             "more than %d calls; wanted a smaller net; see its loops", MAX_CALLS);
     const ct__stmt *d = find_def(b, f, x->text);
     if (d) return call_def(b, f, x, d, out);
-    if (strcmp(x->text, "input") == 0) return build_input(b, x, out);
-    if (strcmp(x->text, "output") == 0) return build_output(b, f, x, out);
+    if (strcmp(x->text, "input") == 0) return ct__net_input(b, x, out);
+    if (strcmp(x->text, "output") == 0) return ct__net_output(b, f, x, out);
     const ct__op *op = ct__op_find(x->text);
-    if (may_call(op)) return build_op(b, f, x, op, out);
-    return no_such_op(b, f, x);
+    if (ct__net_may_call(op)) return ct__net_op(b, f, x, op, out);
+    return ct__net_no_such_op(b, f, x);
 }
 
-static ct_status eval(builder *b, frame *f, const ct__expr *x, value *out) {
+ct_status ct__net_eval(builder *b, frame *f, const ct__expr *x, value *out) {
     value p, q;
     ct_status s;
     switch (x->kind) {
@@ -397,15 +196,15 @@ static ct_status eval(builder *b, frame *f, const ct__expr *x, value *out) {
         case CT__EXPR_CALL:
             return eval_call(b, f, x, out);
         case CT__EXPR_NEGATE:
-            s = eval(b, f, x->arg[0], &p);
+            s = ct__net_eval(b, f, x->arg[0], &p);
             if (!s && p.kind > NUMBER_FLOAT) s = FAIL(b, x, "'-' with a tensor; wanted a number; use neg()");
             if (!s)
                 *out = p.kind == NUMBER_INT ? integer(p.i == INT64_MIN ? p.i : -p.i)
                                             : (value){.kind = NUMBER_FLOAT, .f = -p.f};
             return s;
         default:
-            s = eval(b, f, x->arg[0], &p);
-            if (!s) s = eval(b, f, x->arg[1], &q);
+            s = ct__net_eval(b, f, x->arg[0], &p);
+            if (!s) s = ct__net_eval(b, f, x->arg[1], &q);
             return s ? s : arithmetic(b, x, &p, &q, out);
     }
 }
@@ -417,7 +216,7 @@ static ct_status run_param(builder *b, frame *f, const ct__stmt *s) {
     for (const binding *i = f->first; i; i = i->next)
         if (strcmp(i->name, s->name) == 0)
             return FAIL(b, s, "param %s: the name is taken; wanted a new one; rename it", s->name);
-    ct_status status = eval(b, f, s->value, &v);
+    ct_status status = ct__net_eval(b, f, s->value, &v);
     for (int32_t i = 0; !status && b->env && i < b->env->n_settings; i++) {
         const ct_setting *set = &b->env->settings[i];
         if (strcmp(set->name, s->name) != 0) continue;
@@ -439,8 +238,8 @@ static ct_status run_param(builder *b, frame *f, const ct__stmt *s) {
 
 static ct_status run_for(builder *b, frame *f, const ct__stmt *s) {
     value from, to;
-    ct_status status = eval(b, f, s->value, &from);
-    if (!status) status = eval(b, f, s->to, &to);
+    ct_status status = ct__net_eval(b, f, s->value, &from);
+    if (!status) status = ct__net_eval(b, f, s->to, &to);
     if (!status && (from.kind != NUMBER_INT || to.kind != NUMBER_INT))
         return FAIL(b, s, "for: another type; wanted integers around '..'; write for i in 0..n { ... }");
     for (int64_t i = status ? 0 : from.i; !status && i < to.i; i++) {
@@ -457,10 +256,10 @@ static ct_status run_for(builder *b, frame *f, const ct__stmt *s) {
 
 static ct_status run_scope(builder *b, frame *f, const ct__stmt *s) {
     value v;
-    ct_status status = eval(b, f, s->value, &v);
+    ct_status status = ct__net_eval(b, f, s->value, &v);
     if (status) return status;
     ct_scope_push(b->graph, v.text);
-    if (b->graph->error.status) return graph_failed(b, s->line, s->column);
+    if (b->graph->error.status) return ct__net_graph_failed(b, s->line, s->column);
     status = run_block(b, f, s->body);
     ct_scope_pop(b->graph);
     return status;
@@ -483,9 +282,9 @@ static ct_status run_stmt(builder *b, frame *f, const ct__stmt *s) {
                 return FAIL(
                     b, s, "return outside of a def; wanted it inside; the last name assigned is the output");
             f->returned = 1;
-            return eval(b, f, s->value, &f->last);
+            return ct__net_eval(b, f, s->value, &f->last);
         default:
-            status = eval(b, f, s->value, &v);
+            status = ct__net_eval(b, f, s->value, &v);
             if (status) return status;
             f->last = v;
             f->has_last = 1;

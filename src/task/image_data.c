@@ -96,6 +96,9 @@ ct_status ct__pictures_load(const ct_files *f, const ct_allocator *a, const char
         return ct_fail_at(e, CT_EIO, folder, -1,
                           "no such folder; wanted one with %s-images-idx3-ubyte[.gz]; check the path",
                           stems[part - 1][0]);
+    if (!S_ISDIR(st.st_mode))
+        return ct_fail_at(e, CT_EDATA, folder, -1,
+                          "a file; wanted the folder that holds it; leave its name out");
     if (!ct__pictures_find(folder, part, out))
         return ct_fail_at(
             e, CT_EDATA, folder, -1,

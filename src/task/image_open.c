@@ -138,7 +138,10 @@ ct_status ct__image_open_data(ct__image_job *j) {
     ct_status s = ct__pictures_load(&o->files, &o->allocator, j->data, CT__PART_TRAIN, j->recipe.limit,
                                     &j->train, j->e);
     if (!s && j->validate) {
-        int part = ct__pictures_has(j->validate, CT__PART_TRAIN) ? CT__PART_TRAIN : CT__PART_TEST;
+        int part =
+            ct__pictures_has(j->validate, CT__PART_TEST) && !ct__pictures_has(j->validate, CT__PART_TRAIN)
+                ? CT__PART_TEST
+                : CT__PART_TRAIN;
         s = ct__pictures_load(&o->files, &o->allocator, j->validate, part, 0, &j->validation, j->e);
     }
     if (s) return s;
