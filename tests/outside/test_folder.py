@@ -87,7 +87,7 @@ def bad_folders():
     os.chmod(f"{closed}/both", 0o755)
     refused("-o in the data", 2, "lies in", "train", "image", many, "--net", net, "-o", f"{many}/m.safetensors", folder=FOLDER, any_memory=True)
     write(f"{FOLDER}/list.csv", "path,label\nmany/across/000.png\n")
-    row("a list with a short row", 3, ["list.csv:2", "1 fields; wanted 2"], f"{FOLDER}/list.csv")
+    row("a list with a short row", 3, ["list.csv:2:1", "1 field; wanted 2"], f"{FOLDER}/list.csv")
 
 
 def links():

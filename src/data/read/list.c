@@ -8,16 +8,13 @@
 #include "data/read/images.h"
 
 #define LIMIT (1u << 30)
-#define MAX_COLUMNS 64
 
 typedef struct list {
     ct_images *s;
     const char *file;
     const char *at, *end;
     int64_t line;
-    char separator;
-    int path, label, part; /* columns; -1: none */
-    const char **name;     /* label of each record */
+    const char **name; /* label of each record */
     int64_t capacity;
     ct_err *e;
 } list;
@@ -67,118 +64,35 @@ static ct_status add(list *l, const char *path, const char *label, const char *p
 
 /* ---- CSV ---- */
 
-/* After an opening quote: up to the closing one; two in a row are one. Quotes as in RFC 4180. */
-static ct_status read_quoted(list *l, ct_text *t) {
-    int64_t opened = l->line;
-    for (l->at++; l->at < l->end; l->at++) {
-        if (*l->at == '"' && (l->at + 1 == l->end || l->at[1] != '"')) {
-            l->at++;
-            if (l->at == l->end || *l->at == l->separator || *l->at == '\n' || *l->at == '\r') return CT_OK;
-            return bad(l, "text after a closing quote", "a separator");
-        }
-        l->at += *l->at == '"';
-        l->line += *l->at == '\n';
-        ct_text_bytes(t, l->at, 1);
-    }
-    l->line = opened;
-    return bad(l, "a quote that never ends", "its end");
-}
-
-/* One cell into `t`; *more: a separator follows. */
-static ct_status read_cell(list *l, ct_text *t, int *more) {
-    ct_status s = CT_OK;
-    t->length = 0;
-    ct_text_add(t, "");
-    if (l->at < l->end && *l->at == '"') {
-        s = read_quoted(l, t);
-    } else {
-        const char *from = l->at;
-        while (l->at < l->end && *l->at != l->separator && *l->at != '\n' && *l->at != '\r') l->at++;
-        ct_text_bytes(t, from, (size_t)(l->at - from));
-    }
-    if (s) return s;
-    *more = l->at < l->end && *l->at == l->separator;
-    l->at += *more;
-    if (t->failed) return ct_fail(l->e, CT_ELIMIT, "%s: out of memory", l->file);
-    return t->data && strlen(t->data) != t->length ? bad(l, "a NUL byte", "text") : CT_OK;
-}
-
-static void end_line(list *l) {
-    if (l->at < l->end && *l->at == '\r') l->at++;
-    if (l->at < l->end && *l->at == '\n') l->at++;
-    l->line++;
-}
-
-static ct_status read_row(list *l, ct_text *cell, int *n) {
-    int more = 1;
-    *n = 0;
-    while (more) {
-        if (*n == MAX_COLUMNS) return bad(l, "more than 64 columns", "path, label and part");
-        ct_status s = read_cell(l, &cell[(*n)++], &more);
-        if (s) return s;
-    }
-    end_line(l);
-    return CT_OK;
-}
-
-static int column_of(const ct_text *cell, int n, const char *names) {
-    for (int i = 0; i < n; i++)
-        for (const char *w = names; *w && cell[i].length;) {
+/* The column with one of these names, in any letters; -1: none. */
+static int32_t column_of(const ct_csv *c, const char *names) {
+    for (int32_t i = 0; i < ct_csv_columns(c); i++)
+        for (const char *w = names; *w;) {
             size_t k = strcspn(w, " ");
-            if (cell[i].length == k && strncasecmp(cell[i].data, w, k) == 0) return i;
+            if (strlen(ct_csv_name(c, i)) == k && strncasecmp(ct_csv_name(c, i), w, k) == 0) return i;
             w += k + strspn(w + k, " ");
         }
     return -1;
 }
 
-static char separator_of(const list *l) {
-    const char *c = l->at;
-    while (c < l->end && *c != '\n' && !strchr(",;\t", *c)) c++;
-    return c < l->end && *c != '\n' ? *c : ',';
-}
-
-static ct_status read_header(list *l, ct_text *cell, int *columns) {
-    if (l->end - l->at >= 3 && memcmp(l->at, "\xef\xbb\xbf", 3) == 0) l->at += 3;
-    l->separator = separator_of(l);
-    ct_status s = read_row(l, cell, columns);
+static ct_status read_csv(list *l, uint64_t bytes) {
+    ct_csv *c = NULL;
+    int32_t more = 1;
+    ct_status s = ct_csv_parse(l->s->allocator, l->at, bytes, l->file, (ct_csv_options){0}, &c, l->e);
     if (s) return s;
-    l->line--;
-    l->path = column_of(cell, *columns, "path file filename image");
-    l->label = column_of(cell, *columns, "label class target");
-    l->part = column_of(cell, *columns, "part split");
-    if (l->path < 0) return bad(l, "no column \"path\"", "a header such as path,label");
-    if (l->label < 0 && !l->s->o.unlabelled)
-        return bad(l, "no column \"label\"", "a header such as path,label");
-    l->line++;
-    return CT_OK;
-}
-
-static ct_status read_csv(list *l) {
-    ct_text cell[MAX_COLUMNS] = {{0}};
-    int columns = 0, n = 0;
-    for (int i = 0; i < MAX_COLUMNS; i++) cell[i].allocator = l->s->allocator;
-    ct_status s = read_header(l, cell, &columns);
-    while (!s && l->at < l->end) {
-        if (*l->at == '\n' || *l->at == '\r') { /* an empty line */
-            end_line(l);
-            continue;
-        }
-        int64_t line = l->line;
-        s = read_row(l, cell, &n);
-        int64_t after = l->line;
-        l->line = line;
-        if (!s && n != columns) {
-            char found[40], wanted[40];
-            snprintf(found, sizeof found, "%d fields", n);
-            snprintf(wanted, sizeof wanted, "%d, as the header", columns);
-            s = bad(l, found, wanted);
-        }
-        if (!s)
-            s = add(l, cell[l->path].data, l->label >= 0 ? cell[l->label].data : "",
-                    l->part >= 0 ? cell[l->part].data : "");
-        if (!s) l->line = after;
+    int32_t path = column_of(c, "path file filename image"), label = column_of(c, "label class target"),
+            part = column_of(c, "part split");
+    if (path < 0) s = bad(l, "no column \"path\"", "a header such as path,label");
+    if (!s && label < 0 && !l->s->o.unlabelled)
+        s = bad(l, "no column \"label\"", "a header such as path,label");
+    while (!s) {
+        s = ct_csv_next(c, &more, l->e);
+        if (s || !more) break;
+        l->line = ct_csv_line(c);
+        s = add(l, ct_csv_text(c, path), label >= 0 ? ct_csv_text(c, label) : "",
+                part >= 0 ? ct_csv_text(c, part) : "");
     }
-    for (int i = 0; i < MAX_COLUMNS; i++) ct_text_free(&cell[i]);
+    ct_csv_close(c);
     return s;
 }
 
@@ -232,7 +146,7 @@ ct_status ct__images_list(ct_images *s, const char *path, ct_err *e) {
     if (!s->root) status = ct_fail(e, CT_ELIMIT, "%s: out of memory", path);
     size_t first = 0;
     while (first < bytes && strchr(" \t\r\n", l.at[first])) first++;
-    if (!status) status = first < bytes && l.at[first] == '{' ? read_json(&l) : read_csv(&l);
+    if (!status) status = first < bytes && l.at[first] == '{' ? read_json(&l) : read_csv(&l, bytes);
     if (!status && s->count == 0)
         status = ct_fail_at(e, CT_EDATA, path, -1, "0 rows; wanted at least one picture; check the file");
     if (!status) status = ct__images_label(s, l.name, e);
