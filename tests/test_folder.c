@@ -201,6 +201,13 @@ static void gone(void **state) { /* F7 */
     picture("gone/a/002.png", 4, 3, 9, 9);
     assert_int_equal(src.read(src.user, 2, -1, 0, (void *[2]){out, &label}, &e), CT_EIO);
     assert_non_null(strstr(e.text, "changed since it was looked at"));
+    ct_error_clear(&e);
+    picture("gone/a/001.png", 1, 3, 20, 24); /* another picture of the size */
+    assert_int_equal(src.read(src.user, 1, -1, 0, (void *[2]){out, &label}, &e), CT_EIO);
+    ct_error_clear(&e);
+    assert_int_equal(truncate(at("gone/a/000.png"), 60), 0);
+    assert_int_equal(src.read(src.user, 0, -1, 0, (void *[2]){out, &label}, &e), CT_EIO);
+    assert_non_null(strstr(e.text, "gone/a/000.png"));
     ct_source_close(&src);
     ct_images_close(s);
 }

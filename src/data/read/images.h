@@ -9,6 +9,11 @@
 
 enum { CT__LISTED, CT__GOOD, CT__BROKEN, CT__OTHER };
 
+typedef struct ct__stamp { /* a file as it was when it was scanned */
+    int64_t bytes, seconds, nanoseconds;
+    uint64_t inode;
+} ct__stamp;
+
 typedef struct ct__record {
     const char *path; /* NULL: of an array */
     int64_t number;
@@ -18,7 +23,8 @@ typedef struct ct__record {
     uint64_t slopes;   /* of brightness, see duplicates.c */
     uint8_t *thumb;    /* [CT__THUMB, CT__THUMB] grey, in the set's arena; NULL: none */
     const char *error; /* of a broken one */
-    uint8_t *kept;     /* pixels after the steps that draw nothing; NULL: not kept */
+    ct__stamp stamp;
+    uint8_t *kept; /* pixels after the steps that draw nothing; NULL: not kept */
     uint64_t kept_bytes;
     uint64_t sum[3], square[3], pixels; /* of them, by channel */
 } ct__record;
@@ -59,9 +65,10 @@ ct_status ct__images_list(ct_images *s, const char *path, ct_err *e);
 int ct__has_arrays(const char *path);
 ct_status ct__images_arrays(ct_images *s, const char *path, ct_err *e);
 
-/* slurp.c: a whole file in the scratch. *over: it is no regular file, or longer than `limit`. */
-ct_status ct__slurp(const ct_files *f, ct_scratch *s, const char *path, uint64_t limit, uint8_t **data,
-                    uint64_t *bytes, int *over, ct_err *e);
+/* slurp.c: a whole file in the scratch, its stamp->bytes bytes. *over: it is no regular file, or longer than
+ * CT_PICTURE_FILE. */
+ct_status ct__slurp(const ct_files *f, ct_scratch *s, const char *path, uint8_t **data, ct__stamp *stamp,
+                    int *over, ct_err *e);
 
 /* images_source.c */
 /* The text of t's steps that draw nothing and leave bytes, in the arena; NULL: out of memory. */

@@ -25,16 +25,20 @@ ct_status ct__images_planes(const ct_images *s, int64_t i, ct_scratch *scratch, 
                             int64_t shape[3], ct_err *e) {
     char path[CT__PATH];
     uint8_t *data;
-    uint64_t bytes;
+    ct__stamp now;
     int over;
     const ct__record *r = &s->record[i];
     if (s->in_arrays) return array_planes(s, r, planes, shape);
     ct_picture_options o = s->o.picture;
     o.channels = (int32_t)s->channels;
     ct_status status = ct__images_file(s, r->path, path, e);
-    if (!status) status = ct__slurp(s->files, scratch, path, CT_PICTURE_FILE, &data, &bytes, &over, e);
+    if (!status) status = ct__slurp(s->files, scratch, path, &data, &now, &over, e);
+    if (!status && s->scanned && memcmp(&now, &r->stamp, sizeof now) != 0)
+        status = ct_fail_at(e, CT_EIO, path, -1,
+                            "changed since it was looked at; wanted files at rest; begin anew");
     if (!status)
-        status = ct__picture_decode(scratch, data, bytes, path, &o, NULL, NULL, planes, shape, NULL, e);
+        status = ct__picture_decode(scratch, data, (uint64_t)now.bytes, path, &o, NULL, NULL, planes, shape,
+                                    NULL, e);
     return status;
 }
 
@@ -87,7 +91,7 @@ static ct_status read_picture(void *user, int64_t k, int64_t epoch, uint64_t see
                               ct_err *e) {
     source *q = user;
     ct_images *s = q->s;
-    int64_t i = q->index[k], shape[3], read[3];
+    int64_t i = q->index[k], shape[3];
     const ct__record *r = &s->record[i];
     uint8_t *planes = q->kept ? r->kept : NULL;
     int32_t first = planes ? q->prefix : 0;
@@ -98,10 +102,7 @@ static ct_status read_picture(void *user, int64_t k, int64_t epoch, uint64_t see
     if (planes) {
         status = ct__transform_shape(q->t, q->prefix, shape, shape, e);
     } else {
-        status = ct__images_planes(s, i, scratch, &planes, read, e);
-        if (!status && memcmp(read, shape, sizeof read) != 0)
-            status = ct_fail(e, CT_EIO,
-                             "%s: changed since it was looked at; wanted files at rest; begin anew", r->path);
+        status = ct__images_planes(s, i, scratch, &planes, shape, e);
     }
     if (!status)
         status = ct__transform_from(q->t, first, scratch, planes, shape, (ct_draw){i, epoch, seed}, out[0],

@@ -93,7 +93,6 @@ static ct_status look(scan *q, ct__record *r, ct_scratch *scratch, const uint8_t
 static ct_status scan_file(scan *q, ct__record *r, ct_scratch *scratch, ct_err *e) {
     char path[CT__PATH];
     uint8_t *data, *planes;
-    uint64_t bytes;
     int64_t shape[3];
     int over;
     ct_err why = {0};
@@ -101,12 +100,13 @@ static ct_status scan_file(scan *q, ct__record *r, ct_scratch *scratch, ct_err *
     ct_picture_options o = q->s->o.picture;
     if (q->pixels) o.channels = (int32_t)q->s->channels;
     ct_status status = ct__images_file(q->s, r->path, path, e);
-    if (!status) status = ct__slurp(q->s->files, scratch, path, CT_PICTURE_FILE, &data, &bytes, &over, &why);
+    if (!status) status = ct__slurp(q->s->files, scratch, path, &data, &r->stamp, &over, &why);
     if (over) {
         break_record(q, r, &why);
         return CT_OK;
     }
     if (status) return ct_fail_at(e, status, why.file, -1, "%s", why.text + strlen(why.file) + 2);
+    uint64_t bytes = (uint64_t)r->stamp.bytes;
     if (!ct_picture_likely(r->path, data, bytes)) {
         r->state = CT__OTHER;
         return CT_OK;

@@ -38,27 +38,28 @@ static ct_status read_all(const ct_files *f, int fd, const char *path, uint8_t *
     return CT_OK;
 }
 
-ct_status ct__slurp(const ct_files *f, ct_scratch *s, const char *path, uint64_t limit, uint8_t **data,
-                    uint64_t *bytes, int *over, ct_err *e) {
+static ct_status read_open(const ct_files *f, ct_scratch *s, int fd, const char *path, uint8_t **data,
+                           ct__stamp *stamp, int *over, ct_err *e) {
     struct stat st;
+    if (fstat(fd, &st)) return failed(path, "cannot examine", e);
+    *over = !S_ISREG(st.st_mode) || st.st_size < 0 || st.st_size > CT_PICTURE_FILE;
+    if (*over)
+        return ct_fail_at(e, CT_ELIMIT, path, -1,
+                          "%lld bytes, or no regular file; wanted at most %d; take it out",
+                          (long long)st.st_size, CT_PICTURE_FILE);
+    *stamp = (ct__stamp){st.st_size, st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_ino};
+    *data = ct__room(s, CT__ROOM_FILE, (uint64_t)st.st_size + 1, e);
+    return *data ? read_all(f, fd, path, *data, (uint64_t)st.st_size, e) : CT_ELIMIT;
+}
+
+ct_status ct__slurp(const ct_files *f, ct_scratch *s, const char *path, uint8_t **data, ct__stamp *stamp,
+                    int *over, ct_err *e) {
     int fd, flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     *over = 0;
     do fd = f && f->open ? f->open(f->user, path, flags, 0) : open(path, flags);
     while (fd < 0 && errno == EINTR);
     if (fd < 0) return failed(path, "cannot open", e);
-    ct_status status = CT_OK;
-    if (fstat(fd, &st)) {
-        status = failed(path, "cannot examine", e);
-    } else if (!S_ISREG(st.st_mode) || st.st_size < 0 || (uint64_t)st.st_size > limit) {
-        *over = 1;
-        status = ct_fail_at(e, CT_ELIMIT, path, -1,
-                            "%lld bytes, or no regular file; wanted at most %llu; take it out",
-                            (long long)st.st_size, (unsigned long long)limit);
-    } else {
-        *bytes = (uint64_t)st.st_size;
-        *data = ct__room(s, CT__ROOM_FILE, *bytes + 1, e);
-        status = *data ? read_all(f, fd, path, *data, *bytes, e) : CT_ELIMIT;
-    }
+    ct_status status = read_open(f, s, fd, path, data, stamp, over, e);
     if (f && f->close)
         f->close(f->user, fd);
     else
