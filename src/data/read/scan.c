@@ -94,7 +94,7 @@ static ct_status scan_file(scan *q, ct__record *r, ct_scratch *scratch, ct_err *
     char path[CT__PATH];
     uint8_t *data, *planes;
     int64_t shape[3];
-    int over;
+    int over = 0;
     ct_err why = {0};
     ct_picture_info info;
     ct_picture_options o = q->s->o.picture;
