@@ -42,6 +42,7 @@ typedef struct ct__scratches {
 } ct__scratches;
 void ct__scratches_open(ct__scratches *p, const ct_allocator *a);
 void ct__scratches_close(ct__scratches *p);
+void ct__scratches_empty(ct__scratches *p);                  /* free those that nobody holds */
 ct_scratch *ct__scratches_take(ct__scratches *p, ct_err *e); /* NULL: out of memory, recorded */
 void ct__scratches_give(ct__scratches *p, ct_scratch *s);
 

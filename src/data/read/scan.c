@@ -275,5 +275,6 @@ ct_status ct_images_scan(ct_images *s, const ct_transform *t, int sizes_only, ct
                        s->name);
     if (sizes_only || !s->channels) status = pass(s, t, 0, e);
     if (!status && !sizes_only) status = pass(s, t, 1, e);
+    ct__scratches_empty(&s->scratches); /* the largest picture need not stay in memory */
     return status;
 }

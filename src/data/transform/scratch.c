@@ -33,8 +33,14 @@ void ct__scratches_open(ct__scratches *p, const ct_allocator *a) {
     pthread_mutex_init(&p->lock, NULL);
 }
 
-void ct__scratches_close(ct__scratches *p) {
+void ct__scratches_empty(ct__scratches *p) {
+    pthread_mutex_lock(&p->lock);
     while (p->count) ct_scratch_free(p->free[--p->count]);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void ct__scratches_close(ct__scratches *p) {
+    ct__scratches_empty(p);
     pthread_mutex_destroy(&p->lock);
 }
 
