@@ -142,6 +142,13 @@ static void channels(void **state) {
     ct_array_free(&a);
     ct_array_free(&b);
     assert_int_equal(decode(grey->data, grey->bytes, &two, &a, NULL, &e), CT_EUSAGE);
+    static const char *const wrong[] = {"", "red", "#12345", "#1234567", "#12345g", "123456"};
+    int32_t made = 0;
+    assert_int_equal(ct_picture_background("#0aFf10", &made, &e), CT_OK);
+    assert_int_equal(made, CT_RGB(10, 255, 16));
+    assert_int_equal(ct_picture_background("black", &made, &e), CT_OK);
+    assert_int_equal(made, CT_RGB(0, 0, 0));
+    for (int i = 0; i < 6; i++) assert_int_equal(ct_picture_background(wrong[i], &made, &e), CT_EUSAGE);
 }
 
 /* ---- cut and changed ---- */

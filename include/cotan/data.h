@@ -149,6 +149,8 @@ typedef struct ct_picture_options {
     int64_t more[5];
 } ct_picture_options;
 
+/* "white", "grey", "black" or "#rrggbb" as CT_RGB. CT_EUSAGE. */
+CT_API ct_status ct_picture_background(const char *text, int32_t *out, ct_err *e);
 /* The structure of a file in memory, not its pixels: size, kind, limits. `name` is for errors. */
 CT_API ct_status ct_picture_probe(const void *data, uint64_t bytes, const char *name,
                                   const ct_picture_options *o, ct_picture_info *out, ct_err *e);

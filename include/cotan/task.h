@@ -69,7 +69,9 @@ typedef struct ct_image_train {
     int32_t debug, trap;            /* of ct_options */
     int32_t
         strict; /* 1: a damaged checkpoint, weights that are not finite, a broken picture are an error, not a note */
-    int32_t follow_links, allow_broken;              /* of ct_images_options */
+    int32_t follow_links, allow_broken; /* of ct_images_options */
+    int32_t background;                 /* R: of ct_picture_options; 0: white */
+    int32_t reserved;
     ct_files files;                                  /* the seam */
     ct_allocator allocator;                          /* the hook */
     void (*log)(void *user, const char *line);       /* of ct_options, with `user`; NULL: silent */

@@ -30,6 +30,8 @@ const option cli_options[] = {
      "docs/transforms.md lists them"},
     {"follow-links", 0, NULL, SWITCH, AT(follow_links), 0, 0, NULL, " train inspect ",
      "read symbolic links in a folder of pictures"},
+    {"background", 0, "COLOUR", TEXT, AT(background), 0, 0, NULL, " train ",
+     "behind transparent pictures: white, grey, black or #rrggbb; default white"},
     {"allow-broken", 0, NULL, SWITCH, AT(allow_broken), 0, 0, NULL, " train ",
      "any number of pictures may be broken; default: 1 %"},
     {"limit", 0, "N", WHOLE, AT(limit), 1, ANY, NULL, " train evaluate predict ", "only the first N records"},

@@ -182,10 +182,13 @@ static ct_status read_transform(cli *c) {
 
 int cli_train(cli *c) {
     ct_train_result result = {0};
+    int32_t background = 0;
     if (check(c) || read_transform(c)) return cli_fail(c);
+    if (c->background && ct_picture_background(c->background, &background, &c->e)) return cli_fail(c);
     const char *command = command_of(c);
     if (!command) ct_fail(&c->e, CT_ELIMIT, "out of memory");
     ct_image_train job = job_of(c, command);
+    job.background = background;
     ct_status s = command ? ct_train_image(&job, &result, &c->e) : CT_ELIMIT;
     cli_screen_clear(&c->screen);
     if (s) {

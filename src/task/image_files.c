@@ -91,10 +91,10 @@ static ct_status list(files *q, const char *const *path, int64_t n) {
 
 static ct_status read_one(files *q, int64_t i, float *out, ct_err *e) {
     const ct_allocator *a = q->p.allocator;
-    ct_picture_options o = {.channels = (int32_t)q->p.want[0]};
     ct_array x;
     int64_t made[3];
-    ct_status s = ct_picture_load(ct_files_of(ct_model_context(q->p.m)), a, q->path[i], &o, &x, NULL, e);
+    ct_status s =
+        ct_picture_load(ct_files_of(ct_model_context(q->p.m)), a, q->path[i], &q->p.picture, &x, NULL, e);
     if (s) return s;
     s = ct_transform_shape(q->p.transform, x.dim, made, e);
     if (!s && memcmp(made, q->p.want, sizeof made) != 0)
@@ -152,12 +152,11 @@ ct_status ct__bytes_predict(ct_model *m, const char *name, const void *data, uin
     ct_array x = {0};
     ct_status s = ct__pass_open(&p);
     if (s) return s;
-    ct_picture_options o = {.channels = (int32_t)p.want[0]};
     int64_t n = p.want[0] * p.want[1] * p.want[2];
     float *picture = ct_new_array(p.allocator, (uint64_t)n + 16, sizeof *picture);
     double *probability = ct_new_array(p.allocator, (uint64_t)p.classes + 1, sizeof *probability);
     if (!picture || !probability) s = ct_fail(e, CT_ELIMIT, "predict: out of memory");
-    if (!s) s = ct_picture_decode(p.allocator, data, bytes, name, &o, &x, NULL, e);
+    if (!s) s = ct_picture_decode(p.allocator, data, bytes, name, &p.picture, &x, NULL, e);
     if (!s) s = ct__pass_fits(&p, x.dim, name, -1);
     if (!s) s = ct_transform_run(p.transform, NULL, x.data, x.dim, (ct_draw){0, -1, 0}, picture, e);
     if (!s &&

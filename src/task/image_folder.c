@@ -162,6 +162,7 @@ static void tell_line(void *user, const char *line) { ct__tell_note(user, "%s", 
 
 static ct_status open_sets(ct__image_job *j) {
     ct_images_options o = {.threads = ct__all_threads(j->o->threads),
+                           .picture = {.background = j->recipe.background},
                            .follow_links = j->recipe.follow_links,
                            .strict = j->o->strict,
                            .allow_broken = j->recipe.allow_broken,

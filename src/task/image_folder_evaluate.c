@@ -138,7 +138,7 @@ ct_status ct__folder_evaluate(ct_model *m, const char *data, const char *part, i
     ct_status s = ct__pass_open(&v.p);
     if (s) return s;
     v.p.threads = ct_threads(ct_model_context(m));
-    ct_images_options o = {.picture = {.channels = (int32_t)v.p.want[0]},
+    ct_images_options o = {.picture = v.p.picture,
                            .threads = v.p.threads,
                            .limit = limit ? limit : (int64_t)ct_model_number(m, "recipe/limit", 0),
                            .cache = ct__cache_bytes(),

@@ -13,8 +13,7 @@ typedef struct ct__recipe { /* every option that changes the result, defaults fi
     double lr, weight_decay, clip_norm, average, smoothing, time_limit;
     char optimiser[32], schedule[32], nonfinite[16];
     int32_t patience;
-    int32_t follow_links, allow_broken;
-    int32_t reserved;
+    int32_t follow_links, allow_broken, background;
     char *transform; /* in the job's arena */
     char *init_hash;
     char *net; /* canonical text, settings written in */

@@ -18,6 +18,9 @@ ct_status ct__pass_open(ct__pass *p) {
     p->allocator = ct_allocator_of(ct_model_context(p->m));
     p->classes = ct_shape_of(ct_model_output(p->m)).dim[1];
     p->batch = 256;
+    p->picture.channels = p->want[0] == 1 || p->want[0] == 3 ? (int32_t)p->want[0] : 0;
+    const char *background = ct_model_text(p->m, "recipe/background");
+    if (*background && ct_picture_background(background, &p->picture.background, p->e)) return CT_EDATA;
     ct_status s = ct_transform_parse(p->allocator, ct_model_text(p->m, "transform"), &p->transform, p->e);
     if (!s) s = ct_session_new(ct_model_context(p->m), &p->session, p->e);
     p->logits =

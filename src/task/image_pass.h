@@ -12,6 +12,7 @@ typedef struct ct__pass {
     ct_source source; /* the caller's to set; closed with the pass */
     ct_loader *loader;
     float *logits;
+    ct_picture_options picture;      /* channels and background that the model wants */
     int64_t classes, batch, want[3]; /* want: what the net reads, [C,H,W] */
     int32_t threads, reserved;       /* of the loader */
     ct_err *e;

@@ -42,6 +42,16 @@ static ct_status seed(const ct__image_job *j) {
     return differs(j, "seed", a, b);
 }
 
+static ct_status background(const ct__image_job *j) {
+    char a[16], b[16];
+    int32_t given = j->o->background,
+            stored = j->recipe.background ? j->recipe.background : CT_RGB(255, 255, 255);
+    if (given == 0 || given == stored) return CT_OK;
+    snprintf(a, sizeof a, "#%06x", (unsigned)given & 0xffffffu);
+    snprintf(b, sizeof b, "#%06x", (unsigned)stored & 0xffffffu);
+    return differs(j, "background", a, b);
+}
+
 static ct_status patience(const ct__image_job *j) {
     int32_t given = j->o->patience, stored = j->recipe.patience;
     if (given < 0 && stored > 0) return differs(j, "patience", "0", "more");
@@ -150,6 +160,7 @@ ct_status ct__recipe_compare(ct__image_job *j) {
     if (!s) s = number(j, "clip", o->clip_norm, r->clip_norm);
     if (!s) s = number(j, "ema", o->average, r->average);
     if (!s) s = number(j, "label-smoothing", o->smoothing, r->smoothing);
+    if (!s) s = background(j);
     if (!s) s = patience(j);
     if (!s) s = optimiser(j);
     if (!s) s = word(j, "schedule", o->schedule, r->schedule);

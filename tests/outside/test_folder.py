@@ -183,6 +183,27 @@ def honest():
             classes(f"{FOLDER}/other", 2, names=("left", "right")), folder=FOLDER, any_memory=True)
 
 
+def backgrounds():
+    """A transparent picture is its background: the choice stands in the model, and prediction makes it again."""
+    clear = SIG + chunk(b"IHDR", struct.pack(">IIBBBBB", 12, 12, 8, 6, 0, 0, 0)) + chunk(b"IDAT", zlib.compress((b"\0" + bytes(48)) * 12)) + chunk(b"IEND")
+    data = f"{FOLDER}/clear"
+    for k, name in enumerate(("black", "other")):
+        os.makedirs(f"{data}/{name}")
+        for i in range(30):
+            write(f"{data}/{name}/{i:02d}.png", png(12, 12, bytes([0 if k == 0 else 200 + i] * (12 * 12 * 3))))
+    probabilities = []
+    for colour in ("black", "#ffffff"):
+        model = f"{FOLDER}/{colour.strip('#')}.safetensors"
+        r = cotan("train", "image", data, "--net", f"{FOLDER}/net.net", "--epochs", "20", "--lr", "0.01", "--quiet", "--background", colour, "-o", model)
+        check(f"--background {colour}", r.status == 0, r)
+        v = json.loads(cotan("predict", "--json", model, write(f"{FOLDER}/clear.png", clear)).out)
+        probabilities.append((v["label"], v["probability"]))
+        recipe = json.loads(cotan("inspect", "--json", model).out)["recipe"]
+        check("it stands in the recipe", recipe["background"] == ("#000000" if colour == "black" else "#ffffff"), recipe)
+    check("and prediction makes it again", [p[0] for p in probabilities] == ["black", "other"], probabilities)
+    refused("a colour that is none", 2, "wanted white, grey, black or #rrggbb", "train", "image", data, "--background", "blue", *OUT, folder=FOLDER, any_memory=True)
+
+
 def predictions():
     model, data = f"{FOLDER}/h1.safetensors", f"{FOLDER}/honest/test"
     bad = write(f"{FOLDER}/bad.png", SIG + b"nothing")
@@ -206,5 +227,6 @@ bad_folders()
 links()
 same_bytes()
 honest()
+backgrounds()
 predictions()
 finish()

@@ -130,6 +130,32 @@ static ct_status begin(ct__pic *p, const void *data, uint64_t bytes, const char 
     return CT_OK;
 }
 
+static int hex_digit(char c) {
+    const char *digits = "0123456789abcdef",
+               *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+ct_status ct_picture_background(const char *text, int32_t *out, ct_err *e) {
+    static const struct {
+        const char *name;
+        int32_t colour;
+    } names[] = {
+        {"white", CT_RGB(255, 255, 255)}, {"grey", CT_RGB(128, 128, 128)}, {"black", CT_RGB(0, 0, 0)}};
+    int32_t colour = 0, good = text[0] == '#' && strlen(text) == 7;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(text, names[i].name) == 0) return *out = names[i].colour, CT_OK;
+    for (int i = 1; i < 7 && good; i++) {
+        good = hex_digit(text[i]) >= 0;
+        colour = colour << 4 | (hex_digit(text[i]) & 15);
+    }
+    if (!good)
+        return ct_fail(e, CT_EUSAGE,
+                       "background: \"%.40s\"; wanted white, grey, black or #rrggbb; choose one", text);
+    *out = 0x1000000 | colour;
+    return CT_OK;
+}
+
 /* ---- rows ---- */
 
 static uint8_t over(uint32_t value, uint32_t alpha, uint32_t behind) {
