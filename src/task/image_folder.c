@@ -105,12 +105,18 @@ static void add_numbers(ct_text *t, const char *key, const double *v, int64_t ch
     }
 }
 
-/* Colour pictures, which are of things, are also moved a little and flipped; letters and digits are grey. */
-static void add_training_steps(ct_text *t, const int64_t size[2], int64_t channels) {
-    if (channels == 3 && size[0] >= 16 && size[1] >= 16)
-        ct_text_format(t, "%srandom_crop %lldx%lld pad=%lld, flip 0.5", t->length ? ", " : "",
-                       (long long)size[0], (long long)size[1],
-                       (long long)(size[0] < size[1] ? size[0] : size[1]) / 16);
+#define FEW 20000 /* pictures for which a net needs more variety than they have */
+
+/* Colour pictures, which are of things, are also moved a little and flipped, and where there are few of them changed by
+ * trivial_augment, what is outside being their mean colour; letters and digits are grey. */
+static void add_training_steps(const ct__image_job *j, ct_text *t, const int64_t size[2],
+                               const double *mean) {
+    int64_t shorter = size[0] < size[1] ? size[0] : size[1];
+    if (ct_images_channels(j->set) != 3 || shorter < 16) return;
+    ct_text_format(t, "%srandom_crop %lldx%lld pad=%lld mode=edge, flip 0.5", t->length ? ", " : "",
+                   (long long)size[0], (long long)size[1], (long long)shorter / 16);
+    if (shorter < 64 || j->train_count >= FEW) return;
+    ct_text_format(t, ", trivial_augment fill=%.0f:%.0f:%.0f", mean[0] * 255, mean[1] * 255, mean[2] * 255);
 }
 
 static ct_status scan_pixels(ct__image_job *j, const ct_transform *t) {
@@ -139,7 +145,7 @@ static ct_status choose_transform(ct__image_job *j) {
             mean[c] = round(mean[c] * 1e4) / 1e4;
             std[c] = std[c] > 1e-3 ? round(std[c] * 1e4) / 1e4 : 1; /* a constant channel stays as it is */
         }
-        add_training_steps(&text, size, channels);
+        add_training_steps(j, &text, size, mean);
         ct_text_format(&text, "%snormalize", text.length ? ", " : "");
         add_numbers(&text, "mean", mean, channels);
         add_numbers(&text, "std", std, channels);
