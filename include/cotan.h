@@ -348,26 +348,30 @@ CT_API ct_t ct_custom_op(const ct_custom *op, const ct_t *in, int32_t n_in);
 /* ---- self check ---- */
 
 /* Runs the cases that every op carries on this machine's kernels: values against plain loops of doubles,
- * gradients against central differences, cut against uncut batches, one thread against four, text and back. */
+ * gradients against four-point differences, cut against uncut batches, one thread against four, text and back;
+ * then the same at other shapes, at least twenty an op. */
 typedef struct ct_check_row {
     const char *op;
     const char *text;    /* the case */
     const char *failure; /* NULL: passed */
     int32_t cases;       /* of this op so far */
-    int32_t reserved;
+    int32_t internal;    /* 1: an op that only others use; the row comes once, with the cases that had it */
 } ct_check_row;
 typedef struct ct_check_options {
     const char *op; /* NULL: all */
     uint64_t seed;
+    double seconds;       /* random shapes for so long; 0: none */
+    int32_t written_only; /* 1: the written cases alone */
+    int32_t reserved;
     void (*report)(void *user, const ct_check_row *row); /* after every case; may be NULL */
     void *user;
 } ct_check_options;
 typedef struct ct_check_result {
     int32_t ops, cases, failed;
-    int32_t without;           /* public ops that have no case */
+    int32_t without;           /* ops that no case reaches */
     char first[CT_ERROR_TEXT]; /* the first failure */
 } ct_check_result;
-/* CT_OK when every case passed and every public op has one, else CT_EINTERNAL. */
+/* CT_OK when every case passed and every op has one, else CT_EINTERNAL. */
 CT_API ct_status ct_check(const ct_check_options *o, ct_check_result *out, ct_err *e);
 
 /* ---- the net as text ---- */

@@ -17,32 +17,7 @@
 #include <string.h>
 
 #include "cotan/base.h"
-
-typedef struct rows_meter {
-    int64_t calls, fail_at; /* -1: never */
-    int64_t live, bytes, peak;
-    int persistent; /* fail from there on */
-} rows_meter;
-
-static inline void *rows_take(void *user, size_t bytes) {
-    rows_meter *m = user;
-    int64_t call = m->calls++;
-    if (m->fail_at >= 0 && (m->persistent ? call >= m->fail_at : call == m->fail_at)) return NULL;
-    unsigned char *p = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (!p) return NULL;
-    memset(p, 0xFF, bytes); /* NaN to whoever reads it before writing */
-    m->live++;
-    m->bytes += (int64_t)bytes;
-    if (m->bytes > m->peak) m->peak = m->bytes;
-    return p;
-}
-static inline void rows_give(void *user, void *memory, size_t bytes) {
-    rows_meter *m = user;
-    m->live--;
-    m->bytes -= (int64_t)bytes;
-    free(memory);
-}
-static inline ct_allocator rows_allocator(rows_meter *m) { return (ct_allocator){rows_take, rows_give, m}; }
+#include "meter.h"
 
 /* Reads `bytes` bytes and frees what it made of them. */
 typedef ct_status (*rows_reader)(const ct_allocator *a, const void *data, uint64_t bytes, ct_err *e);
@@ -56,8 +31,8 @@ static inline void rows_one_line(const char *code, const ct_err *e) {
 static inline void rows_refused(const char *code, rows_reader read, const void *data, uint64_t n,
                                 ct_status status, const char *part) {
     void *exact = malloc(n ? n : 1);
-    rows_meter m = {.fail_at = -1};
-    ct_allocator a = rows_allocator(&m);
+    meter m = METER;
+    ct_allocator a = meter_hook(&m);
     ct_err e = {0};
     assert_non_null(exact);
     if (n) memcpy(exact, data, n);
@@ -66,11 +41,12 @@ static inline void rows_refused(const char *code, rows_reader read, const void *
         fail_msg("%s: status %d; wanted %d (%s)", code, (int)found, (int)status, e.text);
     if (!strstr(e.text, part)) fail_msg("%s: \"%s\"; wanted \"%s\"", code, e.text, part);
     rows_one_line(code, &e);
-    if (m.live || m.bytes) fail_msg("%s: %lld blocks are lost", code, (long long)m.live);
-    if (m.peak > (int64_t)(4 * n + (16u << 20)))
-        fail_msg("%s: %lld bytes in use for a file of %lld", code, (long long)m.peak, (long long)n);
+    if (m.live || m.live_bytes) fail_msg("%s: %lld blocks are lost", code, (long long)m.live);
+    if (m.most_bytes > (int64_t)(4 * n + (16u << 20)))
+        fail_msg("%s: %lld bytes in use for a file of %lld", code, (long long)m.most_bytes, (long long)n);
     for (int64_t k = 0; k < 2 * m.calls && k < 128; k++) {
-        rows_meter f = {.fail_at = k / 2, .persistent = k % 2 != 0};
+        meter f = METER;
+        f.fail_at = k / 2, f.persistent = k % 2 != 0;
         ct_err inner = {0};
         a.user = &f;
         found = read(&a, exact, n, &inner);
@@ -83,13 +59,14 @@ static inline void rows_refused(const char *code, rows_reader read, const void *
 
 /* The same reader on what is right: 1 when read; every allocation failing in turn is CT_ELIMIT without a leak. */
 static inline int64_t rows_accepted(const char *code, rows_reader read, const void *data, uint64_t n) {
-    rows_meter m = {.fail_at = -1};
-    ct_allocator a = rows_allocator(&m);
+    meter m = METER;
+    ct_allocator a = meter_hook(&m);
     ct_err e = {0};
     if (read(&a, data, n, &e)) fail_msg("%s: %s", code, e.text);
     if (m.live) fail_msg("%s: %lld blocks are lost", code, (long long)m.live);
     for (int64_t k = 0; k < 2 * m.calls && k < 128; k++) {
-        rows_meter f = {.fail_at = k / 2, .persistent = k % 2 != 0};
+        meter f = METER;
+        f.fail_at = k / 2, f.persistent = k % 2 != 0;
         ct_err inner = {0};
         a.user = &f;
         ct_status found = read(&a, data, n, &inner);
@@ -97,7 +74,7 @@ static inline int64_t rows_accepted(const char *code, rows_reader read, const vo
             fail_msg("%s: with allocation %lld failing: status %d, %lld blocks are lost (%s)", code,
                      (long long)k / 2, (int)found, (long long)f.live, inner.text);
     }
-    return m.peak;
+    return m.most_bytes;
 }
 
 #endif

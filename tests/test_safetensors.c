@@ -237,12 +237,12 @@ static uint64_t many(int count, int metadata) {
                        i ? "," : "", i);
     ct_text_add(&h, metadata ? "}}" : "}");
     uint8_t *p = file_of(h.data, h.length, 0, &n);
-    rows_meter m = {.fail_at = -1};
-    ct_allocator a = rows_allocator(&m);
+    meter m = METER;
+    ct_allocator a = meter_hook(&m);
     comparisons = 0;
     assert_int_equal(ct_tensors_parse(&a, p, n, "f", &t, NULL), CT_OK);
     uint64_t compared = comparisons;
-    assert_true(m.peak < (int64_t)(4 * n + (16u << 20)));
+    assert_true(m.most_bytes < (int64_t)(4 * n + (16u << 20)));
     assert_int_equal(ct_tensors_count(t), metadata ? 0 : count);
     assert_int_equal(ct_tensors_find(t, "t77"), metadata ? -1 : 77);
     assert_true((ct_tensors_get(t, "t77") != NULL) == (metadata != 0));

@@ -20,11 +20,11 @@ enum { TRAINING_EPOCHS = 3, TRAINING_BATCHES = 18, TRAINING_STEPS = 54, TRAINING
 
 static char training_folder[64];
 
-/* A path in the test's folder; four may be in use at a time. */
+/* A path in the test's folder; sixteen may be in use at a time. */
 static inline const char *at(const char *name) {
-    static char path[4][200];
+    static char path[16][200];
     static int turn;
-    turn = (turn + 1) % 4;
+    turn = (turn + 1) % 16;
     snprintf(path[turn], sizeof path[turn], "%s/%s", training_folder, name);
     return path[turn];
 }

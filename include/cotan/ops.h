@@ -16,7 +16,9 @@ typedef struct ct_adadelta {
     double weight_decay; /* adds weight_decay * p to the gradient */
     double l1;           /* adds l1 * sign(p) to the gradient */
     double clip_value;   /* > 0: gradients are cut to +-clip_value */
-    int64_t reserved[5];
+    int32_t decoupled;   /* 1: the decay is p *= 1 - lr * weight_decay instead */
+    int32_t reserved_28;
+    int64_t reserved[4];
 } ct_adadelta;
 
 typedef struct ct_adagrad {
@@ -24,7 +26,9 @@ typedef struct ct_adagrad {
     double weight_decay; /* adds weight_decay * p to the gradient */
     double l1;           /* adds l1 * sign(p) to the gradient */
     double clip_value;   /* > 0: gradients are cut to +-clip_value */
-    int64_t reserved[4];
+    int32_t decoupled;   /* 1: the decay is p *= 1 - lr * weight_decay instead */
+    int32_t reserved_36;
+    int64_t reserved[3];
 } ct_adagrad;
 
 typedef struct ct_adam {
@@ -166,7 +170,9 @@ typedef struct ct_lion {
     double weight_decay; /* p *= 1 - lr * weight_decay */
     double l1;           /* adds l1 * sign(p) to the gradient */
     double clip_value;   /* > 0: gradients are cut to +-clip_value */
-    int64_t reserved[5];
+    int32_t decoupled;   /* the paper's form, and the only one; default 1 */
+    int32_t reserved_28;
+    int64_t reserved[4];
 } ct_lion;
 
 typedef struct ct_loss {
@@ -224,7 +230,9 @@ typedef struct ct_rmsprop {
     double weight_decay; /* adds weight_decay * p to the gradient */
     double l1;           /* adds l1 * sign(p) to the gradient */
     double clip_value;   /* > 0: gradients are cut to +-clip_value */
-    int64_t reserved[4];
+    int32_t decoupled;   /* 1: the decay is p *= 1 - lr * weight_decay instead */
+    int32_t reserved_36;
+    int64_t reserved[3];
 } ct_rmsprop;
 
 typedef struct ct_self_attend {
@@ -242,7 +250,9 @@ typedef struct ct_sgd {
     double weight_decay; /* adds weight_decay * p to the gradient */
     double l1;           /* adds l1 * sign(p) to the gradient */
     double clip_value;   /* > 0: gradients are cut to +-clip_value */
-    int64_t reserved[2];
+    int32_t decoupled;   /* 1: the decay is p *= 1 - lr * weight_decay instead */
+    int32_t reserved_52;
+    int64_t reserved[1];
 } ct_sgd;
 
 typedef struct ct_variance {
@@ -422,11 +432,11 @@ CT_API ct_t ct_gather(ct_t x, ct_t index, int64_t axis);
 CT_API ct_t ct_scatter_add(ct_t x, ct_t index, ct_t source, int64_t axis);
 
 /* ---- guard ---- */
-/* The sum of the squares of all elements of n tensors (at most 64), a scalar. */
-CT_API ct_t ct_squared_norm(const ct_t *x, int32_t n);
-/* min(1, clip / (norm + 1e-6)), or 1 when clip is 0, with norm = sqrt(squared); the run ends with CT_ENONFINITE
- * when loss or norm is not finite. `squared` may be none. *norm (may be NULL) gets the norm. */
-CT_API ct_t ct_guard(ct_t loss, ct_t squared, double clip, ct_t *norm);
+/* The root of the sum of the squares of all elements of n tensors. */
+CT_API ct_t ct_global_norm(const ct_t *x, int32_t n);
+/* min(1, clip / (norm + 1e-6)), or 1 when clip is 0; the run ends with CT_ENONFINITE when loss or norm is not
+ * finite. `norm` may be none. *checked (may be NULL) gets the norm, NaN when there is none. */
+CT_API ct_t ct_guard(ct_t loss, ct_t norm, double clip, ct_t *checked);
 
 /* ---- linear ---- */
 /* x [..., I] -> [..., features]; parameters NAME.weight [features, I] and NAME.bias [features]. */
@@ -498,7 +508,7 @@ CT_API ct_t ct_transpose(ct_t x, int64_t a, int64_t b);
 CT_API ct_t ct_position(ct_t x, const char *name, int64_t places, ct_positions options);
 
 /* ---- prod ---- */
-/* The product over `axes` (rank 0: all), of fixed extents. */
+/* The product over `axes` (rank 0: all). */
 CT_API ct_t ct_prod(ct_t x, ct_shape axes, ct_reduce options);
 
 /* ---- reduce ---- */

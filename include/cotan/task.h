@@ -46,7 +46,10 @@ typedef struct ct_image_train {
     const char *transform; /* R: NULL: normalize by the training part's mean and deviation */
     const char *optimiser; /* R: NULL: "adam" */
     const char *schedule;  /* R: NULL: "one_cycle" */
-    const char *command;   /* the words that repeat the run, for config.json; may be NULL */
+    const char
+        *nonfinite;      /* R: at a loss or gradient that is not finite: NULL: "stop"; or "skip" the step, or
+                            * "rollback" to the end of the last epoch at half the learning rate; ten times at most */
+    const char *command; /* the words that repeat the run, for config.json; may be NULL */
     const ct_setting *set; /* R: other values for params of the net */
     int32_t n_set;
     int32_t threads;                /* 0: the cores allowed to the process */

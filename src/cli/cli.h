@@ -28,8 +28,8 @@ typedef struct cli {
     int32_t words;
     int32_t n_set;
     ct_setting set[MAX_SETS];
-    const char *output, *model, *net, *validate, *init, *transform, *optimizer, *schedule, *config, *part,
-        *input, *weights, *gradients;
+    const char *output, *model, *net, *validate, *init, *transform, *optimizer, *schedule, *nonfinite,
+        *config, *part, *input, *weights, *gradients, *losses;
     int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats, steps, stop_at;
     uint64_t seed;
     double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds;

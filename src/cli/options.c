@@ -42,6 +42,10 @@ const option cli_options[] = {
      "of the learning rate: {}; default one_cycle"},
     {"weight-decay", 0, "X", REAL, AT(weight_decay), 0, 1e9, NULL, " train ",
      "shrinks weights (L2; decoupled with adamw and lion)"},
+    {"nonfinite", 0, "WHAT", TEXT, AT(nonfinite), 0, 0, "stop|skip|rollback", " train ",
+     "when a loss or gradient is not finite: {}; rollback goes to the end of the last epoch, at half the "
+     "learning "
+     "rate; default stop"},
     {"clip", 0, "X", REAL, AT(clip), 0, 1e30, NULL, " train ", "the greatest global norm of the gradient"},
     {"ema", 0, "DECAY", REAL, AT(ema), 0, 1, NULL, " train ",
      "keep an exponential moving average of the weights"},
@@ -84,9 +88,11 @@ const option cli_options[] = {
     {"seconds", 0, "S", REAL, AT(seconds), 1e-3, 1e6, NULL, " bench ",
      "length of each of five windows; default 0.5"},
     {"weights", 0, "FILE", TEXT, AT(weights), 0, 0, NULL, " bench ",
-     "with --gradients: weights, `input` and `target` from a safetensors file"},
+     "with --gradients or --losses: weights and batches from a safetensors file"},
     {"gradients", 0, "FILE", TEXT, AT(gradients), 0, 0, NULL, " bench ",
      "write the loss and all gradients at --weights there, measure nothing"},
+    {"losses", 0, "FILE", TEXT, AT(losses), 0, 0, NULL, " bench ",
+     "write the losses of training freely from --weights on its batches there, measure nothing"},
     {"json", 0, NULL, SWITCH, AT(json), 0, 0, NULL,
      " train evaluate predict inspect plan check bench presets ", "results as JSON on standard output"},
     {"quiet", 'q', NULL, SWITCH, AT(quiet), 0, 0, NULL, " train check ",

@@ -1,5 +1,6 @@
 /* print.c: errors, numbers, words and JSON as the command prints them. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -92,9 +93,11 @@ void cli_quote(ct_text *t, const char *word) {
 /* ---- JSON ---- */
 
 json_t *cli_path(const char *path) {
-    char escaped[16400];
-    json_t *plain = json_string(path);
-    return plain ? plain : json_string(ct_escape(path, escaped, sizeof escaped));
+    json_t *v = json_string(path);
+    char *escaped = v ? NULL : malloc(4 * strlen(path) + 5);
+    if (escaped) v = json_string(ct_escape(path, escaped, 4 * strlen(path) + 5));
+    free(escaped);
+    return v;
 }
 
 json_t *cli_number(double v) { return isfinite(v) ? json_real(v) : json_null(); }

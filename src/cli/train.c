@@ -23,6 +23,7 @@ static ct_image_train job_of(cli *c, const char *command) {
         .transform = c->transform,
         .optimiser = c->optimizer,
         .schedule = c->schedule,
+        .nonfinite = c->nonfinite,
         .command = command,
         .set = c->set,
         .n_set = c->n_set,

@@ -318,6 +318,7 @@ struct ct__op {
     int32_t (*pieces)(const ct__lower *l);
     void (*ref)(ct__ref *r);
     const ct__case *cases; /* ends with text NULL */
+    const char *tested;    /* the test of an op that no row can say: it writes a session's state */
 };
 
 #endif

@@ -116,17 +116,6 @@ static double decay_of(const ct_train *t, const ct_group *g) {
 
 /* ---- the plan ---- */
 
-#define MAX_NORM 64 /* tensors of one squared_norm */
-
-static ct_t global_norm(const ct_t *grad, int32_t n) {
-    ct_t sum = {0, 0, 0};
-    for (int32_t i = 0; i < n; i += MAX_NORM) {
-        ct_t part = ct_squared_norm(grad + i, n - i < MAX_NORM ? n - i : MAX_NORM);
-        sum = i ? ct_add(sum, part) : part;
-    }
-    return sum;
-}
-
 typedef struct built {
     ct_t *param, *grad, *effect, *out;
     int32_t params, effects, outs;
@@ -138,7 +127,7 @@ static void build_updates(const ct_train *t, ct_t loss, built *b) {
     for (int32_t i = 0; i < b->params && t->clip_value > 0; i++)
         b->grad[i] = ct_clip(b->grad[i], -t->clip_value, t->clip_value);
     ct_t scale =
-        ct_guard(loss, t->clip_norm > 0 ? global_norm(b->grad, b->params) : none, t->clip_norm, &norm);
+        ct_guard(loss, t->clip_norm > 0 ? ct_global_norm(b->grad, b->params) : none, t->clip_norm, &norm);
     b->out[b->outs++] = loss;
     b->out[b->outs++] = norm;
     for (int32_t i = 0; i < b->params; i++) {

@@ -66,7 +66,7 @@ static void weight_grad(ct__grad *g) {
         if (dzb.node) {
             int64_t dim[3] = {ct_shape_of(dzb).dim[0], 1, 1};
             ct_t b = ct_reshape(dzb, ct_shape_make(3, dim));
-            sum = sum.node ? ct_add(sum, b) : ct_add(ct_mul_scalar(g->in[0], 0), b);
+            sum = sum.node ? ct_add(sum, b) : ct_expand(b, ct_shape_of(g->in[0]));
         }
         g->din[0] = sum;
     }

@@ -103,7 +103,7 @@ static void weight_grad(ct__grad *g) {
             ct_t in[3] = {g->in[1], ddw, ct__none()};
             sum = ct__make(&ct__op_linear, in, 3, a);
         }
-        if (ddb.node) sum = sum.node ? ct_add(sum, ddb) : ct_add(ct_mul_scalar(g->in[0], 0), ddb);
+        if (ddb.node) sum = sum.node ? ct_add(sum, ddb) : ct_expand(ddb, ct_shape_of(g->in[0]));
         g->din[0] = sum;
     }
     if (g->need[1] && ddw.node) g->din[1] = ct__op2(&ct__op_linear_data, g->in[0], ddw);

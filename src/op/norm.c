@@ -351,6 +351,7 @@ static const ct__case layer_cases[] = {
     {0},
 };
 static const ct__case rms_cases[] = {
+    {.text = "x=f32[N,7]; rms_norm(x, \"n\", eps=0.1)", .flags = CT__CASE_SECOND},
     {.text = "x=f32[N,7]; rms_norm(x, \"n\")", .flags = CT__CASE_SECOND},
     {.text = "x=f32[N,16]; rms_norm(x, \"n\", no_weight=1)"},
     {.text = "x=f32[N,3,17]; rms_norm(x, \"n\", eps=0.1)"},

@@ -23,6 +23,8 @@ extern const ct__op ct__op_avgpool1d_grad;
 extern const ct__op ct__op_avgpool2d;
 extern const ct__op ct__op_avgpool2d_grad;
 extern const ct__op ct__op_batch_norm;
+extern const ct__op ct__op_batch_norm_grad;
+extern const ct__op ct__op_bce_each;
 extern const ct__op ct__op_bce_logits;
 extern const ct__op ct__op_bn_apply;
 extern const ct__op ct__op_bn_count;
@@ -31,6 +33,7 @@ extern const ct__op ct__op_bn_finish;
 extern const ct__op ct__op_bn_normalize;
 extern const ct__op ct__op_bn_stats;
 extern const ct__op ct__op_bn_sums;
+extern const ct__op ct__op_by_mode;
 extern const ct__op ct__op_cast;
 extern const ct__op ct__op_channel_sum;
 extern const ct__op ct__op_clip;
@@ -72,6 +75,7 @@ extern const ct__op ct__op_gelu_tanh;
 extern const ct__op ct__op_gelu_tanh_grad;
 extern const ct__op ct__op_global_avgpool;
 extern const ct__op ct__op_global_avgpool_grad;
+extern const ct__op ct__op_global_norm;
 extern const ct__op ct__op_group_norm;
 extern const ct__op ct__op_gt;
 extern const ct__op ct__op_guard;
@@ -139,6 +143,9 @@ extern const ct__op ct__op_row_extreme;
 extern const ct__op ct__op_row_logsumexp;
 extern const ct__op ct__op_row_norm;
 extern const ct__op ct__op_row_norm_grad;
+extern const ct__op ct__op_row_others;
+extern const ct__op ct__op_row_others_grad;
+extern const ct__op ct__op_row_prod;
 extern const ct__op ct__op_rsqrt;
 extern const ct__op ct__op_scatter_add;
 extern const ct__op ct__op_self_attend;
@@ -164,7 +171,6 @@ extern const ct__op ct__op_softplus;
 extern const ct__op ct__op_softplus_grad;
 extern const ct__op ct__op_sqrt;
 extern const ct__op ct__op_square;
-extern const ct__op ct__op_squared_norm;
 extern const ct__op ct__op_squeeze;
 extern const ct__op ct__op_stack;
 extern const ct__op ct__op_sub;
@@ -230,6 +236,8 @@ const ct__op *const ct__ops[] = {
     &ct__op_avgpool2d,
     &ct__op_avgpool2d_grad,
     &ct__op_batch_norm,
+    &ct__op_batch_norm_grad,
+    &ct__op_bce_each,
     &ct__op_bce_logits,
     &ct__op_bn_apply,
     &ct__op_bn_count,
@@ -238,6 +246,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_bn_normalize,
     &ct__op_bn_stats,
     &ct__op_bn_sums,
+    &ct__op_by_mode,
     &ct__op_cast,
     &ct__op_channel_sum,
     &ct__op_clip,
@@ -279,6 +288,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_gelu_tanh_grad,
     &ct__op_global_avgpool,
     &ct__op_global_avgpool_grad,
+    &ct__op_global_norm,
     &ct__op_group_norm,
     &ct__op_gt,
     &ct__op_guard,
@@ -346,6 +356,9 @@ const ct__op *const ct__ops[] = {
     &ct__op_row_logsumexp,
     &ct__op_row_norm,
     &ct__op_row_norm_grad,
+    &ct__op_row_others,
+    &ct__op_row_others_grad,
+    &ct__op_row_prod,
     &ct__op_rsqrt,
     &ct__op_scatter_add,
     &ct__op_self_attend,
@@ -371,7 +384,6 @@ const ct__op *const ct__ops[] = {
     &ct__op_softplus_grad,
     &ct__op_sqrt,
     &ct__op_square,
-    &ct__op_squared_norm,
     &ct__op_squeeze,
     &ct__op_stack,
     &ct__op_sub,

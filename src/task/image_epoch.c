@@ -85,7 +85,7 @@ ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
         ct_tensors_free(weights);
         return s;
     }
-    int best = j->best_epoch < 0 || score.loss < j->best_loss;
+    int best = j->best_epoch < 0 || score.loss < j->best_loss || (isnan(j->best_loss) && !isnan(score.loss));
     j->epoch++;
     j->position = 0;
     ct_epoch row = {.epoch = j->epoch,

@@ -11,7 +11,7 @@ typedef struct ct__recipe { /* every option that changes the result, defaults fi
     int64_t stop_at;                     /* > 0: the run ends after this step */
     uint64_t seed;
     double lr, weight_decay, clip_norm, average, smoothing, time_limit;
-    char optimiser[32], schedule[32];
+    char optimiser[32], schedule[32], nonfinite[16];
     int32_t patience;
     int32_t reserved;
     char *transform; /* in the job's arena */
@@ -51,6 +51,9 @@ typedef struct ct__image_job {
     double best_loss;
     ct_score best_score;
     ct_tensors *best; /* the weights of the best epoch */
+    int64_t skips_in_row, rollbacks;
+    double lr_factor;
+    ct_tensors *back; /* what a rollback goes back to; NULL: none is wanted */
     int32_t finished, resumed, limited;
     double last_lr, last_norm;
     ct_train_result *result;
@@ -81,6 +84,9 @@ ct_status ct__image_restore(ct__image_job *j);
 ct_status ct__image_validate(ct__image_job *j, ct_score *score);
 ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop);
 ct_status ct__image_finish(ct__image_job *j);
+/* image_finite.c: a step, and what becomes of one that is not finite: *loss is NaN then. */
+ct_status ct__finite_step(ct__image_job *j, const ct_batch *b, double lr, double *loss);
+ct_status ct__finite_keep(ct__image_job *j);       /* at the begin, and at the end of each epoch */
 void ct__score_read(const json_t *v, ct_score *s); /* of ct_score_json */
 
 #endif

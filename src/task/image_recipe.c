@@ -80,6 +80,10 @@ static ct_status check(const ct__image_job *j) {
             "--optimizer: %s; wanted adam, adamw, sgd, nadam, rmsprop, adagrad, adadelta or lion; choose one",
             r->optimiser);
     if (!(r->lr > 0 && r->lr < 1e30)) return outside(j, "lr", r->lr, "a positive number");
+    if (strcmp(r->nonfinite, "stop") != 0 && strcmp(r->nonfinite, "skip") != 0 &&
+        strcmp(r->nonfinite, "rollback") != 0)
+        return ct_fail(j->e, CT_EUSAGE, "--nonfinite: %s; wanted stop, skip or rollback; choose one",
+                       r->nonfinite);
     if (ct_schedule_of(r->schedule) < 0)
         return ct_fail(
             j->e, CT_EUSAGE,
@@ -108,6 +112,7 @@ ct_status ct__recipe_resolve(ct__image_job *j) {
     r->patience = o->patience > 0 ? o->patience : 0;
     snprintf(r->optimiser, sizeof r->optimiser, "%s", o->optimiser ? o->optimiser : "adam");
     snprintf(r->schedule, sizeof r->schedule, "%s", o->schedule ? o->schedule : "one_cycle");
+    snprintf(r->nonfinite, sizeof r->nonfinite, "%s", o->nonfinite ? o->nonfinite : "stop");
     r->lr = o->lr > 0 ? o->lr : ct_optimiser_lr(ct_optimiser_of(r->optimiser));
     r->transform = NULL; /* from the data */
     ct_status s = o->transform ? ct__recipe_transform(j, o->transform, &r->transform) : CT_OK;
@@ -131,6 +136,8 @@ json_t *ct__recipe_json(const ct__image_job *j) {
                           "patience", (int)r->patience, "transform", r->transform ? r->transform : "", "init",
                           r->init_hash ? r->init_hash : "");
     if (v) json_object_set_new(v, "seed", seed_text(r->seed));
+    if (v && strcmp(r->nonfinite, "stop") != 0)
+        json_object_set_new(v, "nonfinite", json_string(r->nonfinite));
     if (v && r->stop_at) json_object_set_new(v, "stop_at", json_integer(r->stop_at));
     return v;
 }
@@ -174,6 +181,7 @@ ct_status ct__recipe_resume(ct__image_job *j, const json_t *config, const char *
     snprintf(r->model, sizeof r->model, "%s", text(v, "model"));
     snprintf(r->optimiser, sizeof r->optimiser, "%s", text(v, "optimizer"));
     snprintf(r->schedule, sizeof r->schedule, "%s", text(v, "schedule"));
+    snprintf(r->nonfinite, sizeof r->nonfinite, "%s", *text(v, "nonfinite") ? text(v, "nonfinite") : "stop");
     r->transform = ct_arena_text(&j->arena, text(v, "transform"));
     r->init_hash = ct_arena_text(&j->arena, text(v, "init"));
     r->net = ct_arena_text(&j->arena, text(config, "net"));

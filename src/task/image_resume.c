@@ -153,6 +153,7 @@ ct_status ct__recipe_compare(ct__image_job *j) {
     if (!s) s = patience(j);
     if (!s) s = optimiser(j);
     if (!s) s = word(j, "schedule", o->schedule, r->schedule);
+    if (!s) s = word(j, "nonfinite", o->nonfinite, r->nonfinite);
     if (!s) s = transform(j);
     if (!s) s = net(j);
     if (!s) s = settings(j);

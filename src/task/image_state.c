@@ -34,15 +34,16 @@ static const struct {
              {"loss_count", offsetof(ct__image_job, loss_count)},
              {"best_epoch", offsetof(ct__image_job, best_epoch)},
              {"bad_epochs", offsetof(ct__image_job, bad_epochs)},
-             {"rows", offsetof(ct__image_job, rows)}};
+             {"rows", offsetof(ct__image_job, rows)},
+             {"skips_in_row", offsetof(ct__image_job, skips_in_row)},
+             {"rollbacks", offsetof(ct__image_job, rollbacks)}};
 static const struct {
     const char *name;
     size_t offset;
-} reals[] = {{"loss_sum", offsetof(ct__image_job, loss_sum)},
-             {"plateau", offsetof(ct__image_job, plateau)},
-             {"best_loss", offsetof(ct__image_job, best_loss)},
-             {"lr", offsetof(ct__image_job, last_lr)},
-             {"norm", offsetof(ct__image_job, last_norm)}};
+} reals[] = {
+    {"loss_sum", offsetof(ct__image_job, loss_sum)},   {"plateau", offsetof(ct__image_job, plateau)},
+    {"best_loss", offsetof(ct__image_job, best_loss)}, {"lr_factor", offsetof(ct__image_job, lr_factor)},
+    {"lr", offsetof(ct__image_job, last_lr)},          {"norm", offsetof(ct__image_job, last_norm)}};
 
 static int64_t *whole_at(ct__image_job *j, size_t offset) { return (int64_t *)(void *)((char *)j + offset); }
 static double *real_at(ct__image_job *j, size_t offset) { return (double *)(void *)((char *)j + offset); }
@@ -64,12 +65,13 @@ static char *document(ct__image_job *j) {
     return text;
 }
 
-static ct_status add_best(const ct__image_job *j, ct_tensors *t) {
-    for (int64_t i = 0; j->best && i < ct_tensors_count(j->best); i++) {
+/* The tensors of a set under "PREFIX.NAME". */
+static ct_status add_set(const ct__image_job *j, const char *prefix, const ct_tensors *set, ct_tensors *t) {
+    for (int64_t i = 0; set && i < ct_tensors_count(set); i++) {
         char name[1100];
         ct_array a;
-        snprintf(name, sizeof name, "best.%s", ct_tensors_name(j->best, i));
-        ct_status s = ct_tensors_at(j->best, i, &a);
+        snprintf(name, sizeof name, "%s.%s", prefix, ct_tensors_name(set, i));
+        ct_status s = ct_tensors_at(set, i, &a);
         if (!s) s = ct_tensors_add(t, name, &a, j->e);
         if (s) return s;
     }
@@ -80,7 +82,8 @@ ct_status ct__image_save(ct__image_job *j) {
     ct_tensors *t = NULL;
     ct_status s = ct_tensors_new(&j->o->allocator, &t, j->e);
     if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, t, j->e);
-    if (!s) s = add_best(j, t);
+    if (!s) s = add_set(j, "best", j->best, t);
+    if (!s) s = add_set(j, "back", j->back, t);
     char *doc = s ? NULL : document(j);
     if (!s && !doc) s = ct_fail(j->e, CT_ELIMIT, "checkpoint: out of memory");
     if (!s) s = ct_tensors_seal(t, doc, j->e);
@@ -150,6 +153,9 @@ static const char *first_wrong(const ct__image_job *j) {
     if (j->best_epoch < -1 || j->best_epoch > j->epoch) return "best_epoch";
     if (j->bad_epochs < 0 || j->bad_epochs > j->epoch) return "bad_epochs";
     if (j->rows != j->epoch) return "rows";
+    if (j->skips_in_row < 0 || j->skips_in_row > j->step) return "skips_in_row";
+    if (j->rollbacks < 0 || j->rollbacks > j->step || !(j->lr_factor > 0 && j->lr_factor <= 1))
+        return "rollbacks";
     return NULL;
 }
 
@@ -166,18 +172,19 @@ static ct_status read_state(ct__image_job *j, const json_t *doc) {
     return wrong ? out_of_range(j, wrong) : CT_OK;
 }
 
-/* The tensors "best.X" become the kept weights. */
-static ct_status take_best(ct__image_job *j, const ct_tensors *t) {
-    ct_tensors_free(j->best);
-    j->best = NULL;
+/* The tensors "PREFIX.NAME" become a set again; NULL when there are none. */
+static ct_status take_set(const ct__image_job *j, const char *prefix, const ct_tensors *t, ct_tensors **set) {
+    size_t n = strlen(prefix);
     ct_status s = CT_OK;
+    ct_tensors_free(*set);
+    *set = NULL;
     for (int64_t i = 0; i < ct_tensors_count(t) && !s; i++) {
         ct_array a;
         const char *name = ct_tensors_name(t, i);
-        if (strncmp(name, "best.", 5) != 0) continue;
-        if (!j->best) s = ct_tensors_new(&j->o->allocator, &j->best, j->e);
+        if (strncmp(name, prefix, n) != 0 || name[n] != '.') continue;
+        if (!*set) s = ct_tensors_new(&j->o->allocator, set, j->e);
         if (!s) s = ct_tensors_at(t, i, &a);
-        if (!s) s = ct_tensors_add(j->best, name + 5, &a, j->e);
+        if (!s) s = ct_tensors_add(*set, name + n + 1, &a, j->e);
     }
     return s;
 }
@@ -198,7 +205,8 @@ ct_status ct__image_restore(ct__image_job *j) {
     s = doc ? check_same(j, doc) : out_of_range(j, "document");
     if (!s) s = read_state(j, doc);
     if (!s) s = ct_weights_apply(j->ctx, t, j->run.folder, CT_MODEL_KINDS | 1 << CT_MOMENT, 1, j->e);
-    if (!s) s = take_best(j, t);
+    if (!s) s = take_set(j, "best", t, &j->best);
+    if (!s) s = take_set(j, "back", t, &j->back);
     if (!s) s = ct__run_truncate(&j->run, "metrics.jsonl", j->rows, j->e);
     if (!s) {
         const char *isa = json_string_value(json_object_get(doc, "instructions")),

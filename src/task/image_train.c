@@ -204,6 +204,7 @@ static ct_status prepare(ct__image_job *j) {
     if (!s && !j->resumed) s = choose_steps(j);
     j->recipe.time_limit = j->o->time_limit;
     j->plateau = 1;
+    j->lr_factor = 1;
     j->best_epoch = -1;
     j->last_norm = NAN;
     j->best_loss = INFINITY;
@@ -213,6 +214,13 @@ static ct_status prepare(ct__image_job *j) {
 /* ---- the time limit: nine tenths of it become steps, by the measured pace, before step 1 ---- */
 
 #define TRIAL_STEPS 12
+
+/* A step that is not finite takes as long as another; the training itself will say so. */
+static ct_status trial_step(const ct__image_job *j, const ct_batch *b) {
+    ct_err inner = {0};
+    ct_status s = ct_trainer_step(j->trainer, b, 1e-12, NULL, NULL, &inner);
+    return s && s != CT_ENONFINITE ? ct_fail(j->e, s, "%s", inner.text) : CT_OK;
+}
 
 static ct_status measure_pace(ct__image_job *j, double *step_seconds, double *validation_seconds) {
     ct_loader *l = NULL;
@@ -230,7 +238,7 @@ static ct_status measure_pace(ct__image_job *j, double *step_seconds, double *va
     while (!s && n < TRIAL_STEPS) {
         double begin = ct__seconds();
         s = ct_next(l, &b, j->e);
-        if (!s && b.rows) s = ct_trainer_step(j->trainer, &b, 1e-12, NULL, NULL, j->e);
+        if (!s && b.rows) s = trial_step(j, &b);
         times[n++] = ct__seconds() - begin;
     }
     ct_loader_free(l);
@@ -275,7 +283,7 @@ static double rate_now(const ct__image_job *j) {
     ct_schedule s = {.kind = ct_schedule_of(j->recipe.schedule),
                      .steps = j->recipe.steps,
                      .every = j->recipe.steps / 3 + 1};
-    return j->recipe.lr * ct_schedule_at(&s, j->step, j->plateau);
+    return j->recipe.lr * j->lr_factor * ct_schedule_at(&s, j->step, j->plateau);
 }
 
 static void tell_step(const ct__image_job *j, double loss, double begin, int64_t first_step) {
@@ -298,13 +306,15 @@ static int out_of_time(const ct__image_job *j) {
 static ct_status one_step(ct__image_job *j, const ct_batch *b, double begin, int64_t first_step) {
     double loss = NAN;
     j->last_lr = rate_now(j);
-    ct_status s = ct_trainer_step(j->trainer, b, j->last_lr, &loss, NULL, j->e);
+    ct_status s = ct__finite_step(j, b, j->last_lr, &loss);
     if (s) return s;
-    j->last_norm = ct_trainer_norm(j->trainer);
     j->step++;
     j->position++;
-    j->loss_sum += loss * (double)b->rows;
-    j->loss_count += b->rows;
+    if (isfinite(loss)) {
+        j->last_norm = ct_trainer_norm(j->trainer);
+        j->loss_sum += loss * (double)b->rows;
+        j->loss_count += b->rows;
+    }
     tell_step(j, loss, begin, first_step);
     return CT_OK;
 }
@@ -358,6 +368,7 @@ static ct_status loop(ct__image_job *j) {
         if (j->position == batches) {
             s = ct__image_end_epoch(j, ct__seconds() - epoch_begin, &stop);
             epoch_begin = ct__seconds();
+            if (!s) s = ct__finite_keep(j);
             if (!s) s = ct__image_save(j);
         } else if (j->step % j->checkpoint_every == 0) {
             s = ct__image_save(j);
@@ -407,6 +418,7 @@ static ct_status train(ct__image_job *j) {
         if (!s) s = begin_anew(j);
         if (!s) s = write_config(j);
     }
+    if (!s && !j->back) s = ct__finite_keep(j);
     if (!s) s = loop(j);
     if (!s && j->limited) s = write_config(j);
     return s ? s : ct__image_finish(j);
@@ -418,6 +430,7 @@ static void close_job(ct__image_job *j) {
     ct_plan_free(j->eval_plan);
     ct_session_free(j->eval);
     ct_tensors_free(j->best);
+    ct_tensors_free(j->back);
     ct_close(j->ctx);
     ct_source_close(&j->train_source);
     ct_source_close(&j->validation_source);
@@ -434,20 +447,28 @@ static void close_job(ct__image_job *j) {
 
 ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *e) {
     ct_train_result result = {.best_epoch = -1};
-    ct__image_job j = {.o = o, .e = e, .result = &result, .begin = ct__seconds(), .run = {.lock = -1}};
-    j.data = o->data;
-    j.validate = o->validate;
-    j.init = o->init;
+    double begin = ct__seconds();
     if ((!o->data && !o->resume) || !o->output)
         return ct_fail(e, CT_EUSAGE,
                        "train image: no data folder or no output; wanted both; set .data and .output");
-    j.arena.allocator = &o->allocator;
-    j.run.files = &o->files;
-    j.run.allocator = &o->allocator;
-    j.checkpoint_every = o->checkpoint_every > 0 ? o->checkpoint_every : 200;
-    ct_status s = train(&j);
-    fill_result(&j);
-    close_job(&j);
+    ct__image_job *j = ct_new(&o->allocator, sizeof *j); /* paths make it too large for a small stack */
+    if (!j) return ct_fail(e, CT_ELIMIT, "train image: out of memory");
+    j->o = o;
+    j->e = e;
+    j->result = &result;
+    j->begin = begin;
+    j->data = o->data;
+    j->validate = o->validate;
+    j->init = o->init;
+    j->arena.allocator = &o->allocator;
+    j->run.lock = -1;
+    j->run.files = &o->files;
+    j->run.allocator = &o->allocator;
+    j->checkpoint_every = o->checkpoint_every > 0 ? o->checkpoint_every : 200;
+    ct_status s = train(j);
+    fill_result(j);
+    close_job(j);
+    ct_delete(&o->allocator, j, sizeof *j);
     if (!s) *out = result;
     return s;
 }

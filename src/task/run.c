@@ -204,9 +204,11 @@ ct_status ct__run_load(const ct__run *r, int strict, ct_tensors **out, const cha
 }
 
 json_t *ct__json_path(const char *path) {
-    char escaped[16400];
-    json_t *plain = json_string(path);
-    return plain ? plain : json_string(ct_escape(path, escaped, sizeof escaped));
+    json_t *v = json_string(path);
+    char *escaped = v ? NULL : malloc(4 * strlen(path) + 5);
+    if (escaped) v = json_string(ct_escape(path, escaped, 4 * strlen(path) + 5));
+    free(escaped);
+    return v;
 }
 
 json_t *ct__json_number(double v) { return isfinite(v) ? json_real(v) : json_null(); }

@@ -82,14 +82,9 @@ def changes(before, after):
     return [p for p in {**before, **after} if before.get(p) != after.get(p)]
 
 
-idle_kilobytes = 0
-
-
 def memory_limit(files):
-    global idle_kilobytes
-    if not idle_kilobytes:
-        idle_kilobytes = cotan("--version").kilobytes
-    return idle_kilobytes + (16 << 10) + 4 * sum(os.path.getsize(f) for f in files) // 1024
+    """Measured anew each time: a child's peak begins with what this process had when it was made."""
+    return cotan("--version").kilobytes + (16 << 10) + 4 * sum(os.path.getsize(f) for f in files) // 1024
 
 
 def refused(code, status, part, *words, folder, files=(), quiet=True, any_memory=False):
@@ -112,7 +107,8 @@ def refused(code, status, part, *words, folder, files=(), quiet=True, any_memory
         left = changes(before, tree(folder))
         check(f"{name}: nothing is written, replaced or removed", not left, left)
         if not SANITIZED and not any_memory:
-            check(f"{name}: memory", r.kilobytes <= memory_limit(files), (r.kilobytes, memory_limit(files)))
+            limit = memory_limit(files)
+            check(f"{name}: memory", r.kilobytes <= limit, (r.kilobytes, limit))
     return r
 
 
@@ -182,9 +178,10 @@ def same(a, b):
 
 
 def scratch(name):
-    """A folder that is removed at the end, whatever happens; readable by others, so that a test may drop rights."""
+    """A folder that is removed at the end, whatever happens; readable by others, so that a test may drop rights. In
+    memory where there is such a place: trainings sync often."""
     import atexit
-    folder = tempfile.mkdtemp(prefix=f"cotan_{name}_", dir=os.environ.get("COTAN_TEST_TMP"))
+    folder = tempfile.mkdtemp(prefix=f"cotan_{name}_", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
     os.chmod(folder, 0o755)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

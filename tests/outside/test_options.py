@@ -23,6 +23,7 @@ OPTIONS = [
     ("K2 time", ["--time-limit: 5x", "90s"], "--time-limit", "5x"),
     ("K2 nearest optimizer", ["--optimizer: adma", "adam"], "--optimizer", "adma"),
     ("K2 no such schedule", ["--schedule: sometimes"], "--schedule", "sometimes"),
+    ("K2 nearest choice", ["--nonfinite: skp", "skip"], "--nonfinite", "skp"),
     ("K2 decay", ["--weight-decay: -0.1"], "--weight-decay", "-0.1"),
     ("K2 average", ["--ema: 1"], "--ema", "1"),
     ("K2 smoothing", ["--label-smoothing: 1"], "--label-smoothing", "1"),

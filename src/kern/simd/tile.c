@@ -131,6 +131,7 @@ TERNARY(where, ct_v_select(x != 0.0f, y, z))
 BINARY(and, truth((x != 0.0f) & (y != 0.0f)))
 BINARY(or, truth((x != 0.0f) | (y != 0.0f)))
 UNARY(not, truth(x == 0.0f))
+BINARY(bce, (relu_of(x) - x * y) + ct_v_log1p(ct_v_exp(-ct_v_abs(x))))
 
 /* ---- gradients: x is dy, y what the forward kept ---- */
 BINARY(relu_grad, ct_v_select(y <= 0.0f, ZERO, x))
@@ -201,6 +202,7 @@ const ct__tile_table CT_SIMD(ct__tile_table) = {
     .or_ = or
     ,
     .not_ = not,
+    .bce_ = bce,
     .relu_grad_ = relu_grad,
     .leaky_grad_ = leaky_grad,
     .elu_grad_ = elu_grad,
