@@ -33,8 +33,8 @@ typedef struct cli {
     int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats, steps, stop_at;
     uint64_t seed;
     double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds;
-    int32_t resume, force, dry_run, strict, json, quiet, train, dot, flat, verbose, help, version, debug,
-        trap;
+    int32_t resume, force, dry_run, strict, follow_links, allow_broken, json, quiet, train, dot, flat,
+        verbose, help, version, debug, trap;
     const char *given[MAX_OPTIONS];        /* by row of cli_options: the value as written, "" for a switch */
     json_t *config_file;                   /* owns the texts that --config gave */
     const char *config_net, *config_model; /* the net's text in it and its name, or NULL */
@@ -109,6 +109,10 @@ void cli_screen_clear(screen *s);               /* take the live line away */
 /* ---- signals, main.c ---- */
 extern volatile int32_t cli_stop;
 extern volatile int cli_signal;
+
+/* ---- audit.c ---- */
+int cli_is_data(const char *path); /* a folder, or a list of pictures */
+int cli_audit(cli *c, const char *path);
 
 int cli_train(cli *c);
 int cli_evaluate(cli *c);
