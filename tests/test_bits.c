@@ -18,17 +18,23 @@ static const struct {
     {"mlp", NULL, 1, 28, 9},
     {"cnn", NULL, 3, 32, 9},
     {"resnet20", NULL, 3, 16, 5},
-    {"17 channels", "h = relu(batch_norm(conv2d(input(image), \"a\", 17, 3, pad=1), \"n\"))\n"
-                    "h = avgpool2d(relu(conv2d(h, \"b\", 3, 5, pad=2, stride=2)), 2)\n"
-                    "h = dropout(layer_norm(flatten(h), \"l\"), \"d\", 0.3)\n"
-                    "y = linear(gelu(linear(h, \"c\", 33)), \"o\", classes)\n", 3, 12, 7},
-    {"attention", "h = reshape(input(image), -1, 3, 12, 12)\n"
-                  "h = add(h, attention(h, h, h, causal=1))\n"
-                  "h = rms_norm(h, \"r\")\n"
-                  "y = linear(dropout(flatten(h), \"d\", 0.1), \"o\", classes)\n", 3, 12, 5},
-    {"groups, strides, padding", "h = conv2d(input(image), \"a\", 12, 3, groups=3, pad=2, stride=2)\n"
-                    "h = local_response_norm(maxpool2d(silu(h), 3, stride=2, pad=1), 5)\n"
-                    "y = linear(softmax(linear(flatten(h), \"c\", 19), -1), \"o\", classes)\n", 3, 14, 6},
+    {"17 channels",
+     "h = relu(batch_norm(conv2d(input(image), \"a\", 17, 3, pad=1), \"n\"))\n"
+     "h = avgpool2d(relu(conv2d(h, \"b\", 3, 5, pad=2, stride=2)), 2)\n"
+     "h = dropout(layer_norm(flatten(h), \"l\"), \"d\", 0.3)\n"
+     "y = linear(gelu(linear(h, \"c\", 33)), \"o\", classes)\n",
+     3, 12, 7},
+    {"attention",
+     "h = reshape(input(image), -1, 3, 12, 12)\n"
+     "h = add(h, attention(h, h, h, causal=1))\n"
+     "h = rms_norm(h, \"r\")\n"
+     "y = linear(dropout(flatten(h), \"d\", 0.1), \"o\", classes)\n",
+     3, 12, 5},
+    {"groups, strides, padding",
+     "h = conv2d(input(image), \"a\", 12, 3, groups=3, pad=2, stride=2)\n"
+     "h = local_response_norm(maxpool2d(silu(h), 3, stride=2, pad=1), 5)\n"
+     "y = linear(softmax(linear(flatten(h), \"c\", 19), -1), \"o\", classes)\n",
+     3, 14, 6},
 };
 
 typedef struct outcome {
@@ -87,10 +93,15 @@ static outcome train_net(size_t i, int dirty) {
     ct_random r = ct_random_stream(7, i);
     for (int64_t k = 0; k < rows * pixels; k++) x[k] = (float)ct_random_normal(&r);
     for (int64_t k = 0; k < rows; k++) label[k] = (int64_t)ct_random_below(&r, 10);
-    if (ct_compile_train(loss, NULL, 0, &(ct_train){.clip_norm = 1, .batch = rows, .shard = 2, .average = 0.9, .one_thread = -1}, &p, &e) ||
-        ct_plan_new(&y, 1, NULL, 0, (ct_compile){.shard = 2, .one_thread = -1}, &q, &e) || ct_session_new(c, &s, &e))
+    if (ct_compile_train(
+            loss, NULL, 0,
+            &(ct_train){.clip_norm = 1, .batch = rows, .shard = 2, .average = 0.9, .one_thread = -1}, &p,
+            &e) ||
+        ct_plan_new(&y, 1, NULL, 0, (ct_compile){.shard = 2, .one_thread = -1}, &q, &e) ||
+        ct_session_new(c, &s, &e))
         fail_msg("%s", e.text);
-    for (int k = 0; k < 3; k++) run(s, p, (const void *[2]){x, label}, rows, (void *[2]){&o.loss[k], NULL}, dirty);
+    for (int k = 0; k < 3; k++)
+        run(s, p, (const void *[2]){x, label}, rows, (void *[2]){&o.loss[k], NULL}, dirty);
     run(s, q, (const void *[1]){x}, rows, (void *[1]){o.prediction}, dirty);
     o.weights = gather(c, &o.count);
     ct_session_free(s);
@@ -108,8 +119,9 @@ static void uninitialised(void **state) {
         if (memcmp(a.loss, b.loss, sizeof a.loss) != 0 || a.count != b.count ||
             memcmp(a.weights, b.weights, a.count * sizeof *a.weights) != 0 ||
             memcmp(a.prediction, b.prediction, (size_t)nets[i].rows * 10 * sizeof(float)) != 0)
-            fail_msg("X33: %s: losses %.9g %.9g %.9g, with NaN in memory %.9g %.9g %.9g", nets[i].name, (double)a.loss[0],
-                     (double)a.loss[1], (double)a.loss[2], (double)b.loss[0], (double)b.loss[1], (double)b.loss[2]);
+            fail_msg("X33: %s: losses %.9g %.9g %.9g, with NaN in memory %.9g %.9g %.9g", nets[i].name,
+                     (double)a.loss[0], (double)a.loss[1], (double)a.loss[2], (double)b.loss[0],
+                     (double)b.loss[1], (double)b.loss[2]);
         assert_true(isfinite(a.loss[2]));
         free(a.weights), free(b.weights), free(a.prediction), free(b.prediction);
     }
@@ -145,7 +157,8 @@ static void *predict(void *data) {
     u->failed = ct_session_new(ct_model_context(u->model), &s, &e) != CT_OK;
     for (int k = 0; k < ROUNDS && !u->failed; k++) {
         int64_t rows = 1 + (k * 7) % MOST;
-        u->failed = ct_run(s, ct_model_plan(u->model), (const void *[1]){u->x + k * PIXELS}, rows, (void *[1]){u->y[k]}) != CT_OK;
+        u->failed = ct_run(s, ct_model_plan(u->model), (const void *[1]){u->x + k * PIXELS}, rows,
+                           (void *[1]){u->y[k]}) != CT_OK;
     }
     ct_session_free(s);
     return NULL;
