@@ -164,6 +164,27 @@ CT_API ct_status ct_pca_predict(const ct_options *o, const char *model, const ch
                                             int64_t components),
                                 void *user, ct_err *e);
 
+/* ---- is one model better than another? ---- */
+
+/* Two runs (their folders, or the models beside them) on the records of the validation parts that both have. Accuracy,
+ * where every record has a label and a prediction: McNemar's exact test; the loss: random exchanges within pairs, the
+ * interval by Student's t. */
+typedef struct ct_comparison {
+    char metric[16];      /* "accuracy" or "loss" */
+    char test[32];        /* "mcnemar" or "paired permutation" */
+    double first, second; /* the metric of each, on the common records */
+    double difference;    /* second - first */
+    double low, high;     /* its 95 % interval */
+    double p_value;
+    int64_t pairs;      /* common records */
+    int64_t records[2]; /* of each run */
+    int32_t better;     /* 1 or 2: which one, where p_value < 0.05; else 0 */
+    int32_t reserved;
+} ct_comparison;
+/* `metric` NULL: accuracy where it can be had. CT_EDATA where they share no record or its labels differ. */
+CT_API ct_status ct_compare_runs(const ct_files *f, const ct_allocator *a, const char *first,
+                                 const char *second, const char *metric, ct_comparison *out, ct_err *e);
+
 #ifdef __cplusplus
 }
 #endif

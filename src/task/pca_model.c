@@ -19,8 +19,10 @@ static ct_status add(ct_tensors *t, const char *name, const ct_array *a, ct_err 
 static ct_status add_net(ct__pca_job *j, ct_tensors *t) {
     const ct_pca *p = &j->result->pca;
     int64_t k = p->components.dim[0], d = p->components.dim[1];
-    float *w = ct_arena_array(&j->arena, (uint64_t)(k * d), sizeof *w), *b = ct_arena_array(&j->arena, (uint64_t)k, sizeof *b);
-    const double *c = p->components.data, *mean = p->mean.data, *scale = p->scale.data, *variance = p->variance.data;
+    float *w = ct_arena_array(&j->arena, (uint64_t)(k * d), sizeof *w),
+          *b = ct_arena_array(&j->arena, (uint64_t)k, sizeof *b);
+    const double *c = p->components.data, *mean = p->mean.data, *scale = p->scale.data,
+                 *variance = p->variance.data;
     if (!w || !b) return ct_fail(j->e, CT_ELIMIT, "pca: out of memory; use fewer components");
     for (int64_t i = 0; i < k; i++) {
         double sum = 0, deviation = p->whiten ? sqrt(variance[i]) : 1;
@@ -38,7 +40,8 @@ static ct_status add_net(ct__pca_job *j, ct_tensors *t) {
 
 static json_t *numbers(const ct_array *a) {
     json_t *list = json_array();
-    for (int64_t i = 0; i < a->dim[0]; i++) json_array_append_new(list, ct__json_number(((const double *)a->data)[i]));
+    for (int64_t i = 0; i < a->dim[0]; i++)
+        json_array_append_new(list, ct__json_number(((const double *)a->data)[i]));
     return list;
 }
 
@@ -50,26 +53,28 @@ static json_t *feature_names(const ct__pca_job *j) {
 }
 
 static char *document(ct__pca_job *j) {
-    static const char *const solvers[] = {"auto", "svd", "covariance", "randomised"};
     const ct_pca *p = &j->result->pca;
     const ct_pca_options *o = &j->o->pca;
     char net[80], seed[32];
     int64_t k = p->components.dim[0], d = p->components.dim[1];
     snprintf(net, sizeof net, "y = linear(input(x), \"transform\", %lld)\n", (long long)k);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)o->seed);
-    json_t *doc = json_pack("{s:s, s:s, s:s, s:[{s:s, s:s, s:[i,I]}], s:{}, s:o}", "task", "pca", "version", CT_VERSION, "net",
-                            net, "inputs", "name", "x", "dtype", "f32", "shape", -1, (json_int_t)d, "constants", "features",
-                            feature_names(j));
+    json_t *doc = json_pack("{s:s, s:s, s:s, s:[{s:s, s:s, s:[i,I]}], s:{}, s:o}", "task", "pca", "version",
+                            CT_VERSION, "net", net, "inputs", "name", "x", "dtype", "f32", "shape", -1,
+                            (json_int_t)d, "constants", "features", feature_names(j));
     json_object_set_new(doc, "recipe",
-                        json_pack("{s:I, s:o, s:s, s:s, s:b, s:b, s:b, s:I, s:i, s:i, s:o}", "components", (json_int_t)o->components,
-                                  "variance", ct__json_number(o->variance), "solver", solvers[o->solver], "seed", seed, "whiten",
-                                  o->whiten != 0, "scale", o->scale != 0, "incremental", j->o->incremental != 0, "batch",
-                                  (json_int_t)(j->o->incremental ? j->rows : 0), "oversample", o->oversample, "passes", o->passes,
-                                  "target", j->o->target ? ct__json_path(j->o->target) : json_null()));
+                        json_pack("{s:I, s:o, s:s, s:s, s:b, s:b, s:b, s:I, s:i, s:i, s:o}", "components",
+                                  (json_int_t)o->components, "variance", ct__json_number(o->variance),
+                                  "solver", ct__pca_solver(o->solver), "seed", seed, "whiten", o->whiten != 0,
+                                  "scale", o->scale != 0, "incremental", j->o->incremental != 0, "batch",
+                                  (json_int_t)(j->o->incremental ? j->rows : 0), "oversample", o->oversample,
+                                  "passes", o->passes, "target",
+                                  j->o->target ? ct__json_path(j->o->target) : json_null()));
     json_object_set_new(doc, "metrics",
-                        json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "records", (json_int_t)j->result->records, "components",
-                                  (json_int_t)k, "explained_variance_ratio", numbers(&p->ratio), "total_variance",
-                                  ct__json_number(p->total), "noise_variance", ct__json_number(p->noise), "mean_squared_error",
+                        json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "records", (json_int_t)j->result->records,
+                                  "components", (json_int_t)k, "explained_variance_ratio", numbers(&p->ratio),
+                                  "total_variance", ct__json_number(p->total), "noise_variance",
+                                  ct__json_number(p->noise), "mean_squared_error",
                                   ct__json_number(j->result->error)));
     json_object_set_new(doc, "data", json_pack("{s:s}", "train", j->data_hash));
     char *text = doc ? json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
@@ -81,7 +86,8 @@ ct_status ct__pca_save_model(ct__pca_job *j) {
     const ct_pca *p = &j->result->pca;
     ct_tensors *t = NULL;
     char *text = document(j);
-    ct_status s = text ? ct_tensors_new(&j->o->allocator, &t, j->e) : ct_fail(j->e, CT_ELIMIT, "pca: out of memory; free some");
+    ct_status s = text ? ct_tensors_new(&j->o->allocator, &t, j->e)
+                       : ct_fail(j->e, CT_ELIMIT, "pca: out of memory; free some");
     if (!s) s = add_net(j, t);
     if (!s) s = add(t, "pca.mean", &p->mean, j->e);
     if (!s) s = add(t, "pca.scale", &p->scale, j->e);
@@ -104,13 +110,14 @@ typedef struct model {
     ct_pca pca;
 } model;
 
-static ct_status take(const model *m, const ct_allocator *a, const char *path, const char *name, int32_t rank, int optional,
-                      ct_array *out, ct_err *e) {
+static ct_status take(const model *m, const ct_allocator *a, const char *path, const char *name, int32_t rank,
+                      int optional, ct_array *out, ct_err *e) {
     ct_array view;
     int64_t i = ct_tensors_find(m->tensors, name);
     if (i < 0 && optional) return CT_OK;
     if (i < 0 || ct_tensors_at(m->tensors, i, &view) || view.dtype != CT_F64 || view.rank != rank)
-        return ct_fail_at(e, CT_EDATA, path, -1, "no tensor %s of doubles with %d axes; wanted a model of cotan pca; make it anew",
+        return ct_fail_at(e, CT_EDATA, path, -1,
+                          "no tensor %s of doubles with %d axes; wanted a model of cotan pca; make it anew",
                           name, rank);
     ct_status s = ct_array_new(a, CT_F64, ct_shape_make(view.rank, view.dim), out, e);
     return s ? s : ct_array_copy(out, &view, e);
@@ -126,10 +133,11 @@ static ct_status read_arrays(model *m, const ct_allocator *a, const char *path, 
     if (!s) s = take(m, a, path, "pca.singular", 1, 0, &p->singular, e);
     if (s) return s;
     int64_t k = p->components.dim[0], d = p->components.dim[1];
-    if (k < 1 || d < 1 || p->mean.dim[0] != d || p->variance.dim[0] != k || p->ratio.dim[0] != k || p->singular.dim[0] != k ||
-        (p->scale.data && p->scale.dim[0] != d))
+    if (k < 1 || d < 1 || p->mean.dim[0] != d || p->variance.dim[0] != k || p->ratio.dim[0] != k ||
+        p->singular.dim[0] != k || (p->scale.data && p->scale.dim[0] != d))
         return ct_fail_at(e, CT_EDATA, path, -1,
-                          "tensors of %lld components and %lld features that do not fit each other; wanted a model of cotan pca; "
+                          "tensors of %lld components and %lld features that do not fit each other; wanted a "
+                          "model of cotan pca; "
                           "make it anew",
                           (long long)k, (long long)d);
     const json_t *metrics = json_object_get(m->doc, "metrics");
@@ -154,7 +162,8 @@ static ct_status model_open(const ct_files *f, const ct_allocator *a, const char
     m->doc = text ? json_loads(text, 0, NULL) : NULL;
     const char *task = json_string_value(json_object_get(m->doc, "task"));
     if (!task || strcmp(task, "pca") != 0)
-        s = ct_fail_at(e, CT_EDATA, path, -1, "its task is \"%.40s\"; wanted a model of cotan pca; give one", task ? task : "");
+        s = ct_fail_at(e, CT_EDATA, path, -1, "its task is \"%.40s\"; wanted a model of cotan pca; give one",
+                       task ? task : "");
     if (!s) s = read_arrays(m, a, path, e);
     if (s) model_close(m);
     return s;
@@ -176,7 +185,8 @@ enum { ROWS = 256 };
 
 typedef int (*each_score)(void *user, int64_t record, const double *scores, int64_t components);
 
-static ct_status walk(const ct_options *o, const model *m, ct__records *r, each_score each, void *user, ct_err *e) {
+static ct_status walk(const ct_options *o, const model *m, ct__records *r, each_score each, void *user,
+                      ct_err *e) {
     ct_maths maths = {.allocator = &o->allocator, .threads = 1};
     ct_array room, y;
     int64_t rows, from = 0;
@@ -205,7 +215,8 @@ static ct_status walk(const ct_options *o, const model *m, ct__records *r, each_
     return s;
 }
 
-ct_status ct_pca_predict(const ct_options *o, const char *path, const char *data, each_score each, void *user, ct_err *e) {
+ct_status ct_pca_predict(const ct_options *o, const char *path, const char *data, each_score each, void *user,
+                         ct_err *e) {
     static const ct_options none = {0};
     model m;
     ct__records r = {.target = -1};
@@ -215,7 +226,8 @@ ct_status ct_pca_predict(const ct_options *o, const char *path, const char *data
     if (s) return s;
     const json_t *names = json_object_get(m.doc, "features");
     int64_t d = m.pca.components.dim[1];
-    const char **feature = (int64_t)json_array_size(names) == d ? ct_arena_array(&arena, (uint64_t)d, sizeof *feature) : NULL;
+    const char **feature =
+        (int64_t)json_array_size(names) == d ? ct_arena_array(&arena, (uint64_t)d, sizeof *feature) : NULL;
     for (int64_t i = 0; feature && i < d; i++) {
         feature[i] = json_string_value(json_array_get(names, (size_t)i));
         if (!feature[i]) feature[i] = "";
@@ -223,7 +235,8 @@ ct_status ct_pca_predict(const ct_options *o, const char *path, const char *data
     s = ct__records_open(&r, o->files, &o->allocator, data,
                          (ct__records_options){.feature = feature, .features = d, .stream = 1}, e);
     if (!s && r.features != d)
-        s = ct_fail_at(e, CT_EDATA, data, -1, "%lld features; wanted %lld, as the model; give those it was made of",
+        s = ct_fail_at(e, CT_EDATA, data, -1,
+                       "%lld features; wanted %lld, as the model; give those it was made of",
                        (long long)r.features, (long long)d);
     if (!s) s = walk(o, &m, &r, each, user, e);
     ct__records_close(&r);

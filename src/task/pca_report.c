@@ -8,7 +8,7 @@
 #include "task/pca.h"
 #include "task/plot.h"
 
-enum { BARS = 40, CLASSES = 8, WEIGHTS = 8 };
+enum { BARS = 40, CLASSES = 10, WEIGHTS = 8 };
 
 static double at(const ct_array *a, int64_t i) { return ((const double *)a->data)[i]; }
 
@@ -53,7 +53,7 @@ static void scree(const ct__pca_job *j, ct_text *t) {
     const ct_pca *p = &j->result->pca;
     int64_t k = p->components.dim[0], n = k < BARS ? k : BARS;
     double x[BARS], y[BARS], sum = 0;
-    ct__plot plot = {t, 0.4, (double)n + 0.6, 0, 1};
+    ct__plot plot = {t, 0.4, (double)n + 0.6, 0, 1, 1, 0};
     ct__plot_begin(&plot, "Share of the variance, and the sum so far", "component", "share");
     for (int64_t i = 0; i < n; i++) {
         char title[80];
@@ -106,7 +106,8 @@ static ct_status find_palette(ct__pca_job *j, palette *p) {
     }
     p->scaled = j->records.numeric && n > CLASSES && p->high > p->low;
     qsort(count, (size_t)n, sizeof *count, most_first);
-    for (int64_t i = 0; i < n && i < CLASSES && count[i].count > 0; i++) p->label[p->classes++] = count[i].label;
+    for (int64_t i = 0; i < n && i < CLASSES && count[i].count > 0; i++)
+        p->label[p->classes++] = count[i].label;
     qsort(p->label, (size_t)p->classes, sizeof *p->label, by_label);
     return CT_OK;
 }
@@ -131,7 +132,8 @@ static void key(ct_text *t, const char *colour, const char *text) {
 static void keys(const ct__pca_job *j, const palette *p, ct_text *t) {
     char room[16];
     ct_text_add(t, "<p>");
-    for (int64_t i = 0; i < p->classes && !p->scaled; i++) key(t, ct__plot_colour(i), j->records.label[p->label[i]]);
+    for (int64_t i = 0; i < p->classes && !p->scaled; i++)
+        key(t, ct__plot_colour(i), j->records.label[p->label[i]]);
     if (!p->scaled && j->records.labels > p->classes && p->classes) key(t, ct__plot_colour(-1), "others");
     for (int i = 0; i <= 4 && p->scaled; i++) {
         ct_text number = {.allocator = t->allocator};
@@ -148,14 +150,15 @@ static void keys(const ct__pca_job *j, const palette *p, ct_text *t) {
 static void axis_name(const ct__pca_job *j, int64_t i, char out[120]) {
     ct_text share = {0};
     ct__plot_number(&share, at(&j->result->pca.ratio, i) * 100);
-    snprintf(out, 120, "component %lld (%s %% of the variance)", (long long)i + 1, share.data ? share.data : "");
+    snprintf(out, 120, "component %lld (%s %% of the variance)", (long long)i + 1,
+             share.data ? share.data : "");
     ct_text_free(&share);
 }
 
 static ct_status scatter(ct__pca_job *j, ct_text *t) {
     palette p;
     char x_name[120], y_name[120] = "record", room[16];
-    ct__plot plot = {t, INFINITY, -INFINITY, INFINITY, -INFINITY};
+    ct__plot plot = {t, INFINITY, -INFINITY, INFINITY, -INFINITY, 0, 0};
     ct_status s = find_palette(j, &p);
     if (s) return s;
     for (int64_t i = 0; i < j->points; i++) {
@@ -181,8 +184,9 @@ static ct_status scatter(ct__pca_job *j, ct_text *t) {
 static void shares(const ct__pca_job *j, ct_text *t) {
     const ct_pca *p = &j->result->pca;
     double sum = 0;
-    ct_text_add(t, "<h2>Components</h2>\n<table><tr><th>component</th><th>share</th><th>sum</th><th>variance</th>"
-                   "<th>singular value</th></tr>\n");
+    ct_text_add(
+        t, "<h2>Components</h2>\n<table><tr><th>component</th><th>share</th><th>sum</th><th>variance</th>"
+           "<th>singular value</th></tr>\n");
     for (int64_t i = 0; i < p->components.dim[0] && i < BARS; i++) {
         sum += at(&p->ratio, i);
         ct_text_format(t, "<tr><td>%lld</td><td>", (long long)i + 1);
@@ -210,8 +214,9 @@ static void weights(const ct__pca_job *j, int64_t i, ct_text *t) {
             if (!taken && (shown[k] < 0 || fabs(w[f]) > fabs(w[shown[k]]))) shown[k] = f;
         }
     }
-    ct_text_format(t, "<div><h2>What component %lld is made of</h2>\n<table><tr><th>feature</th><th>weight</th></tr>\n",
-                   (long long)i + 1);
+    ct_text_format(
+        t, "<div><h2>What component %lld is made of</h2>\n<table><tr><th>feature</th><th>weight</th></tr>\n",
+        (long long)i + 1);
     for (int64_t k = 0; k < n; k++) {
         ct_text_add(t, "<tr><td>");
         if (j->records.name)
@@ -244,8 +249,7 @@ ct_status ct__pca_report(ct__pca_job *j) {
     ct__page_end(&t);
     if (!s && t.failed) s = ct_fail(j->e, CT_ELIMIT, "pca: out of memory; use a smaller file");
     ct__run_path(&j->run, "report.html", j->result->report);
-    if (!s)
-        s = ct_file_write(&j->o->files, &j->o->allocator, j->result->report, t.data, t.length, j->e);
+    if (!s) s = ct_file_write(&j->o->files, &j->o->allocator, j->result->report, t.data, t.length, j->e);
     ct_text_free(&t);
     return s;
 }

@@ -11,7 +11,11 @@ enum { WIDTH = 640, HEIGHT = 400, LEFT = 64, RIGHT = 16, TOP = 34, BOTTOM = 50 }
 
 void ct__page_text(ct_text *t, const char *text) {
     for (; *text; text++) {
-        const char *entity = *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '&' ? "&amp;" : *text == '"' ? "&quot;" : NULL;
+        const char *entity = *text == '<'   ? "&lt;"
+                             : *text == '>' ? "&gt;"
+                             : *text == '&' ? "&amp;"
+                             : *text == '"' ? "&quot;"
+                                            : NULL;
         if (entity)
             ct_text_add(t, entity);
         else
@@ -23,19 +27,25 @@ void ct__page_begin(ct_text *t, const char *title) {
     ct_text_add(t, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                    "<meta name=\"viewport\" content=\"width=device-width\"><title>");
     ct__page_text(t, title);
-    ct_text_add(t, "</title>\n<style>\n"
-                   ":root{color-scheme:light dark;--ink:#222;--soft:#666;--rule:#ddd;--paper:#fff;--mark:#0072b2}\n"
-                   "@media(prefers-color-scheme:dark){:root{--ink:#ddd;--soft:#999;--rule:#333;--paper:#16181c;--mark:#56b4e9}}\n"
-                   "body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:1340px;"
-                   "margin:2em auto;padding:0 1em}\nh1{font-size:1.4em;margin-bottom:.2em}\n"
-                   ".plots{display:flex;flex-wrap:wrap;gap:1.5em}\nsvg{max-width:100%;height:auto}\n"
-                   "table{border-collapse:collapse;margin:1em 0}td,th{padding:.15em .9em .15em 0;text-align:right;"
-                   "border-bottom:1px solid var(--rule)}\nth{color:var(--soft);font-weight:500}td:first-child,th:first-child"
-                   "{text-align:left}\nsvg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .soft{fill:var(--soft)}\n"
-                   "svg .rule{stroke:var(--rule)}svg .axis{stroke:var(--soft);fill:none}svg .bar{fill:var(--mark)}\n"
-                   "svg .line{stroke:#d55e00;fill:none;stroke-width:2}svg circle{fill-opacity:.65}\n"
-                   ".key{display:inline-block;margin-right:1.2em}.key i{display:inline-block;width:.75em;height:.75em;"
-                   "border-radius:50%;margin-right:.4em}\n</style></head><body>\n<h1>");
+    ct_text_add(
+        t,
+        "</title>\n<style>\n"
+        ":root{color-scheme:light dark;--ink:#222;--soft:#666;--rule:#ddd;--paper:#fff;--mark:#0072b2}\n"
+        "@media(prefers-color-scheme:dark){:root{--ink:#ddd;--soft:#999;--rule:#333;--paper:#16181c;--mark:#"
+        "56b4e9}}\n"
+        "body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:1340px;"
+        "margin:2em auto;padding:0 1em}\nh1{font-size:1.4em;margin-bottom:.2em}\n"
+        ".plots{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1.5em}\nsvg{display:block;max-width:"
+        "100%;height:auto}\n"
+        "table{border-collapse:collapse;margin:1em 0}td,th{padding:.15em .9em .15em 0;text-align:right;"
+        "border-bottom:1px solid "
+        "var(--rule)}\nth{color:var(--soft);font-weight:500}td:first-child,th:first-child"
+        "{text-align:left}\nsvg text{fill:var(--ink);font:12px system-ui,sans-serif}svg "
+        ".soft{fill:var(--soft)}\n"
+        "svg .rule{stroke:var(--rule)}svg .axis{stroke:var(--soft);fill:none}svg .bar{fill:var(--mark)}\n"
+        "svg .line{stroke:#d55e00;fill:none;stroke-width:2}svg circle{fill-opacity:.65}\n"
+        ".key{display:inline-block;margin-right:1.2em}.key i{display:inline-block;width:.75em;height:.75em;"
+        "border-radius:50%;margin-right:.4em}\n</style></head><body>\n<h1>");
     ct__page_text(t, title);
     ct_text_add(t, "</h1>\n");
 }
@@ -58,7 +68,8 @@ static void coordinate(ct_text *t, const char *name, double v) {
 }
 
 void ct__plot_number(ct_text *t, double v) {
-    double power = fabs(v) < 1e-300 ? 1 : pow(10, 2 - floor(log10(fabs(v)))), rounded = round(v * power) / power;
+    double power = fabs(v) < 1e-300 ? 1 : pow(10, 2 - floor(log10(fabs(v)))),
+           rounded = round(v * power) / power;
     ct_text_number(t, isfinite(rounded) ? rounded + 0.0 : v);
 }
 
@@ -70,6 +81,7 @@ static double step_of(double span) {
 
 static void x_ticks(const ct__plot *p) {
     double step = step_of(p->x_high - p->x_low);
+    if (p->whole && step < 1) step = 1;
     for (double i = ceil(p->x_low / step); i * step <= p->x_high + 1e-9 * step; i++) {
         ct_text_format(p->t, "<line class=\"rule\" y1=\"%d\" y2=\"%d\"", TOP, HEIGHT - BOTTOM);
         coordinate(p->t, "x1", x_at(p, i * step));
@@ -99,9 +111,11 @@ void ct__plot_begin(ct__plot *p, const char *title, const char *x_label, const c
     ct_text *t = p->t;
     if (!(p->x_high > p->x_low)) p->x_low -= 1, p->x_high += 1;
     if (!(p->y_high > p->y_low)) p->y_low -= 1, p->y_high += 1;
-    ct_text_format(t, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
-                      "role=\"img\" aria-label=\"",
-                   WIDTH, HEIGHT, WIDTH, HEIGHT);
+    ct_text_format(
+        t,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
+        "role=\"img\" aria-label=\"",
+        WIDTH, HEIGHT, WIDTH, HEIGHT);
     ct__page_text(t, title);
     ct_text_format(t, "\">\n<text x=\"%d\" y=\"20\" font-weight=\"600\">", LEFT);
     ct__page_text(t, title);
@@ -110,7 +124,8 @@ void ct__plot_begin(ct__plot *p, const char *title, const char *x_label, const c
     y_ticks(p);
     ct_text_format(t, "<rect class=\"axis\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n", LEFT, TOP,
                    WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM);
-    ct_text_format(t, "<text text-anchor=\"middle\" x=\"%d\" y=\"%d\">", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12);
+    ct_text_format(t, "<text text-anchor=\"middle\" x=\"%d\" y=\"%d\">", (LEFT + WIDTH - RIGHT) / 2,
+                   HEIGHT - 12);
     ct__page_text(t, x_label);
     ct_text_format(t, "</text><text text-anchor=\"middle\" transform=\"translate(16 %d) rotate(-90)\">",
                    (TOP + HEIGHT - BOTTOM) / 2);
@@ -152,13 +167,15 @@ void ct__plot_point(ct__plot *p, double x, double y, const char *colour) {
 }
 
 const char *ct__plot_colour(int64_t index) {
-    static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#8c564b"};
-    return index >= 0 && index < 8 ? colours[index] : "#999999";
+    static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00",
+                                          "#56b4e9", "#f0e442", "#8c564b", "#6a3d9a", "#7fb83d"};
+    return index >= 0 && index < 10 ? colours[index] : "#999999";
 }
 
 /* Between five colours of the viridis map (Smith, van der Walt 2015). */
 void ct__plot_scale(double share, char out[16]) {
-    static const unsigned char stop[5][3] = {{68, 1, 84}, {59, 82, 139}, {33, 145, 140}, {94, 201, 98}, {253, 231, 37}};
+    static const unsigned char stop[5][3] = {
+        {68, 1, 84}, {59, 82, 139}, {33, 145, 140}, {94, 201, 98}, {253, 231, 37}};
     double at = share < 0 || isnan(share) ? 0 : share > 1 ? 4 : share * 4;
     int i = at >= 4 ? 3 : (int)at;
     double t = at - i;

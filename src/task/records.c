@@ -25,7 +25,9 @@ static size_t peek(const ct_files *f, const char *path, unsigned char out[4]) {
 }
 
 static int is_npy(const unsigned char *b, size_t n) { return n >= 4 && memcmp(b, "\x93NUM", 4) == 0; }
-static int is_idx(const unsigned char *b, size_t n) { return n >= 4 && b[0] == 0 && b[1] == 0 && b[2] >= 8 && b[3] > 0; }
+static int is_idx(const unsigned char *b, size_t n) {
+    return n >= 4 && b[0] == 0 && b[1] == 0 && b[2] >= 8 && b[3] > 0;
+}
 static int is_gzip(const unsigned char *b, size_t n) { return n >= 2 && b[0] == 0x1f && b[1] == 0x8b; }
 
 /* ---- arrays ---- */
@@ -36,7 +38,8 @@ static ct_status shape_of(ct__records *r, const ct_shape *s, ct_err *e) {
     for (int32_t i = 1; i < s->rank; i++) r->features *= s->dim[i];
     if (s->rank < 1 || r->count < 1 || r->features < 1) {
         char text[CT_SHAPE_TEXT];
-        return ct_fail_at(e, CT_EDATA, r->path, -1, "an array of shape %s; wanted records and features, [N,D]; give one",
+        return ct_fail_at(e, CT_EDATA, r->path, -1,
+                          "an array of shape %s; wanted records and features, [N,D]; give one",
                           ct_shape_format(s, text));
     }
     return CT_OK;
@@ -78,7 +81,8 @@ static ct_status all_columns(ct__records *r, ct_err *e) {
     int32_t n = ct_csv_columns(r->csv);
     r->features = n - (r->target >= 0);
     if (r->features < 1)
-        return ct_fail_at(e, CT_EDATA, r->path, -1, "no column beside the target; wanted at least one feature; add some");
+        return ct_fail_at(e, CT_EDATA, r->path, -1,
+                          "no column beside the target; wanted at least one feature; add some");
     r->name = ct_arena_array(&r->arena, (uint64_t)r->features, sizeof *r->name);
     r->column = ct_arena_array(&r->arena, (uint64_t)r->features, sizeof *r->column);
     if (!r->name || !r->column) return memory(r, e);
@@ -96,7 +100,8 @@ static ct_status named_columns(ct__records *r, const ct__records_options *o, ct_
     r->column = ct_arena_array(&r->arena, (uint64_t)r->features, sizeof *r->column);
     if (!r->column) return memory(r, e);
     ct_status s = CT_OK;
-    for (int64_t i = 0; !s && i < r->features; i++) s = ct_csv_column(r->csv, o->feature[i], &r->column[i], e);
+    for (int64_t i = 0; !s && i < r->features; i++)
+        s = ct_csv_column(r->csv, o->feature[i], &r->column[i], e);
     r->name = (const char **)(uintptr_t)o->feature;
     return s;
 }
@@ -125,13 +130,15 @@ ct_status ct__records_open(ct__records *r, const ct_files *f, const ct_allocator
     ct_status s = CT_OK;
     if (array && o.target)
         s = ct_fail_at(e, CT_EUSAGE, path, -1,
-                       "an array has no column \"%.60s\"; wanted no target; leave it out, or give a CSV file", o.target);
+                       "an array has no column \"%.60s\"; wanted no target; leave it out, or give a CSV file",
+                       o.target);
     else if (is_gzip(b, n))
         s = ct_fail_at(e, CT_EDATA, path, 0, "gzip; wanted CSV, .npy or idx as it is; unpack it with gunzip");
     else
         s = is_npy(b, n) ? open_npy(r, o.stream, e) : is_idx(b, n) ? open_idx(r, e) : open_csv(r, &o, e);
     if (!s && o.feature && array && r->features != o.features)
-        s = ct_fail_at(e, CT_EDATA, path, -1, "%lld features; wanted %lld, as the model; give those it was made of",
+        s = ct_fail_at(e, CT_EDATA, path, -1,
+                       "%lld features; wanted %lld, as the model; give those it was made of",
                        (long long)r->features, (long long)o.features);
     if (s) ct__records_close(r);
     return s;
@@ -165,7 +172,8 @@ ct_status ct__records_count(ct__records *r, ct_err *e) {
         if (s || !more) break;
     }
     if (!s && n == 0)
-        s = ct_fail_at(e, CT_EDATA, r->path, -1, "0 records below the names; wanted at least one; is it the right file?");
+        s = ct_fail_at(e, CT_EDATA, r->path, -1,
+                       "0 records below the names; wanted at least one; is it the right file?");
     if (!s) s = ct__records_rewind(r, e);
     if (!s) r->count = n;
     return s;
@@ -178,7 +186,8 @@ ct_status ct__records_count(ct__records *r, ct_err *e) {
 static ct_status grow_labels(ct__records *r, ct_err *e) {
     int64_t room = r->room ? 2 * r->room : 64, slots = 2 * room;
     int32_t *slot = ct_new_array(r->allocator, (uint64_t)slots, sizeof *slot);
-    const char **label = ct_resize(r->allocator, r->label, (size_t)r->room * sizeof *label, (size_t)room * sizeof *label);
+    const char **label =
+        ct_resize(r->allocator, r->label, (size_t)r->room * sizeof *label, (size_t)room * sizeof *label);
     if (label) r->label = label, r->room = room;
     if (!slot || !label) {
         ct_delete(r->allocator, slot, (size_t)slots * sizeof *slot);
@@ -222,7 +231,8 @@ static ct_status read_target(ct__records *r, int32_t *code, double *value, ct_er
     ct_err ignored = {0};
     int32_t missing;
     if (!text[strspn(text, " \t")])
-        return ct_csv_refuse(r->csv, r->target, CT_EDATA, e, "an empty target; wanted a class or a number; fill it in");
+        return ct_csv_refuse(r->csv, r->target, CT_EDATA, e,
+                             "an empty target; wanted a class or a number; fill it in");
     if (ct_csv_number(r->csv, r->target, value, &missing, &ignored) || missing) {
         *value = NAN;
         r->numeric = 0;
@@ -248,13 +258,15 @@ static ct_status csv_row(ct__records *r, double *to, ct_err *e) {
 /* At the end of the file, so that all are counted. */
 static ct_status refuse_missing(const ct__records *r, ct_err *e) {
     char name[80];
-    return ct_fail_line(e, CT_EDATA, r->path, (int32_t)r->missing_line, r->column[r->missing_feature] + 1,
-                        "column \"%s\" has no number (empty, NA, nan or inf), the first of %lld such fields; wanted finite "
-                        "numbers; fill them in or leave columns out",
-                        ct_escape(r->name[r->missing_feature], name, sizeof name), (long long)r->missing);
+    return ct_fail_line(
+        e, CT_EDATA, r->path, (int32_t)r->missing_line, r->column[r->missing_feature] + 1,
+        "column \"%s\" has no number (empty, NA, nan or inf), the first of %lld such fields; wanted finite "
+        "numbers; fill them in or leave columns out",
+        ct_escape(r->name[r->missing_feature], name, sizeof name), (long long)r->missing);
 }
 
-static ct_status next_csv(ct__records *r, ct_array *to, int64_t *rows, int32_t *label, double *value, ct_err *e) {
+static ct_status next_csv(ct__records *r, ct_array *to, int64_t *rows, int32_t *label, double *value,
+                          ct_err *e) {
     int64_t n = 0;
     int32_t more = 1, code = -1;
     double number = NAN;
@@ -292,7 +304,8 @@ static ct_status next_whole(ct__records *r, ct_array *to, int64_t *rows, ct_err 
     return CT_OK;
 }
 
-ct_status ct__records_next(ct__records *r, ct_array *to, int64_t *rows, int32_t *label, double *value, ct_err *e) {
+ct_status ct__records_next(ct__records *r, ct_array *to, int64_t *rows, int32_t *label, double *value,
+                           ct_err *e) {
     if (r->csv) return next_csv(r, to, rows, label, value, e);
     for (int64_t i = 0; i < to->dim[0]; i++) {
         if (label) label[i] = -1;

@@ -21,7 +21,7 @@ typedef struct ct__records {
     ct_npy *npy;
     void *bytes; /* of a CSV that cannot be read twice */
     uint64_t size;
-    ct_array whole; /* an array in memory: rows of it are given out; data NULL: a stream */
+    ct_array whole;          /* an array in memory: rows of it are given out; data NULL: a stream */
     int64_t features, count; /* count -1: not known yet */
     int64_t row;             /* the next one */
     int32_t dtype;           /* of the batches */
@@ -44,7 +44,8 @@ ct_status ct__records_open(ct__records *r, const ct_files *f, const ct_allocator
 void ct__records_close(ct__records *r);
 /* The next rows into `to` [rows,features] of r->dtype, contiguous; *rows is 0 at the end. label (may be NULL) gets the
  * code of each row's target, value its number (NaN when it is none). */
-ct_status ct__records_next(ct__records *r, ct_array *to, int64_t *rows, int32_t *label, double *value, ct_err *e);
+ct_status ct__records_next(ct__records *r, ct_array *to, int64_t *rows, int32_t *label, double *value,
+                           ct_err *e);
 ct_status ct__records_rewind(ct__records *r, ct_err *e);
 /* Rows in all: counted by a pass over a CSV. CT_EDATA when there are none. */
 ct_status ct__records_count(ct__records *r, ct_err *e);
