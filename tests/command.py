@@ -144,7 +144,7 @@ def results(d, data, model):
     check("the same numbers", f"{v['accuracy'] * 100:.1f} %" in r.stdout.splitlines()[-1] and len(v["confusion"]) == 3, (v, r.stdout))
     images = f"{data}/t10k-images-idx3-ubyte"
     lines = objects(cotan("predict", model, images, "--json"))
-    check("predict --json", len(lines) == 60 and all(set(p) == {"path", "index", "label", "probability"} for p in lines), lines[-1:])
+    check("predict --json", len(lines) == 60 and all(set(p) == {"path", "index", "label", "probability", "top"} for p in lines), lines[-1:])
     check("its values", lines[59]["index"] == 59 and lines[0]["path"] == images and lines[0]["label"] in "012" and 0 < lines[0]["probability"] <= 1, lines[-1])
     with open(f"{data}/t10k-labels-idx1-ubyte", "rb") as f:
         labels = f.read()[8:]

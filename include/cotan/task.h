@@ -67,8 +67,10 @@ typedef struct ct_image_train {
     int32_t resume, force, dry_run; /* 1: go on; begin anew; tell the facts and write nothing */
     int32_t checkpoint_every;       /* steps; 0: 200 */
     int32_t debug, trap;            /* of ct_options */
-    int32_t strict; /* 1: a damaged checkpoint or weights that are not finite are an error, not a note */
-    ct_files files; /* the seam */
+    int32_t
+        strict; /* 1: a damaged checkpoint, weights that are not finite, a broken picture are an error, not a note */
+    int32_t follow_links, allow_broken;              /* of ct_images_options */
+    ct_files files;                                  /* the seam */
     ct_allocator allocator;                          /* the hook */
     void (*log)(void *user, const char *line);       /* of ct_options, with `user`; NULL: silent */
     volatile int32_t *stop;                          /* set by a signal handler: see below; may be NULL */
@@ -108,16 +110,23 @@ CT_API void ct_evaluation_free(ct_evaluation *v);
 
 typedef struct ct_prediction {
     const char *path;
-    int64_t index;             /* record in the file, from 0 */
-    int64_t label;             /* index of the most probable class */
+    int64_t index;             /* record in an idx file, from 0; of picture files 0 */
+    int64_t label;             /* index of the most probable class; -1: see error */
     const char *name;          /* its label */
     const double *probability; /* [classes], valid during the call */
     int64_t classes;
+    int32_t file; /* 1: path is a picture; 0: of many records */
+    int32_t reserved;
+    const char
+        *error; /* NULL, or why this picture is not predicted; then there is nothing above but path, index */
 } ct_prediction;
-/* Every record of an idx file of pictures, in order; `each` may stop the walk by a non-zero result (CT_ECANCEL).
- * The model may be used by other threads. */
+/* Every picture, in order: records of an idx file, a picture file, the picture files of a folder and of the folders in
+ * it by their paths' bytes. A broken picture file is told with its error, the rest is predicted, and the end is
+ * CT_EDATA. `each` may stop the walk by a non-zero result (CT_ECANCEL). The model may be used by other threads. */
 CT_API ct_status ct_predict_image(ct_model *m, const char *path,
                                   int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e);
+CT_API ct_status ct_predict_images(ct_model *m, const char *const *path, int64_t n,
+                                   int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e);
 
 /* ---- principal components of a file ---- */
 

@@ -34,8 +34,8 @@ typedef struct cli {
         components;
     uint64_t seed;
     double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds, variance;
-    int32_t resume, force, dry_run, strict, json, quiet, train, dot, flat, verbose, help, version, debug,
-        trap, whiten, scale, incremental, no_header, require_better;
+    int32_t resume, force, dry_run, strict, follow_links, allow_broken, json, quiet, train, dot, flat,
+        verbose, help, version, debug, trap, whiten, scale, incremental, no_header, require_better;
     const char *given[MAX_OPTIONS];        /* by row of cli_options: the value as written, "" for a switch */
     json_t *config_file;                   /* owns the texts that --config gave */
     const char *config_net, *config_model; /* the net's text in it and its name, or NULL */
@@ -110,6 +110,10 @@ void cli_screen_clear(screen *s);               /* take the live line away */
 /* ---- signals, main.c ---- */
 extern volatile int32_t cli_stop;
 extern volatile int cli_signal;
+
+/* ---- audit.c ---- */
+int cli_is_data(const char *path); /* a folder, or a list of pictures */
+int cli_audit(cli *c, const char *path);
 
 int cli_train(cli *c);
 int cli_evaluate(cli *c);

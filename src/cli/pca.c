@@ -9,7 +9,11 @@ static ct_pca_task task_of(cli *c) {
     ct_pca_task t = {.data = c->word[0],
                      .target = c->target,
                      .output = c->output,
-                     .pca = {.components = c->components, .variance = c->variance, .seed = c->seed, .whiten = c->whiten, .scale = c->scale},
+                     .pca = {.components = c->components,
+                             .variance = c->variance,
+                             .seed = c->seed,
+                             .whiten = c->whiten,
+                             .scale = c->scale},
                      .csv = {.no_header = c->no_header},
                      .batch = c->batch,
                      .incremental = c->incremental,
@@ -34,17 +38,19 @@ static void print(json_t *v) {
 
 static json_t *numbers(const ct_array *a) {
     json_t *list = json_array();
-    for (int64_t i = 0; i < a->dim[0]; i++) json_array_append_new(list, cli_number(((const double *)a->data)[i]));
+    for (int64_t i = 0; i < a->dim[0]; i++)
+        json_array_append_new(list, cli_number(((const double *)a->data)[i]));
     return list;
 }
 
 static void print_json(const ct_pca_result *r) {
     const ct_pca *p = &r->pca;
-    json_t *v = json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "records", (json_int_t)r->records, "features",
-                          (json_int_t)r->features, "components", (json_int_t)p->components.dim[0], "explained_variance_ratio",
-                          numbers(&p->ratio), "explained_variance", numbers(&p->variance), "singular_values",
-                          numbers(&p->singular), "total_variance", cli_number(p->total), "noise_variance", cli_number(p->noise),
-                          "mean_squared_error", cli_number(r->error));
+    json_t *v =
+        json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "records", (json_int_t)r->records,
+                  "features", (json_int_t)r->features, "components", (json_int_t)p->components.dim[0],
+                  "explained_variance_ratio", numbers(&p->ratio), "explained_variance", numbers(&p->variance),
+                  "singular_values", numbers(&p->singular), "total_variance", cli_number(p->total),
+                  "noise_variance", cli_number(p->noise), "mean_squared_error", cli_number(r->error));
     json_object_set_new(v, "model", r->model[0] ? cli_path(r->model) : json_null());
     json_object_set_new(v, "report", r->report[0] ? cli_path(r->report) : json_null());
     json_object_set_new(v, "scores", r->scores[0] ? cli_path(r->scores) : json_null());
@@ -63,7 +69,8 @@ static void print_text(const cli *c, const ct_pca_result *r) {
     }
     if (k > 20) printf("      ... %lld more\n", (long long)k - 20);
     if (c->quiet || !r->model[0]) return;
-    fprintf(stderr, "\n  %-12s %s\n  %-12s %s\n  %-12s %s\n", "model", r->model, "report", r->report, "scores", r->scores);
+    fprintf(stderr, "\n  %-12s %s\n  %-12s %s\n  %-12s %s\n", "model", r->model, "report", r->report,
+            "scores", r->scores);
 }
 
 /* The words that make the same model again. */
@@ -87,8 +94,10 @@ static void command_of(const cli *c, ct_text *t) {
 /* One character that no number holds, or "tab". */
 static ct_status check_delimiter(cli *c) {
     const char *d = c->delimiter;
-    if (!d || strcmp(d, "tab") == 0 || (d[0] && !d[1] && !strchr("0123456789+-.eE\"\r\n", d[0]))) return CT_OK;
-    return ct_fail(&c->e, CT_EUSAGE, "--delimiter %.20s; wanted one character such as ';', or tab; see cotan pca --help", d);
+    if (!d || strcmp(d, "tab") == 0 || (d[0] && !d[1] && !strchr("0123456789+-.eE\"\r\n", d[0])))
+        return CT_OK;
+    return ct_fail(&c->e, CT_EUSAGE,
+                   "--delimiter %.20s; wanted one character such as ';', or tab; see cotan pca --help", d);
 }
 
 int cli_pca(cli *c) {
@@ -125,7 +134,8 @@ static int each(void *user, int64_t record, const double *scores, int64_t compon
     if (p->c->json) {
         json_t *list = json_array();
         for (int64_t i = 0; i < components; i++) json_array_append_new(list, cli_number(scores[i]));
-        print(json_pack("{s:o, s:I, s:o}", "path", cli_path(p->path), "index", (json_int_t)record, "scores", list));
+        print(json_pack("{s:o, s:I, s:o}", "path", cli_path(p->path), "index", (json_int_t)record, "scores",
+                        list));
         return ferror(stdout) ? 1 : 0;
     }
     ct_text_format(&line, "%lld", (long long)record);

@@ -49,6 +49,8 @@ static ct_image_train job_of(cli *c, const char *command) {
         .debug = c->debug,
         .trap = c->trap,
         .strict = c->strict,
+        .follow_links = c->follow_links,
+        .allow_broken = c->allow_broken,
         .files = *context.files,
         .log = context.log,
         .stop = &cli_stop,

@@ -44,7 +44,8 @@ static ct_status find(run *r, const char *name, ct_err *e) {
     ct__run paths;
     if (is_folder(name)) {
         if (strlen(name) + 20 > sizeof r->path)
-            return ct_fail(e, CT_EIO, "compare: a path of %zu bytes; wanted at most 4,096; use a shorter one", strlen(name));
+            return ct_fail(e, CT_EIO, "compare: a path of %zu bytes; wanted at most 4,096; use a shorter one",
+                           strlen(name));
         snprintf(r->path, sizeof r->path, "%s/validation.jsonl", name);
         return CT_OK;
     }
@@ -80,7 +81,8 @@ static ct_status read_row(run *r, const char *line, size_t length, int64_t numbe
 
 static int64_t *place_of(run *r, const char *record, int64_t *slot) {
     *slot = (int64_t)(ct_hash64(record, strlen(record), 0) & (uint64_t)(r->slots - 1));
-    while (r->slot[*slot] && strcmp(r->rows[r->slot[*slot] - 1].record, record) != 0) *slot = (*slot + 1) & (r->slots - 1);
+    while (r->slot[*slot] && strcmp(r->rows[r->slot[*slot] - 1].record, record) != 0)
+        *slot = (*slot + 1) & (r->slots - 1);
     return slot;
 }
 
@@ -119,7 +121,8 @@ static ct_status read_run(run *r, const char *name, ct_err *e) {
         }
         p = line_end + 1;
     }
-    if (!s && r->count == 0) s = ct_fail_at(e, CT_EDATA, r->path, -1, "no records; wanted some; train with a validation part");
+    if (!s && r->count == 0)
+        s = ct_fail_at(e, CT_EDATA, r->path, -1, "no records; wanted some; train with a validation part");
     return s ? s : index_rows(r, e);
 }
 
@@ -150,9 +153,11 @@ static ct_status match(run *a, run *b, pairs *p, ct_err *e) {
         if (!a->slot[at]) continue;
         const row *x = &a->rows[a->slot[at] - 1], *y = &b->rows[i];
         if (x->label && y->label && strcmp(x->label, y->label) != 0)
-            return ct_fail(e, CT_EDATA, "compare: record %s has other labels in %.900s and %.900s; wanted runs on the same data; "
-                           "compare others",
-                           ct_escape(y->record, name, sizeof name), a->path, b->path);
+            return ct_fail(
+                e, CT_EDATA,
+                "compare: record %s has other labels in %.900s and %.900s; wanted runs on the same data; "
+                "compare others",
+                ct_escape(y->record, name, sizeof name), a->path, b->path);
         p->labels &= x->right >= 0 && y->right >= 0;
         p->losses &= isfinite(x->loss) && isfinite(y->loss);
         p->gained += y->right == 1 && x->right == 0;
@@ -163,9 +168,11 @@ static ct_status match(run *a, run *b, pairs *p, ct_err *e) {
         p->loss[1][p->n++] = y->loss;
     }
     if (p->n > 0) return CT_OK;
-    return ct_fail(e, CT_EDATA, "compare: %.900s and %.900s have no record in common; wanted runs with one validation part; "
-                   "train with the same data and seed",
-                   a->path, b->path);
+    return ct_fail(
+        e, CT_EDATA,
+        "compare: %.900s and %.900s have no record in common; wanted runs with one validation part; "
+        "train with the same data and seed",
+        a->path, b->path);
 }
 
 static ct_status by_accuracy(const pairs *p, ct_comparison *out, ct_err *e) {
@@ -185,10 +192,13 @@ static ct_status by_accuracy(const pairs *p, ct_comparison *out, ct_err *e) {
 
 static ct_status by_loss(const ct_allocator *a, const pairs *p, ct_comparison *out, ct_err *e) {
     ct_maths m = {.allocator = a};
-    ct_array x = ct_array_view(p->loss[0], CT_F64, CT_SHAPE(p->n)), y = ct_array_view(p->loss[1], CT_F64, CT_SHAPE(p->n));
+    ct_array x = ct_array_view(p->loss[0], CT_F64, CT_SHAPE(p->n)),
+             y = ct_array_view(p->loss[1], CT_F64, CT_SHAPE(p->n));
     ct_test t, u;
-    ct_status s = p->n > 1 ? ct_t_test_paired(&m, &y, &x, CT_TWO_SIDED, &t, e)
-                           : ct_fail(e, CT_EDATA, "compare: 1 record in common; wanted at least 2; use a larger validation part");
+    ct_status s =
+        p->n > 1 ? ct_t_test_paired(&m, &y, &x, CT_TWO_SIDED, &t, e)
+                 : ct_fail(e, CT_EDATA,
+                           "compare: 1 record in common; wanted at least 2; use a larger validation part");
     if (!s) s = ct_permutation_test(&m, &y, &x, 1, 0, 0, CT_TWO_SIDED, &u, e);
     if (!s) s = ct_stat_mean(&m, &x, &out->first, e);
     if (!s) s = ct_stat_mean(&m, &y, &out->second, e);
@@ -202,21 +212,26 @@ static ct_status by_loss(const ct_allocator *a, const pairs *p, ct_comparison *o
     return CT_OK;
 }
 
-static ct_status judge(const ct_allocator *a, const pairs *p, const char *metric, ct_comparison *out, ct_err *e) {
+static ct_status judge(const ct_allocator *a, const pairs *p, const char *metric, ct_comparison *out,
+                       ct_err *e) {
     if (metric && strcmp(metric, "accuracy") != 0 && strcmp(metric, "loss") != 0)
         return ct_fail(e, CT_EUSAGE, "compare: metric %.40s; wanted accuracy or loss; choose one", metric);
     int accuracy = metric ? strcmp(metric, "accuracy") == 0 : p->labels;
     if (accuracy && !p->labels)
-        return ct_fail(e, CT_EDATA, "compare: records without label or prediction; wanted both for the accuracy; compare the loss");
+        return ct_fail(
+            e, CT_EDATA,
+            "compare: records without label or prediction; wanted both for the accuracy; compare the loss");
     if (!accuracy && !p->losses)
-        return ct_fail(e, CT_ENONFINITE, "compare: a record's loss is missing or not finite; wanted finite ones; compare the "
-                                         "accuracy, or train again");
+        return ct_fail(e, CT_ENONFINITE,
+                       "compare: a record's loss is missing or not finite; wanted finite ones; compare the "
+                       "accuracy, or train again");
     return accuracy ? by_accuracy(p, out, e) : by_loss(a, p, out, e);
 }
 
-ct_status ct_compare_runs(const ct_files *f, const ct_allocator *a, const char *first, const char *second, const char *metric,
-                          ct_comparison *out, ct_err *e) {
-    run r[2] = {{.files = f, .allocator = a, .arena = {.allocator = a}}, {.files = f, .allocator = a, .arena = {.allocator = a}}};
+ct_status ct_compare_runs(const ct_files *f, const ct_allocator *a, const char *first, const char *second,
+                          const char *metric, ct_comparison *out, ct_err *e) {
+    run r[2] = {{.files = f, .allocator = a, .arena = {.allocator = a}},
+                {.files = f, .allocator = a, .arena = {.allocator = a}}};
     pairs p = {0};
     ct_comparison result = {0};
     ct_status s = read_run(&r[0], first, e);

@@ -46,7 +46,7 @@ static ct_array matrix(const ct__pca_job *j) {
 
 /* Row `from` and those behind it: a view of memory, or the next of the file. *labels and *values may be NULL. */
 ct_status ct__pca_next(ct__pca_job *j, int64_t from, ct_array *x, const int32_t **labels,
-                      const double **values) {
+                       const double **values) {
     if (!j->o->incremental) {
         *x = matrix(j);
         int64_t left = x->dim[0] - from;

@@ -3,6 +3,7 @@
 #include "task/pca.h"
 
 #include <math.h>
+#include <string.h>
 
 /* A field of CSV: in quotes where it has to be. */
 static void csv_field(ct_text *t, const char *text) {
@@ -124,4 +125,3 @@ ct_status ct__pca_score(ct__pca_job *j) {
     ct_hasher_free(h);
     return s;
 }
-
