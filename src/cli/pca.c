@@ -4,6 +4,11 @@
 
 #include "cli/cli.h"
 
+static ct_csv_options csv_of(const cli *c) {
+    int32_t delimiter = !c->delimiter ? 0 : strcmp(c->delimiter, "tab") == 0 ? '\t' : c->delimiter[0];
+    return (ct_csv_options){.delimiter = delimiter, .no_header = c->no_header};
+}
+
 static ct_pca_task task_of(cli *c) {
     static const char *const solvers[] = {"auto", "svd", "covariance", "randomised"};
     ct_pca_task t = {.data = c->word[0],
@@ -14,7 +19,10 @@ static ct_pca_task task_of(cli *c) {
                              .seed = c->seed,
                              .whiten = c->whiten,
                              .scale = c->scale},
-                     .csv = {.no_header = c->no_header},
+                     .transform = c->transform,
+                     .follow_links = c->follow_links,
+                     .allow_broken = c->allow_broken,
+                     .csv = csv_of(c),
                      .batch = c->batch,
                      .incremental = c->incremental,
                      .force = c->force,
@@ -24,7 +32,6 @@ static ct_pca_task task_of(cli *c) {
                      .user = c};
     for (int32_t i = 0; c->solver && i < 4; i++)
         if (strcmp(c->solver, solvers[i]) == 0) t.pca.solver = i;
-    if (c->delimiter) t.csv.delimiter = strcmp(c->delimiter, "tab") == 0 ? '\t' : c->delimiter[0];
     return t;
 }
 
@@ -122,11 +129,10 @@ int cli_pca(cli *c) {
 
 typedef struct printer {
     cli *c;
-    const char *path;
     int64_t left; /* records still to print, -1: all */
 } printer;
 
-static int each(void *user, int64_t record, const double *scores, int64_t components) {
+static int each(void *user, const char *path, int64_t record, const double *scores, int64_t components) {
     printer *p = user;
     ct_text line = {0};
     if (p->left == 0) return 1;
@@ -134,7 +140,7 @@ static int each(void *user, int64_t record, const double *scores, int64_t compon
     if (p->c->json) {
         json_t *list = json_array();
         for (int64_t i = 0; i < components; i++) json_array_append_new(list, cli_number(scores[i]));
-        print(json_pack("{s:o, s:I, s:o}", "path", cli_path(p->path), "index", (json_int_t)record, "scores",
+        print(json_pack("{s:o, s:I, s:o}", "path", cli_path(path), "index", (json_int_t)record, "scores",
                         list));
         return ferror(stdout) ? 1 : 0;
     }
@@ -150,10 +156,10 @@ static int each(void *user, int64_t record, const double *scores, int64_t compon
 
 ct_status cli_predict_pca(cli *c) {
     ct_options o = cli_context(c);
-    ct_status s = CT_OK;
+    ct_status s = check_delimiter(c);
     for (int32_t i = 1; !s && i < c->words; i++) {
-        printer p = {c, c->word[i], c->limit ? c->limit : -1};
-        s = ct_pca_predict(&o, c->word[0], c->word[i], each, &p, &c->e);
+        printer p = {c, c->limit ? c->limit : -1};
+        s = ct_pca_predict(&o, c->word[0], c->word[i], csv_of(c), each, &p, &c->e);
         if (s == CT_ECANCEL) { /* by our own `each` */
             s = CT_OK;
             ct_error_clear(&c->e);

@@ -64,12 +64,13 @@ const char *ct__pca_solver(int32_t solver) {
 
 static ct_status write_config(ct__pca_job *j) {
     const ct_pca_task *o = j->o;
-    json_t *v = json_pack("{s:s, s:o, s:o, s:o, s:I, s:o, s:s, s:b, s:b, s:b, s:i, s:s, s:s}", "task", "pca",
-                          "data", path_json(o->data), "target", path_json(o->target), "command",
-                          path_json(o->command), "components", (json_int_t)o->pca.components, "variance",
-                          ct__json_number(o->pca.variance), "solver", ct__pca_solver(o->pca.solver), "whiten",
-                          o->pca.whiten != 0, "scale", o->pca.scale != 0, "incremental", o->incremental != 0,
-                          "threads", o->threads, "instructions", ct_cpu_features(), "version", CT_VERSION);
+    json_t *v = json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:s, s:b, s:b, s:b, s:i, s:s, s:s}", "task",
+                          "pca", "data", path_json(o->data), "target", path_json(o->target), "transform",
+                          path_json(j->records.transform), "command", path_json(o->command), "components",
+                          (json_int_t)o->pca.components, "variance", ct__json_number(o->pca.variance),
+                          "solver", ct__pca_solver(o->pca.solver), "whiten", o->pca.whiten != 0, "scale",
+                          o->pca.scale != 0, "incremental", o->incremental != 0, "threads", o->threads,
+                          "instructions", ct_cpu_features(), "version", CT_VERSION);
     ct_status s = v ? ct__run_write(&j->run, "config.json", v, j->e) : ct__pca_memory(j);
     json_decref(v);
     return s;
@@ -91,8 +92,18 @@ static void tell_data(const ct__pca_job *j) {
                      "the first line, all numbers, was taken for names; --no-header if it is a record");
 }
 
+static void tell_line(void *user, const char *line) { ct__pca_tell(user, CT_EVENT_NOTE, NULL, "%s", line); }
+
 static ct_status run(ct__pca_job *j) {
-    ct__records_options o = {.target = j->o->target, .stream = j->o->incremental, .csv = j->o->csv};
+    ct__records_options o = {.target = j->o->target,
+                             .stream = j->o->incremental,
+                             .csv = j->o->csv,
+                             .transform = j->o->transform,
+                             .follow_links = j->o->follow_links,
+                             .allow_broken = j->o->allow_broken,
+                             .threads = j->o->threads,
+                             .tell = tell_line,
+                             .user = j};
     ct_status s = check_options(j);
     if (!s) s = ct__records_open(&j->records, &j->o->files, &j->o->allocator, j->o->data, o, j->e);
     if (!s && j->o->output) s = check_output(j);

@@ -24,7 +24,7 @@ static ct_status read_whole(ct__pca_job *j) {
     int64_t rows = 0;
     ct_status s = ct__records_count(r, j->e);
     if (s || r->whole.data) return s;
-    s = ct_array_new(&j->o->allocator, CT_F64, CT_SHAPE(r->count, r->features), &j->whole, j->e);
+    s = ct_array_new(&j->o->allocator, (ct_dtype)r->dtype, CT_SHAPE(r->count, r->features), &j->whole, j->e);
     if (s) return s;
     if (r->target >= 0) {
         j->labels = ct_arena_array(&j->arena, (uint64_t)r->count, sizeof *j->labels);

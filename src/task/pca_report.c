@@ -40,7 +40,8 @@ static void facts(const ct__pca_job *j, ct_text *t) {
     fact(t, "components", text);
     fact(t, "features scaled", p->scale.data ? "yes, to deviation 1" : "no");
     fact(t, "scores whitened", p->whiten ? "yes" : "no");
-    if (j->o->target) fact(t, "coloured by", j->o->target);
+    if (j->records.transform) fact(t, "pictures after", j->records.transform);
+    if (j->records.target_name) fact(t, "coloured by", j->records.target_name);
     ct__plot_number(&number, j->result->error);
     fact(t, "mean squared error of what the components keep", number.data ? number.data : "");
     ct_text_free(&number);
@@ -95,7 +96,7 @@ static int by_label(const void *a, const void *b) {
 static ct_status find_palette(ct__pca_job *j, palette *p) {
     *p = (palette){.low = INFINITY, .high = -INFINITY};
     int64_t n = j->records.labels;
-    if (!j->o->target || n == 0) return CT_OK;
+    if (!j->records.target_name || n == 0) return CT_OK;
     tally *count = ct_arena_array(&j->arena, (uint64_t)n, sizeof *count);
     if (!count) return ct_fail(j->e, CT_ELIMIT, "pca: out of memory; use a smaller file");
     for (int64_t i = 0; i < n; i++) count[i].label = (int32_t)i;

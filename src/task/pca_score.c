@@ -20,10 +20,11 @@ static void score_header(const ct__pca_job *j, ct_text *t) {
     int64_t k = j->result->pca.components.dim[0];
     ct_text_add(t, "record");
     for (int64_t i = 0; i < k; i++) ct_text_format(t, ",pc%lld", (long long)i + 1);
-    if (j->o->target) {
+    if (j->records.target_name) {
         ct_text_add(t, ",");
-        csv_field(t, j->o->target);
+        csv_field(t, j->records.target_name);
     }
+    if (j->records.pictures) ct_text_add(t, ",path");
     ct_text_add(t, "\n");
 }
 
@@ -31,6 +32,7 @@ static void score_rows(const ct__pca_job *j, int64_t from, const ct_array *y, co
                        ct_text *t) {
     int64_t k = y->dim[1];
     const double *v = y->data;
+    char path[4200];
     for (int64_t i = 0; i < y->dim[0]; i++) {
         ct_text_format(t, "%lld", (long long)(from + i));
         for (int64_t l = 0; l < k; l++) {
@@ -40,6 +42,10 @@ static void score_rows(const ct__pca_job *j, int64_t from, const ct_array *y, co
         if (labels) {
             ct_text_add(t, ",");
             csv_field(t, labels[i] >= 0 ? j->records.label[labels[i]] : "");
+        }
+        if (j->records.pictures) {
+            ct_text_add(t, ",");
+            csv_field(t, ct__pictures_path(&j->records, from + i, path));
         }
         ct_text_add(t, "\n");
     }
