@@ -147,7 +147,8 @@ CT_API ct_status ct_graph_status(const ct_graph *g, ct_err *e);
 /* An input, fed at each run. `name` is unique in the graph; the first extent is usually CT_N. */
 CT_API ct_t ct_input(ct_ctx *c, const char *name, ct_dtype dtype, ct_shape shape);
 CT_API ct_t ct_graph_input(ct_graph *g, const char *name, ct_dtype dtype, ct_shape shape);
-/* A scalar f32 that the session holds (learning rate, temperature ...), set by ct_session_set. */
+/* A scalar f32 that the session holds (learning rate, temperature ...), set by ct_session_set; `initial`, the last one
+ * given under that name, until then. */
 CT_API ct_t ct_scalar(ct_graph *g, const char *name, double initial);
 /* Constants: contiguous data, copied; and one number, f32. */
 CT_API ct_t ct_constant(ct_graph *g, ct_dtype dtype, ct_shape shape, const void *data);

@@ -41,7 +41,8 @@ static void state_is(ct_session *s, const char *name, ct_shape shape, const floa
     ct_shape_count(&shape, 1, &count);
     assert_int_equal(v.count, count);
     for (uint64_t i = 0; i < count; i++)
-        if (have[i] != want[i]) fail_msg("%s[%d] is %g; wanted %g", name, (int)i, (double)have[i], (double)want[i]);
+        if (have[i] != want[i])
+            fail_msg("%s[%d] is %g; wanted %g", name, (int)i, (double)have[i], (double)want[i]);
 }
 
 /* ---- a hidden state ---- */
@@ -61,7 +62,8 @@ static cell open_cell(ct_compile o) {
     ct_init zeros = {.kind = CT_INIT_ZEROS};
     k.x = ct_input(k.c, "x", CT_F32, CT_SHAPE(CT_N, D));
     k.h = ct_var_new(g, CT_STATE, "h", CT_F32, CT_SHAPE(CT_N, D), zeros);
-    k.next = ct_tanh(ct_add(ct_linear(k.x, "w", D, (ct_lin){0}), ct_linear(k.h, "u", D, (ct_lin){.no_bias = 1})));
+    k.next =
+        ct_tanh(ct_add(ct_linear(k.x, "w", D, (ct_lin){0}), ct_linear(k.h, "u", D, (ct_lin){.no_bias = 1})));
     k.loss = ct_mean(ct_square(k.next), ct_shape_make(0, NULL), (ct_reduce){0});
     ct_t u = ct_param(k.c, "u.weight");
     assert_int_equal(ct_grad(k.loss, NULL, &u, 1, &k.dw), CT_OK);
@@ -75,15 +77,18 @@ static void close_cell(cell *k) {
 }
 
 static void carried(void **state) {
-    static const ct_compile forms[3] = {{.shard = ROWS}, {.shard = 5, .one_thread = -1}, {.shard = 1, .one_thread = -1}};
+    static const ct_compile forms[3] = {
+        {.shard = ROWS}, {.shard = 5, .one_thread = -1}, {.shard = 1, .one_thread = -1}};
     static float x[2][ROWS * D], y[3][2][ROWS * D], dw[3][2][D * D], want[ROWS * D];
     (void)state;
     for (int i = 0; i < 2 * ROWS * D; i++) x[i / (ROWS * D)][i % (ROWS * D)] = sinf((float)i);
     for (int f = 0; f < 3; f++) {
         cell k = open_cell(forms[f]);
         ct_session *s = session_of(k.c), *other = session_of(k.c);
-        for (int t = 0; t < 2; t++) go(s, k.plan, (const void *[1]){x[t]}, ROWS, (void *[3]){y[f][t], NULL, dw[f][t]});
-        go(other, k.plan, (const void *[1]){x[0]}, ROWS, (void *[3]){want, NULL, NULL}); /* its own beginning */
+        for (int t = 0; t < 2; t++)
+            go(s, k.plan, (const void *[1]){x[t]}, ROWS, (void *[3]){y[f][t], NULL, dw[f][t]});
+        go(other, k.plan, (const void *[1]){x[0]}, ROWS,
+           (void *[3]){want, NULL, NULL}); /* its own beginning */
         assert_memory_equal(want, y[f][0], sizeof want);
         for (int i = 0; i < ROWS * D; i++) want[i] = y[f][1][i];
         state_is(s, "h", CT_SHAPE(ROWS, D), want);
@@ -119,7 +124,8 @@ static void gradient_stops(void **state) {
         go(s, k.plan, (const void *[1]){x}, ROWS, (void *[3]){NULL, &loss[1 + side], NULL});
     }
     float want = (loss[1] - loss[2]) / (2 * step);
-    if (fabsf(dw[5] - want) > 1e-3f * fabsf(want) + 1e-6f) fail_msg("%g; differences say %g", (double)dw[5], (double)want);
+    if (fabsf(dw[5] - want) > 1e-3f * fabsf(want) + 1e-6f)
+        fail_msg("%g; differences say %g", (double)dw[5], (double)want);
     ct_session_free(s);
     close_cell(&k);
 }
@@ -135,12 +141,14 @@ static void rows_belong(void **state) {
     assert_non_null(strstr(e.text, "has no values yet"));
     go(s, k.plan, (const void *[1]){x}, ROWS, NULL);
     assert_int_equal(ct_run(s, k.plan, (const void *[1]){x}, ROWS - 1, NULL), CT_EUSAGE);
-    assert_string_equal(ct_session_error(s), "state \"h\": holds 12 samples, the batch has 11; wanted as many; reset the "
-                                             "session first");
+    assert_string_equal(ct_session_error(s),
+                        "state \"h\": holds 12 samples, the batch has 11; wanted as many; reset the "
+                        "session first");
     ct_session_reset(s);
     go(s, k.plan, (const void *[1]){x}, ROWS - 1, NULL);
     ct_error_clear(&e);
-    ct_array a = ct_array_view(zeros, CT_F32, CT_SHAPE(5, D)), wrong = ct_array_view(zeros, CT_F32, CT_SHAPE(5, D - 1));
+    ct_array a = ct_array_view(zeros, CT_F32, CT_SHAPE(5, D)),
+             wrong = ct_array_view(zeros, CT_F32, CT_SHAPE(5, D - 1));
     assert_int_equal(ct_state_set(s, "h", &wrong, &e), CT_EDATA);
     ct_error_clear(&e);
     assert_int_equal(ct_state_set(s, "h", &a, &e), CT_OK);
@@ -162,7 +170,8 @@ static void cache(void **state) {
     ct_graph *g = ct_default_graph(c);
     ct_init minus = {.kind = CT_INIT_CONSTANT, .a = -1};
     ct_t k = ct_var_new(g, CT_STATE, "k", CT_F32, CT_SHAPE(CT_N, TMAX, WIDTH), minus),
-         x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 2, WIDTH)), at = ct_scalar(g, "length", 0), y = ct_neg(x);
+         x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 2, WIDTH)), at = ct_scalar(g, "length", 0),
+         y = ct_neg(x);
     ct_t effect = ct_assign_at(k, at, y, 1);
     float in[BEAMS * 2 * WIDTH], want[BEAMS * TMAX * WIDTH];
     (void)state;
@@ -196,8 +205,9 @@ static void cache_by_rows(void **state) {
     ct_init zeros = {.kind = CT_INIT_ZEROS};
     ct_t k = ct_var_new(g, CT_STATE, "k", CT_F32, CT_SHAPE(CT_N, WIDTH, TMAX), zeros),
          ids = ct_var_new(g, CT_STATE, "ids", CT_I64, CT_SHAPE(CT_N, TMAX), zeros),
-         x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, WIDTH, 1)), id = ct_input(c, "id", CT_I64, CT_SHAPE(CT_N, 1)),
-         at = ct_input(c, "at", CT_I32, CT_SHAPE(CT_N)), out = ct_neg(x);
+         x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, WIDTH, 1)),
+         id = ct_input(c, "id", CT_I64, CT_SHAPE(CT_N, 1)), at = ct_input(c, "at", CT_I32, CT_SHAPE(CT_N)),
+         out = ct_neg(x);
     ct_t effects[2] = {ct_assign_at(k, at, x, -1), ct_assign_at(ids, at, id, 1)};
     float in[BEAMS * WIDTH], want[BEAMS * WIDTH * TMAX] = {0};
     int64_t token[BEAMS] = {10, 11, 12, 13}, tokens[BEAMS * TMAX] = {0}, have[BEAMS * TMAX];
@@ -208,7 +218,8 @@ static void cache_by_rows(void **state) {
     ct_session *s = session_of(c);
     for (int b = 0; b < BEAMS; b++) {
         tokens[b * TMAX + position[b]] = token[b];
-        for (int i = 0; i < WIDTH; i++) want[(b * WIDTH + i) * TMAX + position[b]] = in[b * WIDTH + i] = (float)(b + i);
+        for (int i = 0; i < WIDTH; i++)
+            want[(b * WIDTH + i) * TMAX + position[b]] = in[b * WIDTH + i] = (float)(b + i);
     }
     go(s, p, (const void *[3]){in, token, position}, BEAMS, NULL);
     state_is(s, "k", CT_SHAPE(BEAMS, WIDTH, TMAX), want);
@@ -227,8 +238,9 @@ static void beams(void **state) {
     ct_ctx *c = ct_open(NULL);
     ct_graph *g = ct_default_graph(c);
     ct_init zeros = {.kind = CT_INIT_ZEROS};
-    ct_t k = ct_var_new(g, CT_STATE, "k", CT_F32, CT_SHAPE(CT_N, 2), zeros), from = ct_input(c, "from", CT_I64, CT_SHAPE(CT_N)),
-         effect = ct_assign_rows(k, from), out = ct_cast(from, CT_F32);
+    ct_t k = ct_var_new(g, CT_STATE, "k", CT_F32, CT_SHAPE(CT_N, 2), zeros),
+         from = ct_input(c, "from", CT_I64, CT_SHAPE(CT_N)), effect = ct_assign_rows(k, from),
+         out = ct_cast(from, CT_F32);
     float rows[BEAMS * 2] = {0, 1, 10, 11, 20, 21, 30, 31}, want[BEAMS * 2] = {30, 31, 10, 11, 10, 11, 0, 1};
     int64_t index[BEAMS] = {3, 1, 1, 0};
     ct_array a = ct_array_view(rows, CT_F32, CT_SHAPE(BEAMS, 2));
@@ -251,18 +263,26 @@ static void refused(void **state) {
     static const struct {
         int what;
         const char *text;
-    } rows[] = {{0, "is b; wanted a state"},   {1, "wanted one of its fixed axes"}, {2, "wanted equal extents but on axis 1"},
-                {3, "wanted a scalar f32, or"}, {4, "made twice"},                   {5, "exists as state"},
-                {6, "has N and a random"},      {7, "wanted fixed extents"},          {8, "an index for each of its rows"}};
+    } rows[] = {{0, "is b; wanted a state"},
+                {1, "wanted one of its fixed axes"},
+                {2, "wanted equal extents but on axis 1"},
+                {3, "wanted a scalar f32, or"},
+                {4, "made twice"},
+                {5, "exists as state"},
+                {6, "has N and a random"},
+                {7, "wanted fixed extents"},
+                {8, "an index for each of its rows"}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ct_ctx *c = ct_open(NULL);
         ct_graph *g = ct_default_graph(c);
         ct_init zeros = {.kind = CT_INIT_ZEROS}, normal = {.kind = CT_INIT_NORMAL, .b = 1};
         ct_t k = ct_var_new(g, CT_STATE, "k", CT_F32, CT_SHAPE(CT_N, 5), zeros),
-             b = ct_var_new(g, CT_BUFFER, "b", CT_F32, CT_SHAPE(5), zeros), x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 2)),
+             b = ct_var_new(g, CT_BUFFER, "b", CT_F32, CT_SHAPE(5), zeros),
+             x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 2)),
              wide = ct_input(c, "wide", CT_F32, CT_SHAPE(CT_N, 6)), at = ct_scalar(g, "at", 0),
-             many = ct_input(c, "many", CT_F32, CT_SHAPE(CT_N)), few = ct_input(c, "few", CT_I64, CT_SHAPE(3));
+             many = ct_input(c, "many", CT_F32, CT_SHAPE(CT_N)),
+             few = ct_input(c, "few", CT_I64, CT_SHAPE(3));
         if (rows[i].what == 0) ct_assign_at(b, at, x, 0);
         if (rows[i].what == 1) ct_assign_at(k, at, x, 0);
         if (rows[i].what == 2) ct_assign_at(k, at, wide, 1);
@@ -332,9 +352,9 @@ static void profiled(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(carried), cmocka_unit_test(gradient_stops),
-                                       cmocka_unit_test(rows_belong), cmocka_unit_test(cache),
-                                       cmocka_unit_test(cache_by_rows), cmocka_unit_test(beams),
-                                       cmocka_unit_test(refused), cmocka_unit_test(kept), cmocka_unit_test(profiled)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(carried), cmocka_unit_test(gradient_stops), cmocka_unit_test(rows_belong),
+        cmocka_unit_test(cache),   cmocka_unit_test(cache_by_rows),  cmocka_unit_test(beams),
+        cmocka_unit_test(refused), cmocka_unit_test(kept),           cmocka_unit_test(profiled)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

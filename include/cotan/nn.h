@@ -61,11 +61,15 @@ typedef struct ct_train {
     int64_t batch; /* the batch that fixes the shards; 0: each run's own */
     int64_t shard; /* rows of a shard; 0: by the core's rule */
     int32_t one_thread;
-    int32_t reserved;
+    int32_t
+        watch; /* 1: the gradient's norm is taken though nothing is clipped: it is told, and a gradient that is
+                      not finite changes nothing (a loss that is not never does) */
 } ct_train;
 
-/* The plan of a training step: outputs 0 loss, 1 global gradient norm (NaN when not asked for by clip_norm),
- * then `more`; effects: the updates. The learning rate is the session's scalar "lr". */
+/* The plan of a training step: outputs 0 loss, 1 global gradient norm (NaN when not asked for by clip_norm or watch),
+ * then `more`; effects: the updates. The learning rate is the session's scalar "lr". Parameters that were trained before
+ * go on with the moments they have. Tables looked up with ct_embed.sparse = 1 alone are updated by the rows used, by
+ * PyTorch's SparseAdam (CT_ADAM), Adagrad or plain SGD; other optimisers and decay are refused for them. */
 CT_API ct_status ct_compile_train(ct_t loss, const ct_t *more, int32_t n_more, const ct_train *t,
                                   ct_plan **out, ct_err *e);
 
@@ -77,7 +81,7 @@ CT_API void ct_trainer_free(ct_trainer *t);
 CT_API ct_session *ct_trainer_session(ct_trainer *t);
 CT_API ct_plan *ct_trainer_plan(ct_trainer *t);
 /* One step. *loss (may be NULL) is the batch's mean; more[i] gets extra output i (entries or `more` may be
- * NULL). A non-finite loss or norm changes nothing and is CT_ENONFINITE. */
+ * NULL). A non-finite loss or norm changes nothing and is CT_ENONFINITE, with the op that made the number. */
 CT_API ct_status ct_trainer_step(ct_trainer *t, const ct_batch *b, double lr, double *loss, void *const *more,
                                  ct_err *e);
 CT_API double ct_trainer_norm(const ct_trainer *t); /* of the last step; NaN when not computed */

@@ -118,9 +118,9 @@ ct_t ct_scalar(ct_graph *g, const char *name, double initial) {
             return ct__poison(g);
         }
         c->scalar_name[i] = copy;
-        c->scalar_initial[i] = initial;
         c->scalars++;
     }
+    c->scalar_initial[i] = initial;
     return place(g,
                  &(source){.op = &ct__op_scalar, .name = name, .type = {CT_F32, 0, {{0}, 0, 0}}, .index = i});
 }

@@ -159,9 +159,15 @@ extern const ct__op ct__op_softmax_ce_grad;
 extern const ct__op ct__op_softmax_grad;
 extern const ct__op ct__op_softplus;
 extern const ct__op ct__op_softplus_grad;
+extern const ct__op ct__op_sparse_adagrad_update;
+extern const ct__op ct__op_sparse_adam_update;
+extern const ct__op ct__op_sparse_order;
+extern const ct__op ct__op_sparse_sgd_update;
+extern const ct__op ct__op_sparse_sum;
 extern const ct__op ct__op_sqrt;
 extern const ct__op ct__op_square;
 extern const ct__op ct__op_squared_norm;
+extern const ct__op ct__op_squared_parts;
 extern const ct__op ct__op_squeeze;
 extern const ct__op ct__op_stack;
 extern const ct__op ct__op_sub;
@@ -333,9 +339,15 @@ const ct__op *const ct__ops[] = {
     &ct__op_softmax_grad,
     &ct__op_softplus,
     &ct__op_softplus_grad,
+    &ct__op_sparse_adagrad_update,
+    &ct__op_sparse_adam_update,
+    &ct__op_sparse_order,
+    &ct__op_sparse_sgd_update,
+    &ct__op_sparse_sum,
     &ct__op_sqrt,
     &ct__op_square,
     &ct__op_squared_norm,
+    &ct__op_squared_parts,
     &ct__op_squeeze,
     &ct__op_stack,
     &ct__op_sub,

@@ -43,9 +43,10 @@ ct_status ct__state_prepare(ct_session *s, const ct__var *v, int64_t rows, ct_er
     if (!per_sample) rows = 0;
     if (k->live && k->rows == rows) return CT_OK;
     if (k->live)
-        return ct_fail(e, CT_EUSAGE,
-                       "state \"%s\": holds %lld samples, the batch has %lld; wanted as many; reset the session first",
-                       v->name, (long long)k->rows, (long long)rows);
+        return ct_fail(
+            e, CT_EUSAGE,
+            "state \"%s\": holds %lld samples, the batch has %lld; wanted as many; reset the session first",
+            v->name, (long long)k->rows, (long long)rows);
     uint64_t bytes = ct__state_bytes(v, rows);
     if (!bytes)
         return ct_fail(e, CT_ELIMIT, "state \"%s\": too large for %lld samples", v->name, (long long)rows);
@@ -74,7 +75,8 @@ ct_status ct_state_info(ct_session *s, const char *name, ct_var_info *out, ct_er
     if (status) return status;
     const ct__state *k = &s->state[v->index];
     if (!k->live)
-        return ct_fail(e, CT_EUSAGE, "state \"%s\": has no values yet; wanted a run before, or ct_state_set", v->name);
+        return ct_fail(e, CT_EUSAGE, "state \"%s\": has no values yet; wanted a run before, or ct_state_set",
+                       v->name);
     *out = (ct_var_info){.name = v->name, .shape = v->shape, .dtype = v->dtype, .kind = v->kind};
     if (k->rows) out->shape.dim[0] = -v->shape.dim[0] * k->rows;
     ct_shape_count(&v->shape, k->rows, &out->count);
@@ -85,8 +87,9 @@ static ct_status same_type(const ct__var *v, const ct_shape *shape, const ct_arr
     char have[CT_SHAPE_TEXT], want[CT_SHAPE_TEXT];
     ct_shape given = ct_shape_make(a->rank, a->dim);
     if (a->dtype == v->dtype && ct_shape_equal(&given, shape)) return CT_OK;
-    return ct_fail(e, CT_EDATA, "state \"%s\": given %s %s; wanted %s %s", v->name, ct_dtype_name((ct_dtype)a->dtype),
-                   ct_shape_format(&given, have), ct_dtype_name((ct_dtype)v->dtype), ct_shape_format(shape, want));
+    return ct_fail(e, CT_EDATA, "state \"%s\": given %s %s; wanted %s %s", v->name,
+                   ct_dtype_name((ct_dtype)a->dtype), ct_shape_format(&given, have),
+                   ct_dtype_name((ct_dtype)v->dtype), ct_shape_format(shape, want));
 }
 
 ct_status ct_state_get(ct_session *s, const char *name, ct_array *out, ct_err *e) {
@@ -110,8 +113,8 @@ ct_status ct_state_set(ct_session *s, const char *name, const ct_array *from, ct
     int64_t rows = per_sample && from->rank > 0 ? from->dim[0] / -v->shape.dim[0] : 0;
     status = same_type(v, &shape, from, e);
     if (!status && per_sample && (rows < 1 || rows * -v->shape.dim[0] != from->dim[0]))
-        status = ct_fail(e, CT_EDATA, "state \"%s\": %lld rows; wanted at least one, a multiple of %lld", v->name,
-                         (long long)from->dim[0], (long long)-v->shape.dim[0]);
+        status = ct_fail(e, CT_EDATA, "state \"%s\": %lld rows; wanted at least one, a multiple of %lld",
+                         v->name, (long long)from->dim[0], (long long)-v->shape.dim[0]);
     s->state[v->index].live = status ? s->state[v->index].live : 0; /* its own rows no longer matter */
     if (!status) status = ct__state_prepare(s, v, rows, e);
     if (status) return status;

@@ -211,7 +211,8 @@ ct_status ct__image_open_net(ct__image_job *j) {
                   .weight_decay = r->weight_decay,
                   .clip_norm = r->clip_norm,
                   .average = r->average,
-                  .batch = r->batch};
+                  .batch = r->batch,
+                  .watch = 1};
     if (strcmp(r->optimiser, "sgd") == 0) t.momentum = 0.9;
     s = ct_trainer_new(j->loss, NULL, 0, &t, &j->train_source, &j->trainer, j->e);
     if (!s) s = ct_plan_new(&j->logits, 1, NULL, 0, (ct_compile){0}, &j->eval_plan, j->e);
