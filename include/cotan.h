@@ -213,6 +213,9 @@ typedef struct ct_var_info {
 CT_API int64_t ct_var_count(const ct_ctx *c); /* all variables, in order of creation */
 CT_API ct_status ct_var_at(const ct_ctx *c, int64_t index, ct_var_info *out);
 CT_API ct_status ct_var_find(const ct_ctx *c, const char *name, ct_var_info *out);
+/* Names under which tied parameters (tie=) would stand if they were the layer's own: files have them too. */
+CT_API int64_t ct_alias_count(const ct_ctx *c);
+CT_API ct_status ct_alias_at(const ct_ctx *c, int64_t index, const char **name, const char **of);
 /* Plain logical order, whatever the plans keep inside. The array's shape and type must be the variable's. */
 CT_API ct_status ct_var_get(ct_ctx *c, const char *name, ct_array *out, ct_err *e);
 CT_API ct_status ct_var_set(ct_ctx *c, const char *name, const ct_array *from, ct_err *e);

@@ -205,9 +205,61 @@ static void other_net(void **state) {
     ct_close(c);
 }
 
+/* A tied parameter stands under each of its names, as in PyTorch's state_dict; any of them is enough to read it. */
+static ct_ctx *tied_net(uint64_t seed) {
+    ct_options o = {.seed = seed};
+    ct_ctx *c = ct_open(&o);
+    ct_graph *g = ct_default_graph(c);
+    ct_t ids = ct_input(c, "ids", CT_I64, CT_SHAPE(CT_N)), h = ct_embedding(ids, "wte", 5, 3, (ct_embed){0});
+    ct_scope_push(g, "lm");
+    ct_t y = ct_linear(h, "head", 5, (ct_lin){.tie = "wte.weight"});
+    ct_scope_pop(g);
+    assert_true(ct_ok(y));
+    return c;
+}
+static void tied(void **state) {
+    (void)state;
+    ct_ctx *c = tied_net(1), *d = tied_net(2);
+    ct_tensors *t, *part;
+    ct_err e = {0};
+    ct_array a;
+    float before[15], after[15];
+    ct_array w = ct_array_view(before, CT_F32, CT_SHAPE(5, 3)),
+             v = ct_array_view(after, CT_F32, CT_SHAPE(5, 3));
+    assert_int_equal(ct_alias_count(c), 1);
+    assert_int_equal(ct_tensors_new(NULL, &t, &e), CT_OK);
+    assert_int_equal(ct_weights_collect(c, CT_MODEL_KINDS, t, &e), CT_OK);
+    assert_int_equal(ct_tensors_count(t), 3);
+    assert_int_equal(ct_tensors_at(t, ct_tensors_find(t, "lm.head.weight"), &a), CT_OK);
+    assert_int_equal(ct_var_get(c, "wte.weight", &w, &e), CT_OK);
+    assert_memory_equal(a.data, before, sizeof before);
+    assert_int_equal(ct_weights_apply(d, t, "f", CT_MODEL_KINDS, 0, &e), CT_OK);
+    assert_int_equal(ct_var_get(d, "wte.weight", &v, &e), CT_OK);
+    assert_memory_equal(before, after, sizeof before);
+    ((float *)a.data)[4] += 1; /* two names, two values */
+    assert_int_equal(ct_weights_apply(d, t, "f", CT_MODEL_KINDS, 0, &e), CT_EDATA);
+    assert_non_null(strstr(e.text, "tied, but different: wte.weight and lm.head.weight"));
+    ct_error_clear(&e);
+    assert_int_equal(ct_tensors_new(NULL, &part, &e), CT_OK); /* the tie's name alone */
+    assert_int_equal(ct_tensors_add(part, "lm.head.weight", &a, &e), CT_OK);
+    assert_int_equal(ct_tensors_at(t, ct_tensors_find(t, "lm.head.bias"), &a), CT_OK);
+    assert_int_equal(ct_tensors_add(part, "lm.head.bias", &a, &e), CT_OK);
+    assert_int_equal(ct_weights_apply(d, part, "f", CT_MODEL_KINDS, 0, &e), CT_OK);
+    assert_int_equal(ct_var_get(d, "wte.weight", &v, &e), CT_OK);
+    assert_true(after[4] == before[4] + 1);
+    ct_t x = ct_graph_input(ct_default_graph(d), "x", CT_F32, CT_SHAPE(CT_N, 3)),
+         y = ct_linear(x, "lm.head", 4, (ct_lin){0});
+    assert_false(ct_ok(y));
+    assert_non_null(strstr(ct_error(d), "\"lm.head.weight\": is tied to \"wte.weight\""));
+    ct_tensors_free(t);
+    ct_tensors_free(part);
+    ct_close(c);
+    ct_close(d);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(refused), cmocka_unit_test(accepted),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(refused),    cmocka_unit_test(accepted),
                                        cmocka_unit_test(round_trip), cmocka_unit_test(damage),
-                                       cmocka_unit_test(other_net)};
+                                       cmocka_unit_test(other_net),  cmocka_unit_test(tied)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,16 +36,19 @@ static void close_to(ct_ctx *c, const char *name, const json_t *list, int64_t ro
     assert_int_equal(ct_var_get(c, name, &a, &e), CT_OK);
     for (int64_t i = 0; i < rows * D; i++)
         if (fabsf(have[i] - want[i]) > 2e-6f * (1 + fabsf(want[i])))
-            fail_msg("%s: %s[%d] is %.9g; PyTorch has %.9g", what, name, (int)i, (double)have[i], (double)want[i]);
+            fail_msg("%s: %s[%d] is %.9g; PyTorch has %.9g", what, name, (int)i, (double)have[i],
+                     (double)want[i]);
 }
 
 static void one_optimiser(const json_t *all, const json_t *row, int64_t shard) {
     const char *name = json_string_value(json_object_get(row, "name"));
     ct_options options = {.threads = 3};
     ct_ctx *c = ct_open(&options);
-    ct_t ids = ct_input(c, "ids", CT_I64, CT_SHAPE(CT_N, 2)), other = ct_input(c, "other", CT_I64, CT_SHAPE(CT_N)),
-         again = ct_input(c, "again", CT_I64, CT_SHAPE(CT_N)), k = ct_input(c, "c", CT_F32, CT_SHAPE(CT_N, 2, D)),
-         d = ct_input(c, "d", CT_F32, CT_SHAPE(CT_N, D)), f = ct_input(c, "e", CT_F32, CT_SHAPE(CT_N, D));
+    ct_t ids = ct_input(c, "ids", CT_I64, CT_SHAPE(CT_N, 2)),
+         other = ct_input(c, "other", CT_I64, CT_SHAPE(CT_N)),
+         again = ct_input(c, "again", CT_I64, CT_SHAPE(CT_N)),
+         k = ct_input(c, "c", CT_F32, CT_SHAPE(CT_N, 2, D)), d = ct_input(c, "d", CT_F32, CT_SHAPE(CT_N, D)),
+         f = ct_input(c, "e", CT_F32, CT_SHAPE(CT_N, D));
     ct_embed sparse = {.sparse = 1}, tied = {.sparse = 1, .tie = "a.weight"};
     ct_t loss = total(ct_mul(ct_embedding(ids, "a", V, D, sparse), k));
     loss = ct_add(loss, total(ct_mul(ct_embedding(other, "b", W, D, sparse), d)));
@@ -57,7 +60,8 @@ static void one_optimiser(const json_t *all, const json_t *row, int64_t shard) {
     ct_array av = ct_array_view(a, CT_F32, CT_SHAPE(V, D)), bv = ct_array_view(b, CT_F32, CT_SHAPE(W, D));
     floats(json_object_get(all, "a"), a, V * D);
     floats(json_object_get(all, "b"), b, W * D);
-    ct_train t = {.optimiser = ct_optimiser_of(name), .lr = 0.1, .shard = shard, .one_thread = -1, .clip_norm = 1e9};
+    ct_train t = {
+        .optimiser = ct_optimiser_of(name), .lr = 0.1, .shard = shard, .one_thread = -1, .clip_norm = 1e9};
     if (ct_compile_train(loss, NULL, 0, &t, &p, &e) || ct_var_set(c, "a.weight", &av, &e) ||
         ct_var_set(c, "b.weight", &bv, &e))
         fail_msg("%s: %s %s", name, e.text, ct_error(c));
@@ -104,9 +108,10 @@ typedef struct big {
 static big train(int64_t rows, int64_t shard, int32_t one_thread, int32_t sparse) {
     ct_options options = {.threads = 4, .seed = 5};
     ct_ctx *c = ct_open(&options);
-    ct_t ids = ct_input(c, "ids", CT_I32, CT_SHAPE(CT_N, WORDS)), y = ct_input(c, "y", CT_F32, CT_SHAPE(CT_N, 1));
-    ct_t h = ct_flatten(ct_embedding(ids, "e", rows, WIDE,
-                                     (ct_embed){.sparse = sparse, .has_padding = 1, .padding = 7}));
+    ct_t ids = ct_input(c, "ids", CT_I32, CT_SHAPE(CT_N, WORDS)),
+         y = ct_input(c, "y", CT_F32, CT_SHAPE(CT_N, 1));
+    ct_t h = ct_flatten(
+        ct_embedding(ids, "e", rows, WIDE, (ct_embed){.sparse = sparse, .has_padding = 1, .padding = 7}));
     ct_t loss = ct_mse(ct_linear(h, "out", 1, (ct_lin){0}), y, (ct_loss){0});
     ct_freeze(c, "out", 1); /* its gradient would depend on the cut in its last digits */
     big r = {.table = calloc((size_t)(rows * WIDE), sizeof(float))};
@@ -117,11 +122,14 @@ static big train(int64_t rows, int64_t shard, int32_t one_thread, int32_t sparse
     ct_err e = {0};
     ct_train t = {.lr = 0.01, .shard = shard, .one_thread = one_thread, .watch = 1};
     ct_random random = ct_random_stream(1, 1);
-    for (int i = 0; i < ROWS * WORDS; i++) in[i] = (int32_t)ct_random_below(&random, LONG / 2); /* the rest is never used */
+    for (int i = 0; i < ROWS * WORDS; i++)
+        in[i] = (int32_t)ct_random_below(&random, LONG / 2); /* the rest is never used */
     for (int i = 0; i < ROWS; i++) want[i] = (float)ct_random_normal(&random);
-    if (ct_compile_train(loss, NULL, 0, &t, &p, &e) || ct_plan_describe(p, ROWS, &info, &e)) fail_msg("%s", e.text);
+    if (ct_compile_train(loss, NULL, 0, &t, &p, &e) || ct_plan_describe(p, ROWS, &info, &e))
+        fail_msg("%s", e.text);
     for (int i = 0; i < 3; i++)
-        if (ct_run(ct_default_session(c), p, (const void *[2]){in, want}, ROWS, (void *[2]){&out[0], &out[1]}))
+        if (ct_run(ct_default_session(c), p, (const void *[2]){in, want}, ROWS,
+                   (void *[2]){&out[0], &out[1]}))
             fail_msg("%s", ct_error(c));
     ct_array a = ct_array_view(r.table, CT_F32, CT_SHAPE(rows, WIDE));
     assert_int_equal(ct_var_get(c, "e.weight", &a, &e), CT_OK);
@@ -151,10 +159,12 @@ static void cuts(void **state) {
     ct_err err = {0};
     assert_true(ct_ok(e));
     assert_int_equal(ct_var_get(c, "e.weight", &a, &err), CT_OK);
-    assert_memory_equal(first + LONG / 2 * WIDE, cut.table + LONG / 2 * WIDE, LONG / 2 * WIDE * sizeof *first);
+    assert_memory_equal(first + LONG / 2 * WIDE, cut.table + LONG / 2 * WIDE,
+                        LONG / 2 * WIDE * sizeof *first);
     assert_memory_equal(first + 7 * WIDE, cut.table + 7 * WIDE, WIDE * sizeof *first);
     int moved = 0;
-    for (int r = 0; r < LONG / 2; r++) moved += memcmp(first + r * WIDE, cut.table + r * WIDE, WIDE * sizeof *first) != 0;
+    for (int r = 0; r < LONG / 2; r++)
+        moved += memcmp(first + r * WIDE, cut.table + r * WIDE, WIDE * sizeof *first) != 0;
     assert_true(moved > LONG / 4);
     ct_close(c);
     free(first);
@@ -193,15 +203,18 @@ static void refused(void **state) {
 /* A table that something else reads as well takes the dense pass, with whatever optimiser. */
 static void not_only_lookups(void **state) {
     ct_ctx *c = ct_open(NULL);
-    ct_t i = ct_input(c, "i", CT_I64, CT_SHAPE(CT_N)), e = ct_embedding(i, "e", 5, 4, (ct_embed){.sparse = 1}),
+    ct_t i = ct_input(c, "i", CT_I64, CT_SHAPE(CT_N)),
+         e = ct_embedding(i, "e", 5, 4, (ct_embed){.sparse = 1}),
          y = ct_linear(e, "head", 5, (ct_lin){.no_bias = 1, .tie = "e.weight"}), none = {0, 0, 0};
     int64_t ids[3] = {0, 1, 1};
     float before[20], after[20];
-    ct_array a = ct_array_view(before, CT_F32, CT_SHAPE(5, 4)), b = ct_array_view(after, CT_F32, CT_SHAPE(5, 4));
+    ct_array a = ct_array_view(before, CT_F32, CT_SHAPE(5, 4)),
+             b = ct_array_view(after, CT_F32, CT_SHAPE(5, 4));
     ct_plan *p;
     ct_err err = {0};
     (void)state;
-    if (ct_compile_train(ct_cross_entropy(y, i, none, (ct_ce){0}), NULL, 0, &(ct_train){.optimiser = CT_ADAMW}, &p, &err))
+    if (ct_compile_train(ct_cross_entropy(y, i, none, (ct_ce){0}), NULL, 0,
+                         &(ct_train){.optimiser = CT_ADAMW}, &p, &err))
         fail_msg("%s", err.text);
     assert_int_equal(ct_var_get(c, "e.weight", &a, &err), CT_OK);
     if (ct_run(ct_default_session(c), p, (const void *[1]){ids}, 3, NULL)) fail_msg("%s", ct_error(c));
@@ -226,8 +239,11 @@ static void bad_id(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(torch),   cmocka_unit_test(cuts),
-                                       cmocka_unit_test(long_tables), cmocka_unit_test(refused),
-                                       cmocka_unit_test(not_only_lookups), cmocka_unit_test(bad_id)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(torch),
+                                       cmocka_unit_test(cuts),
+                                       cmocka_unit_test(long_tables),
+                                       cmocka_unit_test(refused),
+                                       cmocka_unit_test(not_only_lookups),
+                                       cmocka_unit_test(bad_id)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

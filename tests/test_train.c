@@ -69,7 +69,8 @@ static void fit_twice(void **state) {
     ct_array a = ct_array_view(x, CT_F32, CT_SHAPE(ROWS, IN));
     assert_int_equal(ct_source_arrays(NULL, &a, (const char *const[1]){"x"}, 1, &s, &e), CT_OK);
     for (int i = 0; i < 3; i++) {
-        if (ct_fit(loss, none, &s, &(ct_fit_options){.epochs = 3, .train = {.lr = 1e-2}}, &last, &e)) fail_msg("%s", e.text);
+        if (ct_fit(loss, none, &s, &(ct_fit_options){.epochs = 3, .train = {.lr = 1e-2}}, &last, &e))
+            fail_msg("%s", e.text);
         assert_true(last.loss < before);
         before = last.loss;
     }
@@ -98,7 +99,8 @@ static double norm_of(int32_t threads, int64_t shard, int32_t clip, float first_
     ct_plan *p;
     ct_err e = {0};
     float x[16] = {0}, out[2];
-    ct_train t = {.optimiser = CT_SGD, .lr = 1, .shard = shard, .clip_norm = clip, .watch = !clip, .one_thread = -1};
+    ct_train t = {
+        .optimiser = CT_SGD, .lr = 1, .shard = shard, .clip_norm = clip, .watch = !clip, .one_thread = -1};
     if (ct_compile_train(loss, NULL, 0, &t, &p, &e)) fail_msg("%s", e.text);
     if (ct_run(ct_default_session(c), p, (const void *[1]){x}, 16, (void *[2]){&out[0], &out[1]}))
         fail_msg("%s", ct_error(c));
@@ -130,7 +132,8 @@ static void watched(void **state) {
     (void)state;
     for (int32_t watch = 0; watch < 2; watch++) {
         ct_ctx *c = ct_open(NULL);
-        ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, IN)), y = ct_linear(x, "fc", 1, (ct_lin){.no_bias = 1}),
+        ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, IN)),
+             y = ct_linear(x, "fc", 1, (ct_lin){.no_bias = 1}),
              loss = ct_mean(ct_sqrt(ct_square(y)), ct_shape_make(0, NULL), (ct_reduce){0});
         float in[2 * IN] = {0}, before[IN], after[IN];
         ct_plan *p;
@@ -157,7 +160,8 @@ static void names(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(twice), cmocka_unit_test(fit_twice), cmocka_unit_test(norm),
-                                       cmocka_unit_test(watched), cmocka_unit_test(names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(twice), cmocka_unit_test(fit_twice),
+                                       cmocka_unit_test(norm), cmocka_unit_test(watched),
+                                       cmocka_unit_test(names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

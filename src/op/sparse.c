@@ -31,7 +31,8 @@ static int64_t per_sample(const ct_shape *s, int32_t *n) {
     *n = 0;
     for (int32_t i = 0; i < s->rank; i++) {
         *n += s->dim[i] < 0;
-        if (!ct_mul_ok(product, (uint64_t)(s->dim[i] < 0 ? -s->dim[i] : s->dim[i]), &product) || product > INT32_MAX)
+        if (!ct_mul_ok(product, (uint64_t)(s->dim[i] < 0 ? -s->dim[i] : s->dim[i]), &product) ||
+            product > INT32_MAX)
             *n = -100;
     }
     return *n == 0 || *n == 1 ? (int64_t)product : -1;
@@ -43,7 +44,8 @@ static ct_status order_infer(ct__infer *f) {
     for (int32_t i = 0; i < f->n_in; i++) {
         if (ct__infer_index(f, i)) return CT_EUSAGE;
         int64_t k = per_sample(&f->in[i].shape, &n);
-        if (k < 0 || (i && n != ns)) return ct__infer_fail(f, "ids with N in all of them, or in none; wanted that");
+        if (k < 0 || (i && n != ns))
+            return ct__infer_fail(f, "ids with N in all of them, or in none; wanted that");
         ns = n;
         places += k;
     }

@@ -13,7 +13,6 @@
 #include "kern/update.h"
 #include "op/sparse.h"
 
-
 static const ct__attr adam_attrs[] = {
     POS_FLOAT(beta1, 0.9, 0, 0.9999999, "decay of the mean"),
     POS_FLOAT(beta2, 0.999, 0, 0.9999999, "decay of the square"),
@@ -32,8 +31,9 @@ static ct_status step_infer(ct__infer *f) {
         ct__infer_rank(f, moments + 1, 1, 1) || ct__infer_rank(f, moments + 2, 2, 2))
         return CT_EUSAGE;
     if (values->dim[1] != f->in[0].shape.dim[1] || values->dim[0] != f->in[moments + 1].shape.dim[0])
-        return ct__infer_fail(f, "the table is %s, values %s; wanted a value for each of rows, as wide as the table",
-                              ct_shape_format(&f->in[0].shape, a), ct_shape_format(values, b));
+        return ct__infer_fail(
+            f, "the table is %s, values %s; wanted a value for each of rows, as wide as the table",
+            ct_shape_format(&f->in[0].shape, a), ct_shape_format(values, b));
     for (int32_t i = moments + 3; i < f->n_in; i++)
         if (ct__infer_dtype(f, i, CT_F32) || ct__infer_rank(f, i, 0, 0)) return CT_EUSAGE;
     f->n_out = 1 + moments;
@@ -76,21 +76,24 @@ static ct_status step_lower(ct__lower *l, ct__update_rows fn, ct__rule rule) {
     d->width = l->in[0].shape.dim[1];
     for (int32_t i = 0; i <= d->moments; i++)
         if (l->in_layout[i].kind != CT__PLAIN)
-            return ct_fail(l->e, CT_EUSAGE,
-                           "%s: the table's storage is not by rows, as another plan read it first in another order; "
-                           "compile the training plan first",
-                           l->op->name);
+            return ct_fail(
+                l->e, CT_EUSAGE,
+                "%s: the table's storage is not by rows, as another plan read it first in another order; "
+                "compile the training plan first",
+                l->op->name);
     l->run = step_run;
     l->data = d;
     l->impl = "rows";
     return CT_OK;
 }
-static int32_t step_pieces(const ct__lower *l) {
-    return ct__sparse_pieces(&l->in[l->n_in - 3].shape);
-}
+static int32_t step_pieces(const ct__lower *l) { return ct__sparse_pieces(&l->in[l->n_in - 3].shape); }
 
-static ct__rule adam_rule(const ct__value *a) { return (ct__rule){.beta1 = a[0].f, .beta2 = a[1].f, .eps = a[2].f}; }
-static ct_status adam_lower(ct__lower *l) { return step_lower(l, l->simd->update->rows_adam, adam_rule(l->attr)); }
+static ct__rule adam_rule(const ct__value *a) {
+    return (ct__rule){.beta1 = a[0].f, .beta2 = a[1].f, .eps = a[2].f};
+}
+static ct_status adam_lower(ct__lower *l) {
+    return step_lower(l, l->simd->update->rows_adam, adam_rule(l->attr));
+}
 static ct_status sgd_lower(ct__lower *l) { return step_lower(l, l->simd->update->rows_sgd, (ct__rule){0}); }
 static ct_status adagrad_lower(ct__lower *l) {
     return step_lower(l, l->simd->update->rows_adagrad, (ct__rule){.eps = l->attr[0].f});
@@ -178,8 +181,8 @@ const ct__op ct__op_sparse_adagrad_update = {
 static ct_t step(const ct__op *op, const ct_t *in, int32_t n, int32_t moments, const ct__value *positional) {
     for (int32_t i = 0; i <= moments; i++)
         if (ct_ok(in[i]) && !in[i].node->var) {
-            ct__graph_fail(in[i].node->graph, "%s: input %d is the result of %s; wanted a variable", op->name, i + 1,
-                           in[i].node->op->name);
+            ct__graph_fail(in[i].node->graph, "%s: input %d is the result of %s; wanted a variable", op->name,
+                           i + 1, in[i].node->op->name);
             return ct__poison(in[i].node->graph);
         }
     return ct__op_with(op, in, n, positional, NULL);
@@ -191,8 +194,8 @@ ct_t ct_sparse_sgd_update(ct_t table, ct_t rows, ct_t values, ct_t lr, ct_t scal
     return step(&ct__op_sparse_sgd_update, in, 5, 0, NULL);
 }
 /* A step of SparseAdam, an effect for a plan. m, v: moment variables of the table's shape, zeros at first. */
-ct_t ct_sparse_adam_update(ct_t table, ct_t rows, ct_t values, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1,
-                           double beta2, double eps) {
+ct_t ct_sparse_adam_update(ct_t table, ct_t rows, ct_t values, ct_t m, ct_t v, ct_t lr, ct_t scale,
+                           double beta1, double beta2, double eps) {
     ct_t in[7] = {table, m, v, rows, values, lr, scale};
     return step(&ct__op_sparse_adam_update, in, 7, 2, (ct__value[]){{.f = beta1}, {.f = beta2}, {.f = eps}});
 }
