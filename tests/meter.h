@@ -13,6 +13,7 @@ typedef struct meter {
     pthread_mutex_t lock;
     int64_t calls, fail_at; /* -1: never */
     int64_t live, live_bytes, most_bytes;
+    int fill; /* what memory holds when it is given */
 } meter;
 #define METER \
     { .lock = PTHREAD_MUTEX_INITIALIZER, .fail_at = -1 }
@@ -25,6 +26,7 @@ static void *meter_take(void *user, size_t bytes) {
     if (p) {
         memcpy(p, &bytes, sizeof bytes); /* what meter_give has to name again */
         p += 64;
+        memset(p, m->fill, bytes);
         m->live++;
         m->live_bytes += (int64_t)bytes;
         if (m->live_bytes > m->most_bytes) m->most_bytes = m->live_bytes;

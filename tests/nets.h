@@ -14,7 +14,8 @@
 
 #define GPT_BLOCK(k) \
     "q = linear(layer_norm(h, \"blocks." k ".ln1\", no_bias=1), \"blocks." k ".qkv\", 384, no_bias=1)\n" \
-    "a = attention(transpose(reshape(slice(q, 2, 0, 128), N, 64, 4, 32), 1, 2), transpose(reshape(slice(q, 2, 128, " \
+    "a = attention(transpose(reshape(slice(q, 2, 0, 128), N, 64, 4, 32), 1, 2), transpose(reshape(slice(q, " \
+    "2, 128, " \
     "256), N, 64, 4, 32), 1, 2), transpose(reshape(slice(q, 2, 256, 384), N, 64, 4, 32), 1, 2), causal=1)\n" \
     "h = add(h, linear(reshape(transpose(a, 1, 2), N, 64, 128), \"blocks." k ".proj\", 128, no_bias=1))\n" \
     "h = add(h, linear(gelu(linear(layer_norm(h, \"blocks." k ".ln2\", no_bias=1), \"blocks." k \
@@ -32,16 +33,17 @@ typedef struct bench_net {
 #define NETS 6
 static inline bench_net net_at(int i) {
     const bench_net all[NETS] = {
-        {"mlp-small", "h = relu(linear(input(image), \"0\", 50))\ny = linear(h, \"2\", 1)\n", CT_SHAPE(CT_N, 10), 32, "1",
-         0, 1},
+        {"mlp-small", "h = relu(linear(input(image), \"0\", 50))\ny = linear(h, \"2\", 1)\n",
+         CT_SHAPE(CT_N, 10), 32, "1", 0, 1},
         {"mlp", NULL, CT_SHAPE(CT_N, 1, 28, 28), 128, "10", 0, 0},
         {"cnn", NULL, CT_SHAPE(CT_N, 3, 32, 32), 64, "10", 0, 0},
         {"resnet20", NULL, CT_SHAPE(CT_N, 3, 32, 32), 128, "10", 0, 0},
         {"alexnet", NULL, CT_SHAPE(CT_N, 3, 224, 224), 16, "1000", 0, 0},
         {"gpt",
-         "h = position(embedding(input(image), \"wte\", 65, 128), \"wpe\", 64)\n" GPT_BLOCK("0") GPT_BLOCK("1")
-             GPT_BLOCK("2") GPT_BLOCK("3") "y = linear(layer_norm(h, \"ln\", no_bias=1), \"head\", 65, no_bias=1, "
-                                           "tie=\"wte.weight\")\n",
+         "h = position(embedding(input(image), \"wte\", 65, 128), \"wpe\", 64)\n" GPT_BLOCK("0")
+             GPT_BLOCK("1") GPT_BLOCK("2")
+                 GPT_BLOCK("3") "y = linear(layer_norm(h, \"ln\", no_bias=1), \"head\", 65, no_bias=1, "
+                                "tie=\"wte.weight\")\n",
          CT_SHAPE(CT_N, 64), 12, "65", 1, 0}};
     return all[i];
 }
@@ -62,9 +64,10 @@ static inline ct_t net_loss(ct_t y, const bench_net *n) {
     ct_t none = {0, 0, 0};
     if (n->mse) return ct_mse(y, ct_graph_input(g, "target", CT_F32, ct_shape_of(y)), (ct_loss){0});
     if (n->tokens)
-        return ct_cross_entropy(ct_reshape(y, CT_SHAPE(-64, 65)),
-                                ct_reshape(ct_graph_input(g, "target", CT_I64, CT_SHAPE(CT_N, 64)), CT_SHAPE(-64)), none,
-                                (ct_ce){0});
+        return ct_cross_entropy(
+            ct_reshape(y, CT_SHAPE(-64, 65)),
+            ct_reshape(ct_graph_input(g, "target", CT_I64, CT_SHAPE(CT_N, 64)), CT_SHAPE(-64)), none,
+            (ct_ce){0});
     return ct_cross_entropy(y, ct_graph_input(g, "target", CT_I64, CT_SHAPE(CT_N)), none, (ct_ce){0});
 }
 

@@ -30,10 +30,11 @@ static void bench_plans(void **state) {
         ct_t y = build_net(c, &n);
         int small = strcmp(n.name, "alexnet") == 0;
         if (ct_plan_new(&y, 1, NULL, 0, (ct_compile){0}, &predict, &e) ||
-            ct_compile_train(net_loss(y, &n), NULL, 0, &(ct_train){.batch = n.batch, .clip_norm = 1}, &train, &e))
+            ct_compile_train(net_loss(y, &n), NULL, 0, &(ct_train){.batch = n.batch, .clip_norm = 1}, &train,
+                             &e))
             fail_msg("%s: %s", n.name, e.text);
         verify(train, n.batch, n.name);
-        verify(train, n.batch - 3, n.name); /* a ragged shard */
+        verify(train, n.batch - 3, n.name);              /* a ragged shard */
         if (!small) verify(train, 12 * n.batch, n.name); /* lanes */
         verify(predict, 1, n.name);
         verify(predict, small ? 4 : n.batch, n.name);
@@ -95,7 +96,7 @@ static void put(maker *m, ct_t x) { /* the newest last; the oldest goes */
     int image = ct_shape_of(x).rank == 4;
     ct_t *pool = image ? m->image : m->row;
     int *n = image ? &m->images : &m->rows;
-    if (*n == POOL) memmove(pool, pool + 1, (size_t)--*n * sizeof *pool);
+    if (*n == POOL) memmove(pool, pool + 1, (size_t)-- * n * sizeof *pool);
     pool[(*n)++] = x;
 }
 static ct_t recent(maker *m, const ct_t *pool, int n) { return pool[n - 1 - pick(m, n < 3 ? n : 3)]; }
@@ -115,18 +116,31 @@ static ct_t from_image(maker *m) {
     int64_t axis[1] = {0};
     switch (pick(m, 13)) {
         case 0:
-        case 1: return ct_conv2d(x, name(m), 1 + pick(m, 20), 3, (ct_conv){.pad = 1});
-        case 2: return ct_batch_norm(x, name(m), (ct_batchnorm){0});
-        case 3: return ct_relu(x);
-        case 4: return ct_sigmoid(x);
-        case 5: return s.dim[2] >= 4 ? ct_maxpool2d(x, 2, (ct_pool){0}) : ct_tanh(x);
-        case 6: return s.dim[2] >= 4 ? ct_avgpool2d(x, 2, (ct_pool){0}) : ct_silu(x);
-        case 7: return ct_add(x, same_as(m, x));
-        case 8: return ct_mul(x, ct_tanh(same_as(m, x)));
-        case 9: two[0] = x, two[1] = same_as(m, x); return s.dim[1] < 30 ? ct_concat(two, 2, 1) : ct_neg(x);
-        case 10: return s.dim[1] > 2 ? ct_slice(x, 1, 1, s.dim[1], 1) : ct_gelu(x);
-        case 11: return ct_sub(x, ct_mean(x, ct_shape_make(1, axis), (ct_reduce){.keep = 1})); /* over the batch */
-        default: return ct_flatten(x);
+        case 1:
+            return ct_conv2d(x, name(m), 1 + pick(m, 20), 3, (ct_conv){.pad = 1});
+        case 2:
+            return ct_batch_norm(x, name(m), (ct_batchnorm){0});
+        case 3:
+            return ct_relu(x);
+        case 4:
+            return ct_sigmoid(x);
+        case 5:
+            return s.dim[2] >= 4 ? ct_maxpool2d(x, 2, (ct_pool){0}) : ct_tanh(x);
+        case 6:
+            return s.dim[2] >= 4 ? ct_avgpool2d(x, 2, (ct_pool){0}) : ct_silu(x);
+        case 7:
+            return ct_add(x, same_as(m, x));
+        case 8:
+            return ct_mul(x, ct_tanh(same_as(m, x)));
+        case 9:
+            two[0] = x, two[1] = same_as(m, x);
+            return s.dim[1] < 30 ? ct_concat(two, 2, 1) : ct_neg(x);
+        case 10:
+            return s.dim[1] > 2 ? ct_slice(x, 1, 1, s.dim[1], 1) : ct_gelu(x);
+        case 11:
+            return ct_sub(x, ct_mean(x, ct_shape_make(1, axis), (ct_reduce){.keep = 1})); /* over the batch */
+        default:
+            return ct_flatten(x);
     }
 }
 static ct_t from_row(maker *m) {
@@ -134,15 +148,25 @@ static ct_t from_row(maker *m) {
     ct_shape s = ct_shape_of(x);
     switch (pick(m, 10)) {
         case 0:
-        case 1: return ct_linear(x, name(m), 1 + pick(m, 40), (ct_lin){0});
-        case 2: return ct_layer_norm(x, name(m), (ct_layernorm){0});
-        case 3: return ct_relu(x);
-        case 4: return ct_softmax(x, -1);
-        case 5: return ct_add(x, same_as(m, x));
-        case 6: return ct_mul(x, ct_sigmoid(same_as(m, x)));
-        case 7: return ct_batch_norm(x, name(m), (ct_batchnorm){0});
-        case 8: return ct_reshape(ct_transpose(ct_reshape(x, CT_SHAPE(CT_N, s.dim[1], 1)), 1, 2), CT_SHAPE(CT_N, s.dim[1]));
-        default: return ct_dropout(x, name(m), 0.3);
+        case 1:
+            return ct_linear(x, name(m), 1 + pick(m, 40), (ct_lin){0});
+        case 2:
+            return ct_layer_norm(x, name(m), (ct_layernorm){0});
+        case 3:
+            return ct_relu(x);
+        case 4:
+            return ct_softmax(x, -1);
+        case 5:
+            return ct_add(x, same_as(m, x));
+        case 6:
+            return ct_mul(x, ct_sigmoid(same_as(m, x)));
+        case 7:
+            return ct_batch_norm(x, name(m), (ct_batchnorm){0});
+        case 8:
+            return ct_reshape(ct_transpose(ct_reshape(x, CT_SHAPE(CT_N, s.dim[1], 1)), 1, 2),
+                              CT_SHAPE(CT_N, s.dim[1]));
+        default:
+            return ct_dropout(x, name(m), 0.3);
     }
 }
 
@@ -266,14 +290,18 @@ static void random_graphs(void **state) {
         const char *name;
         ct_compile o;
         int bits;
-    } forms[] = {{"one thread", {.shard = 5, .one_thread = 1}, 1},  {"no reuse of memory", {.shard = 5, .one_thread = -1, .no_reuse = 1}, 1},
+    } forms[] = {{"one thread", {.shard = 5, .one_thread = 1}, 1},
+                 {"no reuse of memory", {.shard = 5, .one_thread = -1, .no_reuse = 1}, 1},
                  {"no merging", {.shard = 5, .one_thread = -1, .no_cse = 1}, 1},
-                 {"no fusion", {.shard = 5, .no_fuse = 1}, 0},      {"no layouts", {.shard = 5, .no_layout = 1}, 0},
-                 {"one shard", {.shard = ROWS}, 0},                 {"shards of 1", {.shard = 1, .one_thread = -1}, 0},
+                 {"no fusion", {.shard = 5, .no_fuse = 1}, 0},
+                 {"no layouts", {.shard = 5, .no_layout = 1}, 0},
+                 {"one shard", {.shard = ROWS}, 0},
+                 {"shards of 1", {.shard = 1, .one_thread = -1}, 0},
                  {"shards of 2", {.shard = 2, .one_thread = -1}, 0}};
     (void)state;
     for (uint64_t seed = 1; seed <= 80; seed++) {
-        values a = compute(seed, (ct_compile){.shard = 5, .one_thread = -1}, 0), exact = compute(seed, (ct_compile){0}, 1);
+        values a = compute(seed, (ct_compile){.shard = 5, .one_thread = -1}, 0),
+               exact = compute(seed, (ct_compile){0}, 1);
         double own = apart(&a, &exact); /* deep graphs may magnify rounding */
         for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
             values b = compute(seed, forms[f].o, 0);
@@ -281,7 +309,8 @@ static void random_graphs(void **state) {
             if (forms[f].bits) equal_bits(seed, forms[f].name, &a, &b);
             double d = apart(&a, &b);
             if (d > 1e-6 && d > 3 * own)
-                fail_msg("graph %d: %s: gradients are %.3g apart, %.3g from the exact ones", (int)seed, forms[f].name, d, own);
+                fail_msg("graph %d: %s: gradients are %.3g apart, %.3g from the exact ones", (int)seed,
+                         forms[f].name, d, own);
             free_values(&b);
         }
         if (own > 2e-5) fail_msg("graph %d: gradients are %.3g from the exact ones", (int)seed, own);
@@ -293,8 +322,10 @@ static void random_graphs(void **state) {
 /* Equal work that expansion brings to light is done once, and the same is done when it is not merged. */
 static void merging(void **state) {
     ct_ctx *c = ct_open(NULL);
-    ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 5)), label = ct_input(c, "label", CT_I64, CT_SHAPE(CT_N)), none = {0, 0, 0},
-         out[2] = {ct_cross_entropy(x, label, none, (ct_ce){0}), ct_cross_entropy(x, label, none, (ct_ce){.reduction = 1})};
+    ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 5)),
+         label = ct_input(c, "label", CT_I64, CT_SHAPE(CT_N)), none = {0, 0, 0},
+         out[2] = {ct_cross_entropy(x, label, none, (ct_ce){0}),
+                   ct_cross_entropy(x, label, none, (ct_ce){.reduction = 1})};
     ct_plan *p, *q;
     ct_plan_info a, b;
     ct_err e = {0};
@@ -307,8 +338,12 @@ static void merging(void **state) {
     assert_int_equal(ct_plan_describe(p, 3, &a, &e), CT_OK);
     assert_int_equal(ct_plan_describe(q, 3, &b, &e), CT_OK);
     assert_true(a.steps < b.steps);
-    assert_int_equal(ct_run(ct_default_session(c), p, (const void *[2]){in, id}, 3, (void *[2]){&y[0][0], &y[0][1]}), CT_OK);
-    assert_int_equal(ct_run(ct_default_session(c), q, (const void *[2]){in, id}, 3, (void *[2]){&y[1][0], &y[1][1]}), CT_OK);
+    assert_int_equal(
+        ct_run(ct_default_session(c), p, (const void *[2]){in, id}, 3, (void *[2]){&y[0][0], &y[0][1]}),
+        CT_OK);
+    assert_int_equal(
+        ct_run(ct_default_session(c), q, (const void *[2]){in, id}, 3, (void *[2]){&y[1][0], &y[1][1]}),
+        CT_OK);
     assert_memory_equal(y[0], y[1], sizeof y[0]);
     ct_plan_free(p);
     ct_plan_free(q);
@@ -322,24 +357,42 @@ static ct_t linear_map(ct_ctx *c, int which, ct_t x) {
     int64_t one[1] = {1}, last[2] = {2, 3}, turn[4] = {0, 2, 3, 1}, pads[4] = {1, 2, 0, 1};
     ct_t two[2] = {x, ct_mul_scalar(x, 3)};
     switch (which) {
-        case 0: return ct_conv2d(x, "k", 5, 3, (ct_conv){.pad = 1, .no_bias = 1});
-        case 1: return ct_conv2d(x, "k", 16, 3, (ct_conv){.stride = 2, .dilation = 2, .pad = 2, .no_bias = 1});
-        case 2: return ct_linear(ct_flatten(x), "k", 7, (ct_lin){.no_bias = 1});
-        case 3: return ct_sum(x, ct_shape_make(1, one), (ct_reduce){0});
-        case 4: return ct_mean(x, ct_shape_make(2, last), (ct_reduce){.keep = 1});
-        case 5: return ct_permute(x, ct_shape_make(4, turn));
-        case 6: return ct_slice(x, 2, 1, 5, 2);
-        case 7: return ct_pad(x, ct_shape_make(4, pads), 0);
-        case 8: return ct_concat(two, 2, 1);
-        case 9: return ct_avgpool2d(x, 3, (ct_pool){.stride = 1, .pad = 1});
-        case 10: return ct_cumsum(x, 3);
-        case 11: return ct_expand(ct_slice(x, 1, 0, 1, 1), CT_SHAPE(CT_N, 3, 6, 6));
-        case 12: return ct_conv_transpose2d(x, "k", 4, 3, (ct_conv_t){.stride = 2, .no_bias = 1});
-        case 13: return ct_matmul(x, ct_graph_input(g, "m", CT_F32, CT_SHAPE(6, 4)));
-        case 14: return ct_sub(ct_mul_scalar(x, 0.5), ct_transpose(x, 2, 3));
-        case 15: return ct_adaptive_avgpool2d(x, 4, 5);
-        case 16: return ct_reshape(x, CT_SHAPE(-3, 36));
-        default: return ct_where(ct_graph_input(g, "m", CT_BOOL, CT_SHAPE(6, 6)), x, ct_neg(x));
+        case 0:
+            return ct_conv2d(x, "k", 5, 3, (ct_conv){.pad = 1, .no_bias = 1});
+        case 1:
+            return ct_conv2d(x, "k", 16, 3, (ct_conv){.stride = 2, .dilation = 2, .pad = 2, .no_bias = 1});
+        case 2:
+            return ct_linear(ct_flatten(x), "k", 7, (ct_lin){.no_bias = 1});
+        case 3:
+            return ct_sum(x, ct_shape_make(1, one), (ct_reduce){0});
+        case 4:
+            return ct_mean(x, ct_shape_make(2, last), (ct_reduce){.keep = 1});
+        case 5:
+            return ct_permute(x, ct_shape_make(4, turn));
+        case 6:
+            return ct_slice(x, 2, 1, 5, 2);
+        case 7:
+            return ct_pad(x, ct_shape_make(4, pads), 0);
+        case 8:
+            return ct_concat(two, 2, 1);
+        case 9:
+            return ct_avgpool2d(x, 3, (ct_pool){.stride = 1, .pad = 1});
+        case 10:
+            return ct_cumsum(x, 3);
+        case 11:
+            return ct_expand(ct_slice(x, 1, 0, 1, 1), CT_SHAPE(CT_N, 3, 6, 6));
+        case 12:
+            return ct_conv_transpose2d(x, "k", 4, 3, (ct_conv_t){.stride = 2, .no_bias = 1});
+        case 13:
+            return ct_matmul(x, ct_graph_input(g, "m", CT_F32, CT_SHAPE(6, 4)));
+        case 14:
+            return ct_sub(ct_mul_scalar(x, 0.5), ct_transpose(x, 2, 3));
+        case 15:
+            return ct_adaptive_avgpool2d(x, 4, 5);
+        case 16:
+            return ct_reshape(x, CT_SHAPE(-3, 36));
+        default:
+            return ct_where(ct_graph_input(g, "m", CT_BOOL, CT_SHAPE(6, 6)), x, ct_neg(x));
     }
 }
 
@@ -364,7 +417,8 @@ static void transposes(void **state) {
         if (ct_grad(out[0], &dy, &x, 1, &out[1]) ||
             ct_plan_new(out, 2, NULL, 0, (ct_compile){.train = 1, .shard = 2, .one_thread = -1}, &p, &e))
             fail_msg("map %d: %s %s", k, ct_error(c), e.text);
-        float *in = noise(ct_shape_of(x), N, 1, &nx), *cotangent = noise(ct_shape_of(dy), N, 2, &ny), matrix[36];
+        float *in = noise(ct_shape_of(x), N, 1, &nx), *cotangent = noise(ct_shape_of(dy), N, 2, &ny),
+              matrix[36];
         float *y = calloc(ny + 1, sizeof *y), *dx = calloc(nx + 1, sizeof *dx);
         const void *feed[3];
         for (int i = 0; i < 36; i++) matrix[i] = sinf((float)i);
@@ -374,12 +428,14 @@ static void transposes(void **state) {
             const char *n = ct_plan_input_name(p, i);
             feed[i] = strcmp(n, "x") == 0 ? in : strcmp(n, "dy") == 0 ? cotangent : matrix;
         }
-        if (ct_run(ct_default_session(c), p, feed, N, (void *[2]){y, dx})) fail_msg("map %d: %s", k, ct_error(c));
+        if (ct_run(ct_default_session(c), p, feed, N, (void *[2]){y, dx}))
+            fail_msg("map %d: %s", k, ct_error(c));
         double left = 0, right = 0, size = 0;
         for (uint64_t i = 0; i < ny; i++) left += (double)y[i] * (double)cotangent[i];
         for (uint64_t i = 0; i < nx; i++) right += (double)in[i] * (double)dx[i];
         for (uint64_t i = 0; i < nx; i++) size += fabs((double)in[i] * (double)dx[i]);
-        if (!(fabs(left - right) <= 1e-6 * size) || size == 0) fail_msg("map %d: %.9g and %.9g", k, left, right);
+        if (!(fabs(left - right) <= 1e-6 * size) || size == 0)
+            fail_msg("map %d: %.9g and %.9g", k, left, right);
         free(in), free(cotangent), free(y), free(dx);
         ct_plan_free(p);
         ct_close(c);
@@ -387,7 +443,7 @@ static void transposes(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bench_plans),   cmocka_unit_test(overlap_seen),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bench_plans), cmocka_unit_test(overlap_seen),
                                        cmocka_unit_test(random_graphs), cmocka_unit_test(merging),
                                        cmocka_unit_test(transposes)};
     return cmocka_run_group_tests(tests, NULL, NULL);

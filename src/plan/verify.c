@@ -66,17 +66,19 @@ static ct_status check(const ct__instance *t, const buffer *list, int32_t n, ct_
         uint64_t room = list[i].base == CT__BASE_THREAD ? t->thread_bytes : t->shared_bytes;
         if (list[i].begin % 64 || list[i].end > room)
             return ct_fail(e, CT_EINTERNAL, "memory: value %d at %llu..%llu of %llu", list[i].value,
-                           (unsigned long long)list[i].begin, (unsigned long long)list[i].end, (unsigned long long)room);
+                           (unsigned long long)list[i].begin, (unsigned long long)list[i].end,
+                           (unsigned long long)room);
         for (int32_t k = 0; k < i; k++) {
             const buffer *a = &list[i], *b = &list[k];
-            int apart = a->base != b->base || a->last < b->first || b->last < a->first || a->end <= b->begin ||
-                        b->end <= a->begin;
+            int apart = a->base != b->base || a->last < b->first || b->last < a->first ||
+                        a->end <= b->begin || b->end <= a->begin;
             if (apart) continue;
-            return ct_fail(e, CT_EINTERNAL,
-                           "memory: value %d (nodes %d..%d, bytes %llu..%llu) and value %d (nodes %d..%d, bytes "
-                           "%llu..%llu) overlap",
-                           a->value, a->first, a->last, (unsigned long long)a->begin, (unsigned long long)a->end,
-                           b->value, b->first, b->last, (unsigned long long)b->begin, (unsigned long long)b->end);
+            return ct_fail(
+                e, CT_EINTERNAL,
+                "memory: value %d (nodes %d..%d, bytes %llu..%llu) and value %d (nodes %d..%d, bytes "
+                "%llu..%llu) overlap",
+                a->value, a->first, a->last, (unsigned long long)a->begin, (unsigned long long)a->end,
+                b->value, b->first, b->last, (unsigned long long)b->begin, (unsigned long long)b->end);
         }
     }
     return CT_OK;
