@@ -67,7 +67,8 @@ static result train(setting s) {
     ct_t loss = ct_cross_entropy(y, ct_input(c, "label", CT_I64, CT_SHAPE(CT_N)), none, (ct_ce){0});
     more[0] = y;
     more[1] = ct_mean(ct_abs(y), ct_shape_make(0, NULL), (ct_reduce){0});
-    if (ct_compile_train(loss, more, s.taps ? 2 : 0, &(ct_train){.batch = ROWS, .clip_norm = 1, .lr = 1e-2}, &p, &e) ||
+    if (ct_compile_train(loss, more, s.taps ? 2 : 0, &(ct_train){.batch = ROWS, .clip_norm = 1, .lr = 1e-2},
+                         &p, &e) ||
         ct_session_new(c, &session, &e))
         fail_msg("%s", e.text);
     char *room = aligned_alloc(64, ROWS * PIXELS * 4 + 128);
@@ -120,7 +121,9 @@ static void same_training(const char *what, const setting *list, int n) {
 
 static void runs_and_threads(void **state) {
     (void)state;
-    same_training("threads", (setting[]){{.threads = 1}, {.threads = 2}, {.threads = 3}, {.threads = 4}, {.threads = 8}}, 5);
+    same_training("threads",
+                  (setting[]){{.threads = 1}, {.threads = 2}, {.threads = 3}, {.threads = 4}, {.threads = 8}},
+                  5);
 }
 static void load(void **state) {
     (void)state;
@@ -128,7 +131,10 @@ static void load(void **state) {
 }
 static void alignment(void **state) {
     (void)state;
-    same_training("alignment", (setting[]){{.threads = 2, .offset = 4}, {.threads = 2, .offset = 60}, {.threads = 2, .offset = 32}}, 3);
+    same_training(
+        "alignment",
+        (setting[]){{.threads = 2, .offset = 4}, {.threads = 2, .offset = 60}, {.threads = 2, .offset = 32}},
+        3);
 }
 static void memory_before(void **state) {
     (void)state;
@@ -149,7 +155,8 @@ static void places(void **state) {
         ct_options o = {.threads = 3};
         ct_ctx *c = ct_open(&o);
         ct_t y = build_net(c, &n);
-        int64_t largest = strcmp(n.name, "alexnet") == 0 ? 5 : 67, sizes[4] = {2, largest / 2, largest - 1, largest};
+        int64_t largest = strcmp(n.name, "alexnet") == 0 ? 5 : 67,
+                sizes[4] = {2, largest / 2, largest - 1, largest};
         ct_shape one = n.input, out = ct_shape_of(y);
         uint64_t in_count, out_count;
         one.dim[0] = out.dim[0] = 1;
@@ -161,7 +168,7 @@ static void places(void **state) {
         noise(alone, (int64_t)in_count, n.tokens ? CT_I64 : CT_F32, 65, 1);
         if (ct_predict(c, y, alone, 1, want)) fail_msg("%s: %s", n.name, ct_error(c));
         for (int s = 0; s < 4; s++)
-            for (int64_t at = 0; at < sizes[s]; at += sizes[s] > 7 ? sizes[s] / 3 : 1) {
+            for (int64_t at = 0; at<sizes[s]; at += sizes[s]> 7 ? sizes[s] / 3 : 1) {
                 noise(x, (int64_t)in_count * sizes[s], n.tokens ? CT_I64 : CT_F32, 65, 2 + (uint64_t)at);
                 memcpy(x + (size_t)at * in_bytes, alone, in_bytes);
                 if (ct_predict(c, y, x, sizes[s], many)) fail_msg("%s: %s", n.name, ct_error(c));
@@ -172,8 +179,8 @@ static void places(void **state) {
                     d = fmax(d, fabs((double)want[k] - (double)have[k]));
                 }
                 if (exact ? memcmp(have, want, out_bytes) != 0 : d > 1e-6 * scale)
-                    fail_msg("%s: sample %lld of %lld differs by %.3g of %.3g", n.name, (long long)at, (long long)sizes[s], d,
-                             scale);
+                    fail_msg("%s: sample %lld of %lld differs by %.3g of %.3g", n.name, (long long)at,
+                             (long long)sizes[s], d, scale);
             }
         free(x), free(alone), free(many), free(want);
         ct_close(c);
@@ -208,11 +215,13 @@ static void cached(void **state) {
     int exact = strcmp(ct_cpu_features(), "avx512") == 0;
     ct_ctx *c = ct_open(NULL);
     ct_graph *g = ct_default_graph(c);
-    ct_shape full = CT_SHAPE(CT_N, HEADS, T, W), cache = CT_SHAPE(CT_N, HEADS, TMAX, W), query = CT_SHAPE(CT_N, HEADS, 1, W);
+    ct_shape full = CT_SHAPE(CT_N, HEADS, T, W), cache = CT_SHAPE(CT_N, HEADS, TMAX, W),
+             query = CT_SHAPE(CT_N, HEADS, 1, W);
     ct_t none = {0, 0, 0}, q = ct_input(c, "q", CT_F32, full), k = ct_input(c, "k", CT_F32, full),
          v = ct_input(c, "v", CT_F32, full), all = ct_attention(q, k, v, none, (ct_attend){.causal = 1});
-    ct_t q1 = ct_input(c, "q1", CT_F32, query), kc = ct_input(c, "kc", CT_F32, cache), vc = ct_input(c, "vc", CT_F32, cache),
-         mask = ct_graph_input(g, "mask", CT_BOOL, CT_SHAPE(1, TMAX)), step = ct_attention(q1, kc, vc, mask, (ct_attend){0});
+    ct_t q1 = ct_input(c, "q1", CT_F32, query), kc = ct_input(c, "kc", CT_F32, cache),
+         vc = ct_input(c, "vc", CT_F32, cache), mask = ct_graph_input(g, "mask", CT_BOOL, CT_SHAPE(1, TMAX)),
+         step = ct_attention(q1, kc, vc, mask, (ct_attend){0});
     ct_plan *p, *s;
     ct_err e = {0};
     static float a[3][N * HEADS * T * W], y[N * HEADS * T * W], z[N * HEADS * W], one[N * HEADS * W],
@@ -220,22 +229,27 @@ static void cached(void **state) {
     uint8_t m[TMAX];
     (void)state;
     for (int i = 0; i < 3; i++) noise(a[i], N * HEADS * T * W, CT_F32, 0, (uint64_t)i);
-    if (ct_plan_new(&all, 1, NULL, 0, (ct_compile){0}, &p, &e) || ct_plan_new(&step, 1, NULL, 0, (ct_compile){0}, &s, &e))
+    if (ct_plan_new(&all, 1, NULL, 0, (ct_compile){0}, &p, &e) ||
+        ct_plan_new(&step, 1, NULL, 0, (ct_compile){0}, &s, &e))
         fail_msg("%s %s", e.text, ct_error(c));
-    if (ct_run(ct_default_session(c), p, (const void *[3]){a[0], a[1], a[2]}, N, (void *[1]){y})) fail_msg("%s", ct_error(c));
+    if (ct_run(ct_default_session(c), p, (const void *[3]){a[0], a[1], a[2]}, N, (void *[1]){y}))
+        fail_msg("%s", ct_error(c));
     for (int t = 0; t < T; t++) {
         for (int i = 0; i < TMAX; i++) m[i] = i <= t;
         for (int h = 0; h < N * HEADS; h++) {
             memcpy(one + h * W, a[0] + (h * T + t) * W, W * sizeof *one);
-            for (int j = 0; j < 2; j++) memcpy(caches[j] + (h * TMAX + t) * W, a[1 + j] + (h * T + t) * W, W * sizeof *one);
+            for (int j = 0; j < 2; j++)
+                memcpy(caches[j] + (h * TMAX + t) * W, a[1 + j] + (h * T + t) * W, W * sizeof *one);
         }
-        if (ct_run(ct_default_session(c), s, (const void *[4]){one, caches[0], caches[1], m}, N, (void *[1]){z}))
+        if (ct_run(ct_default_session(c), s, (const void *[4]){one, caches[0], caches[1], m}, N,
+                   (void *[1]){z}))
             fail_msg("%s", ct_error(c));
         for (int h = 0; h < N * HEADS; h++)
             for (int i = 0; i < W; i++) {
                 float want = y[(h * T + t) * W + i], have = z[h * W + i];
                 if (exact ? want != have : fabsf(want - have) > 1e-6f)
-                    fail_msg("t %d, head %d, %d: %.9g; the full pass has %.9g", t, h, i, (double)have, (double)want);
+                    fail_msg("t %d, head %d, %d: %.9g; the full pass has %.9g", t, h, i, (double)have,
+                             (double)want);
             }
     }
     ct_plan_free(p);
@@ -244,9 +258,9 @@ static void cached(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(runs_and_threads), cmocka_unit_test(load),
-                                       cmocka_unit_test(alignment),        cmocka_unit_test(memory_before),
-                                       cmocka_unit_test(taps),             cmocka_unit_test(places),
-                                       cmocka_unit_test(callers_thread),   cmocka_unit_test(cached)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(runs_and_threads), cmocka_unit_test(load),  cmocka_unit_test(alignment),
+        cmocka_unit_test(memory_before),    cmocka_unit_test(taps),  cmocka_unit_test(places),
+        cmocka_unit_test(callers_thread),   cmocka_unit_test(cached)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
