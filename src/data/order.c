@@ -10,7 +10,8 @@
 #define STREAM UINT64_C(0x73687566) /* keeps these numbers apart from other streams of the seed */
 
 int ct__order_open(ct__order *o, const ct_allocator *a, int64_t count, int32_t shuffle, uint64_t seed) {
-    *o = (ct__order){.allocator = a, .seed = seed, .count = count, .epoch = -1, .shuffle = shuffle, .half = 1};
+    *o =
+        (ct__order){.allocator = a, .seed = seed, .count = count, .epoch = -1, .shuffle = shuffle, .half = 1};
     while (((count - 1) >> o->half) >> o->half) o->half++;
     if (!shuffle || count > CT__ORDER_LISTED) return 1;
     o->list = ct_new_array(a, (uint64_t)count, sizeof *o->list);
@@ -38,7 +39,8 @@ void ct__order_epoch(ct__order *o, int64_t epoch) {
 static uint64_t through(const ct__order *o, uint64_t x) {
     uint64_t mask = (UINT64_C(1) << o->half) - 1, left = x >> o->half, right = x & mask;
     for (uint64_t i = 0; i < ROUNDS; i++) {
-        uint64_t word[3] = {right, i, (uint64_t)o->epoch}, next = left ^ (ct_hash64(word, sizeof word, o->seed ^ STREAM) & mask);
+        uint64_t word[3] = {right, i, (uint64_t)o->epoch},
+                 next = left ^ (ct_hash64(word, sizeof word, o->seed ^ STREAM) & mask);
         left = right;
         right = next;
     }
