@@ -125,6 +125,8 @@ def table_c(files):
     names = sorted(n for _, t in files for n in re.findall(r"^const ct__op ct__op_(\w+) = \{", t, re.M))
     head = "/* table.c: all ops. Made by tools/gen.py. */\n#include \"graph/graph.h\"\n\n"
     decl = "".join(f"extern const ct__op ct__op_{n};\n" for n in names)
+    decl += "\n/* Option structs have room to grow without becoming another type. */\n"
+    decl += "".join(f"_Static_assert(sizeof({n}) == 64 || sizeof({n}) == 128, \"{n}\");\n" for n in sorted(option_structs(files)))
     return head + decl + "\nconst ct__op *const ct__ops[] = {\n" + "".join(f"    &ct__op_{n},\n" for n in names) + "    0,\n};\n"
 
 

@@ -180,6 +180,35 @@ extern const ct__op ct__op_unsqueeze;
 extern const ct__op ct__op_var_of;
 extern const ct__op ct__op_where;
 
+/* Option structs have room to grow without becoming another type. */
+_Static_assert(sizeof(ct_adadelta) == 64 || sizeof(ct_adadelta) == 128, "ct_adadelta");
+_Static_assert(sizeof(ct_adagrad) == 64 || sizeof(ct_adagrad) == 128, "ct_adagrad");
+_Static_assert(sizeof(ct_adam) == 64 || sizeof(ct_adam) == 128, "ct_adam");
+_Static_assert(sizeof(ct_argmax_options) == 64 || sizeof(ct_argmax_options) == 128, "ct_argmax_options");
+_Static_assert(sizeof(ct_attend) == 64 || sizeof(ct_attend) == 128, "ct_attend");
+_Static_assert(sizeof(ct_batchnorm) == 64 || sizeof(ct_batchnorm) == 128, "ct_batchnorm");
+_Static_assert(sizeof(ct_ce) == 64 || sizeof(ct_ce) == 128, "ct_ce");
+_Static_assert(sizeof(ct_conv) == 64 || sizeof(ct_conv) == 128, "ct_conv");
+_Static_assert(sizeof(ct_conv1) == 64 || sizeof(ct_conv1) == 128, "ct_conv1");
+_Static_assert(sizeof(ct_conv_t) == 64 || sizeof(ct_conv_t) == 128, "ct_conv_t");
+_Static_assert(sizeof(ct_embed) == 64 || sizeof(ct_embed) == 128, "ct_embed");
+_Static_assert(sizeof(ct_groupnorm) == 64 || sizeof(ct_groupnorm) == 128, "ct_groupnorm");
+_Static_assert(sizeof(ct_huber_options) == 64 || sizeof(ct_huber_options) == 128, "ct_huber_options");
+_Static_assert(sizeof(ct_kl_options) == 64 || sizeof(ct_kl_options) == 128, "ct_kl_options");
+_Static_assert(sizeof(ct_layernorm) == 64 || sizeof(ct_layernorm) == 128, "ct_layernorm");
+_Static_assert(sizeof(ct_lin) == 64 || sizeof(ct_lin) == 128, "ct_lin");
+_Static_assert(sizeof(ct_lion) == 64 || sizeof(ct_lion) == 128, "ct_lion");
+_Static_assert(sizeof(ct_loss) == 64 || sizeof(ct_loss) == 128, "ct_loss");
+_Static_assert(sizeof(ct_lrn) == 64 || sizeof(ct_lrn) == 128, "ct_lrn");
+_Static_assert(sizeof(ct_nll) == 64 || sizeof(ct_nll) == 128, "ct_nll");
+_Static_assert(sizeof(ct_pool) == 64 || sizeof(ct_pool) == 128, "ct_pool");
+_Static_assert(sizeof(ct_positions) == 64 || sizeof(ct_positions) == 128, "ct_positions");
+_Static_assert(sizeof(ct_reduce) == 64 || sizeof(ct_reduce) == 128, "ct_reduce");
+_Static_assert(sizeof(ct_rmsnorm) == 64 || sizeof(ct_rmsnorm) == 128, "ct_rmsnorm");
+_Static_assert(sizeof(ct_rmsprop) == 64 || sizeof(ct_rmsprop) == 128, "ct_rmsprop");
+_Static_assert(sizeof(ct_sgd) == 64 || sizeof(ct_sgd) == 128, "ct_sgd");
+_Static_assert(sizeof(ct_variance) == 64 || sizeof(ct_variance) == 128, "ct_variance");
+
 const ct__op *const ct__ops[] = {
     &ct__op_abs,
     &ct__op_adadelta_update,
