@@ -12,8 +12,8 @@
 typedef struct meter {
     pthread_mutex_t lock;
     int64_t calls, fail_at; /* -1: never */
+    int persistent;         /* 1: from there on */
     int64_t live, live_bytes, most_bytes;
-    int fill; /* what memory holds when it is given */
 } meter;
 #define METER \
     { .lock = PTHREAD_MUTEX_INITIALIZER, .fail_at = -1 }
@@ -21,12 +21,13 @@ typedef struct meter {
 static void *meter_take(void *user, size_t bytes) {
     meter *m = user;
     pthread_mutex_lock(&m->lock);
-    int fail = m->calls++ == m->fail_at;
+    int64_t call = m->calls++;
+    int fail = m->fail_at >= 0 && (m->persistent ? call >= m->fail_at : call == m->fail_at);
     char *p = fail ? NULL : aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
     if (p) {
         memcpy(p, &bytes, sizeof bytes); /* what meter_give has to name again */
         p += 64;
-        memset(p, m->fill, bytes);
+        memset(p, 0xFF, bytes); /* NaN to whoever reads it before writing */
         m->live++;
         m->live_bytes += (int64_t)bytes;
         if (m->live_bytes > m->most_bytes) m->most_bytes = m->live_bytes;

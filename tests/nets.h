@@ -13,13 +13,11 @@
 #include "cotan/nn.h"
 
 #define GPT_BLOCK(k) \
-    "q = linear(layer_norm(h, \"blocks." k ".ln1\", no_bias=1), \"blocks." k ".qkv\", 384, no_bias=1)\n" \
-    "a = attention(transpose(reshape(slice(q, 2, 0, 128), N, 64, 4, 32), 1, 2), transpose(reshape(slice(q, " \
-    "2, 128, " \
-    "256), N, 64, 4, 32), 1, 2), transpose(reshape(slice(q, 2, 256, 384), N, 64, 4, 32), 1, 2), causal=1)\n" \
-    "h = add(h, linear(reshape(transpose(a, 1, 2), N, 64, 128), \"blocks." k ".proj\", 128, no_bias=1))\n" \
-    "h = add(h, linear(gelu(linear(layer_norm(h, \"blocks." k ".ln2\", no_bias=1), \"blocks." k \
-    ".up\", 512, no_bias=1)), \"blocks." k ".down\", 128, no_bias=1))\n"
+    "a = self_attention(linear(layer_norm(h, \"blocks." k ".ln1\", no_bias=1), \"blocks." k \
+    ".qkv\", 384, no_bias=1), 4, causal=1)\n" \
+    "h = add(h, linear(a, \"blocks." k ".proj\", 128, no_bias=1))\n" \
+    "m = gelu(linear(layer_norm(h, \"blocks." k ".ln2\", no_bias=1), \"blocks." k ".up\", 512, no_bias=1))\n" \
+    "h = add(h, linear(m, \"blocks." k ".down\", 128, no_bias=1))\n"
 
 typedef struct bench_net {
     const char *name;

@@ -1,4 +1,4 @@
-/* Sources, loader, metrics, idx (I*), transforms. */
+/* Sources, loader, metrics, transforms. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,45 +11,6 @@
 
 #include "cotan/data.h"
 #include "data/order.h"
-
-/* ---- idx ---- */
-static void idx_rows(void **state) {
-    (void)state;
-    static const struct {
-        const char *bytes;
-        uint64_t n;
-        const char *wanted;
-    } rows[] = {
-        {"", 0, "bytes left"},
-        {"\x03\x08\x00\x00\x00\x00\x00\x01", 8, "little-endian"},
-        {"\x00\x00\x07\x01\x00\x00\x00\x01x", 9, "type 0x07"},
-        {"\x00\x00\x08\x00", 4, "0 dimensions"},
-        {"\x00\x00\x08\xc8", 4, "200 dimensions"},
-        {"\x00\x00\x0d\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16, "overflows"},
-        {"\x00\x00\x08\x01\x00\x00\x00\x04"
-         "abc",
-         11, "3 bytes of data; wanted 4"},
-        {"\x00\x00\x08\x01\x00\x00\x00\x02"
-         "abc",
-         11, "3 bytes of data; wanted 2"},
-        {"\x1f\x8b\x08\x00", 4, "gzip"},
-        {"abcd", 4, "wanted 00 00 TYPE RANK"},
-        {"\x00\x00\x08\x02\x00\x00", 6, "bytes left"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        ct_err e = {0};
-        ct_array a;
-        assert_int_equal(ct_idx_parse(NULL, rows[i].bytes, rows[i].n, "f", &a, &e), CT_EDATA);
-        if (!strstr(e.text, rows[i].wanted))
-            fail_msg("row %zu: found \"%s\"; wanted \"%s\"", i, e.text, rows[i].wanted);
-    }
-    ct_err e = {0};
-    ct_array a;
-    assert_int_equal(ct_idx_parse(NULL, "\x00\x00\x0b\x01\x00\x00\x00\x02\xff\xfe\x01\x00", 12, "f", &a, &e),
-                     CT_OK);
-    assert_true(a.dtype == CT_I32 && ((int32_t *)a.data)[0] == -2 && ((int32_t *)a.data)[1] == 256);
-    ct_array_free(&a);
-}
 
 /* ---- loader ---- */
 typedef struct seen {
@@ -236,6 +197,16 @@ static void scores(void **state) {
                   4;
     assert_true(fabs(r.loss - want) < 1e-12);
     assert_int_equal(ct_scores_confusion(s, 2, 0), 1);
+    assert_true(ct_scores_top(s, 1) == 0.75 && ct_scores_top(s, 2) == 0.75 && ct_scores_top(s, 3) == 1);
+    ct_text json = {0};
+    ct_score_json(&r, &json);
+    assert_non_null(strstr(json.data, "\"accuracy\":0.75,\"accuracy_ci95\":[0.3006"));
+    assert_non_null(strstr(json.data, "\"baseline_accuracy\":0.5}"));
+    ct_text_free(&json);
+    r = (ct_score){.accuracy = NAN, .low = NAN, .high = NAN, .loss = INFINITY};
+    ct_score_json(&r, &json);
+    assert_non_null(strstr(json.data, "\"loss\":null,\"accuracy\":null,\"accuracy_ci95\":[null,null]"));
+    ct_text_free(&json);
     assert_int_equal(ct_scores_add(s, logits, bad, 1, &e), CT_EDATA);
     ct_scores_free(s);
 }
@@ -286,9 +257,9 @@ static void transforms(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(idx_rows),       cmocka_unit_test(order),
-                                       cmocka_unit_test(reader_error),   cmocka_unit_test(billions),
-                                       cmocka_unit_test(computed_order), cmocka_unit_test(wrong_loaders),
-                                       cmocka_unit_test(scores),         cmocka_unit_test(transforms)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(order),         cmocka_unit_test(reader_error),
+                                       cmocka_unit_test(billions),      cmocka_unit_test(computed_order),
+                                       cmocka_unit_test(wrong_loaders), cmocka_unit_test(scores),
+                                       cmocka_unit_test(transforms)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,7 +61,7 @@ static void one_optimiser(const json_t *all, const json_t *row, int64_t shard) {
     floats(json_object_get(all, "a"), a, V * D);
     floats(json_object_get(all, "b"), b, W * D);
     ct_train t = {
-        .optimiser = ct_optimiser_of(name), .lr = 0.1, .shard = shard, .one_thread = -1, .clip_norm = 1e9};
+        .optimiser = ct_optimiser_of(name), .lr = 0.1, .shard = (int32_t)shard, .one_thread = -1, .clip_norm = 1e9};
     if (ct_compile_train(loss, NULL, 0, &t, &p, &e) || ct_var_set(c, "a.weight", &av, &e) ||
         ct_var_set(c, "b.weight", &bv, &e))
         fail_msg("%s: %s %s", name, e.text, ct_error(c));
@@ -120,7 +120,7 @@ static big train(int64_t rows, int64_t shard, int32_t one_thread, int32_t sparse
     ct_plan *p;
     ct_plan_info info;
     ct_err e = {0};
-    ct_train t = {.lr = 0.01, .shard = shard, .one_thread = one_thread, .watch = 1};
+    ct_train t = {.lr = 0.01, .shard = (int32_t)shard, .one_thread = one_thread, .clip_norm = INFINITY};
     ct_random random = ct_random_stream(1, 1);
     for (int i = 0; i < ROWS * WORDS; i++)
         in[i] = (int32_t)ct_random_below(&random, LONG / 2); /* the rest is never used */

@@ -14,25 +14,29 @@ extern "C" {
 
 typedef struct ct_adadelta {
     double weight_decay; /* adds weight_decay * p to the gradient */
-    double l1; /* adds l1 * sign(p) to the gradient */
-    double clip_value; /* > 0: gradients are cut to +-clip_value */
-    int64_t reserved[5];
+    double l1;           /* adds l1 * sign(p) to the gradient */
+    double clip_value;   /* > 0: gradients are cut to +-clip_value */
+    int32_t decoupled;   /* 1: the decay is p *= 1 - lr * weight_decay instead */
+    int32_t reserved_28;
+    int64_t reserved[4];
 } ct_adadelta;
 
 typedef struct ct_adagrad {
-    double lr_decay; /* decay of the learning rate */
+    double lr_decay;     /* decay of the learning rate */
     double weight_decay; /* adds weight_decay * p to the gradient */
-    double l1; /* adds l1 * sign(p) to the gradient */
-    double clip_value; /* > 0: gradients are cut to +-clip_value */
-    int64_t reserved[4];
+    double l1;           /* adds l1 * sign(p) to the gradient */
+    double clip_value;   /* > 0: gradients are cut to +-clip_value */
+    int32_t decoupled;   /* 1: the decay is p *= 1 - lr * weight_decay instead */
+    int32_t reserved_36;
+    int64_t reserved[3];
 } ct_adagrad;
 
 typedef struct ct_adam {
-    double weight_decay; /* adds weight_decay * p to the gradient */
-    int32_t decoupled; /* 1: AdamW, the decay is p *= 1 - lr * weight_decay instead */
+    double weight_decay;   /* adds weight_decay * p to the gradient */
+    int32_t decoupled;     /* 1: AdamW, the decay is p *= 1 - lr * weight_decay instead */
     int32_t reserved_12;
-    double l1; /* adds l1 * sign(p) to the gradient */
-    double clip_value; /* > 0: gradients are cut to +-clip_value */
+    double l1;             /* adds l1 * sign(p) to the gradient */
+    double clip_value;     /* > 0: gradients are cut to +-clip_value */
     double momentum_decay; /* NAdam alone: of its momentum's schedule; default 0.004 */
     int64_t reserved[3];
 } ct_adam;
@@ -46,72 +50,78 @@ typedef struct ct_argmax_options {
 typedef struct ct_attend {
     int32_t causal; /* 1: a query sees the keys up to its own place */
     int32_t reserved_4;
-    double scale; /* factor of the products; 0: 1/sqrt(D) */
+    double scale;   /* factor of the products; 0: 1/sqrt(D) */
     int64_t reserved[6];
 } ct_attend;
 
 typedef struct ct_batchnorm {
-    double eps; /* added to the variance; default 1e-5 */
-    double momentum; /* share of the new batch in the running statistics; default 0.1 */
+    double eps;        /* added to the variance; default 1e-5 */
+    double momentum;   /* share of the new batch in the running statistics; default 0.1 */
     int32_t no_affine; /* 1: without weight and bias */
     int32_t reserved_20;
     int64_t reserved[5];
 } ct_batchnorm;
 
 typedef struct ct_ce {
-    int32_t reduction; /* what becomes of the losses; mean|sum|none */
+    int32_t reduction;  /* what becomes of the losses; mean, sum, none */
     int32_t reserved_4;
-    double smoothing; /* share of the target that is spread over all classes */
+    double smoothing;   /* share of the target that is spread over all classes */
     int32_t has_ignore; /* 1: rows whose id is `ignore` count nothing */
-    int32_t ignore; /* the ignored id */
+    int32_t ignore;     /* the ignored id */
     int64_t reserved[5];
 } ct_ce;
 
 typedef struct ct_conv {
-    int32_t pad; /* zeros around, on each side */
-    int32_t stride; /* step of the window; default 1 */
-    int32_t dilation; /* distance between taps; default 1 */
-    int32_t groups; /* independent groups of channels; default 1 */
-    int32_t no_bias; /* 1: without bias */
-    int32_t kernel_w; /* kw; 0: as kernel */
-    int32_t pad_w; /* left and right; 0: as pad; -1: none */
-    int32_t stride_w; /* across; 0: as stride */
+    int32_t pad;        /* zeros around, on each side */
+    int32_t stride;     /* step of the window; default 1 */
+    int32_t dilation;   /* distance between taps; default 1 */
+    int32_t groups;     /* independent groups of channels; default 1 */
+    int32_t no_bias;    /* 1: without bias */
+    int32_t kernel_w;   /* kw; 0: as kernel */
+    int32_t pad_w;      /* left and right; 0: as pad; -1: none */
+    int32_t stride_w;   /* across; 0: as stride */
     int32_t dilation_w; /* across; 0: as dilation */
-    int32_t init; /* initialiser of the weight; default: uniform within 1/sqrt(fan in); default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal */
-    double init_a; /* its first number */
-    double init_b; /* its second number */
+    /* initialiser of the weight; default: uniform within 1/sqrt(fan in); default, zeros, ones, constant,
+     * uniform, normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal,
+     * orthogonal */
+    int32_t init;
+    double init_a;      /* its first number */
+    double init_b;      /* its second number */
     int64_t reserved[1];
 } ct_conv;
 
 typedef struct ct_conv1 {
-    int32_t pad; /* zeros on each side */
-    int32_t stride; /* step of the window; default 1 */
+    int32_t pad;      /* zeros on each side */
+    int32_t stride;   /* step of the window; default 1 */
     int32_t dilation; /* distance between taps; default 1 */
-    int32_t groups; /* independent groups of channels; default 1 */
-    int32_t no_bias; /* 1: without bias */
+    int32_t groups;   /* independent groups of channels; default 1 */
+    int32_t no_bias;  /* 1: without bias */
     int32_t reserved_20;
     int64_t reserved[5];
 } ct_conv1;
 
 typedef struct ct_conv_t {
-    int32_t pad; /* taken off on each side */
-    int32_t stride; /* distance of the inputs in the output; default 1 */
-    int32_t dilation; /* distance between taps; default 1 */
-    int32_t groups; /* independent groups of channels; default 1 */
-    int32_t no_bias; /* 1: without bias */
+    int32_t pad;        /* taken off on each side */
+    int32_t stride;     /* distance of the inputs in the output; default 1 */
+    int32_t dilation;   /* distance between taps; default 1 */
+    int32_t groups;     /* independent groups of channels; default 1 */
+    int32_t no_bias;    /* 1: without bias */
     int32_t output_pad; /* added at the end; below stride or dilation */
     int64_t reserved[5];
 } ct_conv_t;
 
 typedef struct ct_embed {
     int32_t has_padding; /* 1: the row `padding` stays as it is, zeros at first */
-    int32_t padding; /* its id */
-    int32_t init; /* initialiser of the weight; default: normal of mean 0 and deviation 1; default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal */
+    int32_t padding;     /* its id */
+    /* initialiser of the weight; default: normal of mean 0 and deviation 1; default, zeros, ones,
+     * constant, uniform, normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform,
+     * kaiming_normal, orthogonal */
+    int32_t init;
     int32_t reserved_12;
-    double init_a; /* its first number (value, low, mean or gain) */
-    double init_b; /* its second number (high, standard deviation) */
-    const char *tie; /* full name of an existing [V,D] parameter to share */
-    int32_t sparse; /* 1: gradient and update of the rows used alone (PyTorch's sparse=True) */
+    double init_a;       /* its first number (value, low, mean or gain) */
+    double init_b;       /* its second number (high, standard deviation) */
+    const char *tie;     /* full name of an existing [V,D] parameter to share */
+    int32_t sparse;      /* 1: gradient and update of the rows used alone (PyTorch's sparse=True) */
     int32_t reserved_44;
     int64_t reserved[2];
 } ct_embed;
@@ -119,76 +129,82 @@ typedef struct ct_embed {
 typedef struct ct_groupnorm {
     int32_t no_weight; /* 1: without weight and bias */
     int32_t reserved_4;
-    double eps; /* added to the variance; default 1e-5 */
+    double eps;        /* added to the variance; default 1e-5 */
     int64_t reserved[6];
 } ct_groupnorm;
 
 typedef struct ct_huber_options {
-    int32_t reduction; /* what becomes of the losses; mean|sum|none */
+    int32_t reduction; /* what becomes of the losses; mean, sum, none */
     int32_t reserved_4;
-    double delta; /* where the square ends; default 1 */
+    double delta;      /* where the square ends; default 1 */
     int64_t reserved[6];
 } ct_huber_options;
 
 typedef struct ct_kl_options {
-    int32_t reduction; /* what becomes of the losses; batchmean: the sum over axis 0's extent; mean|sum|none|batchmean */
+    /* what becomes of the losses; batchmean: the sum over axis 0's extent; mean, sum, none, batchmean */
+    int32_t reduction;
     int32_t reserved_4;
     int64_t reserved[7];
 } ct_kl_options;
 
 typedef struct ct_layernorm {
     int32_t no_weight; /* 1: without weight and bias */
-    int32_t no_bias; /* 1: without bias */
-    int32_t axes; /* how many trailing axes make a row; default 1 */
+    int32_t no_bias;   /* 1: without bias */
+    int32_t axes;      /* how many trailing axes make a row; default 1 */
     int32_t reserved_12;
-    double eps; /* added to the variance; default 1e-5 */
+    double eps;        /* added to the variance; default 1e-5 */
     int64_t reserved[5];
 } ct_layernorm;
 
 typedef struct ct_lin {
     int32_t no_bias; /* 1: without bias */
-    int32_t init; /* initialiser of the weight; default: uniform within 1/sqrt(I); default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal */
-    double init_a; /* its first number (value, low, mean or gain) */
-    double init_b; /* its second number (high, standard deviation) */
+    /* initialiser of the weight; default: uniform within 1/sqrt(I); default, zeros, ones, constant,
+     * uniform, normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal,
+     * orthogonal */
+    int32_t init;
+    double init_a;   /* its first number (value, low, mean or gain) */
+    double init_b;   /* its second number (high, standard deviation) */
     const char *tie; /* full name of an existing [O,I] parameter to share */
     int64_t reserved[4];
 } ct_lin;
 
 typedef struct ct_lion {
     double weight_decay; /* p *= 1 - lr * weight_decay */
-    double l1; /* adds l1 * sign(p) to the gradient */
-    double clip_value; /* > 0: gradients are cut to +-clip_value */
-    int64_t reserved[5];
+    double l1;           /* adds l1 * sign(p) to the gradient */
+    double clip_value;   /* > 0: gradients are cut to +-clip_value */
+    int32_t decoupled;   /* the paper's form, and the only one; default 1 */
+    int32_t reserved_28;
+    int64_t reserved[4];
 } ct_lion;
 
 typedef struct ct_loss {
-    int32_t reduction; /* what becomes of the losses; mean|sum|none */
+    int32_t reduction; /* what becomes of the losses; mean, sum, none */
     int32_t reserved_4;
     int64_t reserved[7];
 } ct_loss;
 
 typedef struct ct_lrn {
     double alpha; /* weight of the squares; default 1e-4 */
-    double beta; /* exponent; default 0.75 */
-    double k; /* added to the sum; default 1 */
+    double beta;  /* exponent; default 0.75 */
+    double k;     /* added to the sum; default 1 */
     int64_t reserved[5];
 } ct_lrn;
 
 typedef struct ct_nll {
-    int32_t reduction; /* what becomes of the losses; mean|sum|none */
-    int32_t full; /* 1: with the constant log(2 pi) / 2 */
-    double eps; /* the least variance; default 1e-6 */
+    int32_t reduction; /* what becomes of the losses; mean, sum, none */
+    int32_t full;      /* 1: with the constant log(2 pi) / 2 */
+    double eps;        /* the least variance; default 1e-6 */
     int64_t reserved[6];
 } ct_nll;
 
 typedef struct ct_pool {
-    int32_t stride; /* step of the window; 0: its extent */
-    int32_t pad; /* padding on each side; at most half a window */
-    int32_t ceil; /* 1: a last window that is partly outside counts */
-    int32_t dilation; /* distance between the elements of a window; default 1 */
-    int32_t kernel_w; /* columns of the window; 0: as rows */
-    int32_t stride_w; /* step over columns; 0: as stride, else the window's columns */
-    int32_t pad_w; /* padding left and right; 0: as pad, -1: none */
+    int32_t stride;            /* step of the window; 0: its extent */
+    int32_t pad;               /* padding on each side; at most half a window */
+    int32_t ceil;              /* 1: a last window that is partly outside counts */
+    int32_t dilation;          /* distance between the elements of a window; default 1 */
+    int32_t kernel_w;          /* columns of the window; 0: as rows */
+    int32_t stride_w;          /* step over columns; 0: as stride, else the window's columns */
+    int32_t pad_w;             /* padding left and right; 0: as pad, -1: none */
     int32_t count_without_pad; /* average pooling: 1 to divide by the elements inside the image */
     int64_t reserved[4];
 } ct_pool;
@@ -206,32 +222,43 @@ typedef struct ct_reduce {
 
 typedef struct ct_rmsnorm {
     int32_t no_weight; /* 1: without weight */
-    int32_t axes; /* how many trailing axes make a row; default 1 */
-    double eps; /* added to the mean of squares; default 1.1920928955078125e-7 */
+    int32_t axes;      /* how many trailing axes make a row; default 1 */
+    double eps;        /* added to the mean of squares; default 1.1920928955078125e-7 */
     int64_t reserved[6];
 } ct_rmsnorm;
 
 typedef struct ct_rmsprop {
-    double momentum; /* factor of the momentum */
+    double momentum;     /* factor of the momentum */
     double weight_decay; /* adds weight_decay * p to the gradient */
-    double l1; /* adds l1 * sign(p) to the gradient */
-    double clip_value; /* > 0: gradients are cut to +-clip_value */
-    int64_t reserved[4];
+    double l1;           /* adds l1 * sign(p) to the gradient */
+    double clip_value;   /* > 0: gradients are cut to +-clip_value */
+    int32_t decoupled;   /* 1: the decay is p *= 1 - lr * weight_decay instead */
+    int32_t reserved_36;
+    int64_t reserved[3];
 } ct_rmsprop;
 
+typedef struct ct_self_attend {
+    int32_t causal; /* 1: a query sees the keys up to its own place */
+    int32_t groups; /* G, the key and value heads, a divisor of H; 0: H */
+    double scale;   /* factor of the products; 0: 1/sqrt(D) */
+    int64_t reserved[6];
+} ct_self_attend;
+
 typedef struct ct_sgd {
-    double momentum; /* factor of the momentum */
-    double dampening; /* share of the gradient that the momentum does not take */
-    int32_t nesterov; /* 1: Nesterov's form */
+    double momentum;     /* factor of the momentum */
+    double dampening;    /* share of the gradient that the momentum does not take */
+    int32_t nesterov;    /* 1: Nesterov's form */
     int32_t reserved_20;
     double weight_decay; /* adds weight_decay * p to the gradient */
-    double l1; /* adds l1 * sign(p) to the gradient */
-    double clip_value; /* > 0: gradients are cut to +-clip_value */
-    int64_t reserved[2];
+    double l1;           /* adds l1 * sign(p) to the gradient */
+    double clip_value;   /* > 0: gradients are cut to +-clip_value */
+    int32_t decoupled;   /* 1: the decay is p *= 1 - lr * weight_decay instead */
+    int32_t reserved_52;
+    int64_t reserved[1];
 } ct_sgd;
 
 typedef struct ct_variance {
-    int32_t keep; /* 1: reduced axes stay, with extent 1 */
+    int32_t keep;   /* 1: reduced axes stay, with extent 1 */
     int32_t biased; /* 1: divided by the count */
     int64_t reserved[7];
 } ct_variance;
@@ -265,7 +292,8 @@ CT_API ct_t ct_hardswish(ct_t x);
 /* ---- adadelta ---- */
 /* A step of Adadelta, an effect for a plan. square, delta: moment variables of the parameter's shape, zeros
  * at first. */
-CT_API ct_t ct_adadelta_update(ct_t param, ct_t grad, ct_t square, ct_t delta, ct_t lr, ct_t scale, double rho, double eps, ct_adadelta o);
+CT_API ct_t ct_adadelta_update(ct_t param, ct_t grad, ct_t square, ct_t delta, ct_t lr, ct_t scale,
+                               double rho, double eps, ct_adadelta o);
 
 /* ---- adagrad ---- */
 /* A step of Adagrad, an effect for a plan. sum: a moment variable of the parameter's shape. */
@@ -273,9 +301,11 @@ CT_API ct_t ct_adagrad_update(ct_t param, ct_t grad, ct_t sum, ct_t lr, ct_t sca
 
 /* ---- adam ---- */
 /* A step of Adam, an effect for a plan. m, v: moment variables of the parameter's shape, zeros at first. */
-CT_API ct_t ct_adam_update(ct_t param, ct_t grad, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1, double beta2, double eps, ct_adam o);
+CT_API ct_t ct_adam_update(ct_t param, ct_t grad, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1,
+                           double beta2, double eps, ct_adam o);
 /* A step of NAdam, an effect for a plan. m, v: moment variables of the parameter's shape, zeros at first. */
-CT_API ct_t ct_nadam_update(ct_t param, ct_t grad, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1, double beta2, double eps, ct_adam o);
+CT_API ct_t ct_nadam_update(ct_t param, ct_t grad, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1,
+                            double beta2, double eps, ct_adam o);
 
 /* ---- adaptive ---- */
 /* x [N,C,H,W] -> [N,C,out_h,out_w]. */
@@ -362,7 +392,8 @@ CT_API ct_t ct_stack(const ct_t *x, int32_t n, int64_t axis);
 /* x [N,C,T] -> [N,channels,T']; parameters NAME.weight [channels,C/groups,kernel] and NAME.bias. */
 CT_API ct_t ct_conv1d(ct_t x, const char *name, int64_t channels, int64_t kernel, ct_conv1 options);
 /* x [N,C,H,W] -> [N,channels,H',W'], larger; parameters NAME.weight [C,channels/groups,kernel,kernel] and NAME.bias. */
-CT_API ct_t ct_conv_transpose2d(ct_t x, const char *name, int64_t channels, int64_t kernel, ct_conv_t options);
+CT_API ct_t ct_conv_transpose2d(ct_t x, const char *name, int64_t channels, int64_t kernel,
+                                ct_conv_t options);
 
 /* ---- conv2d ---- */
 /* x [N,C,H,W] -> [N,channels,H',W']; parameters NAME.weight [channels,C/groups,kernel,kernel] and NAME.bias. */
@@ -403,11 +434,11 @@ CT_API ct_t ct_gather(ct_t x, ct_t index, int64_t axis);
 CT_API ct_t ct_scatter_add(ct_t x, ct_t index, ct_t source, int64_t axis);
 
 /* ---- guard ---- */
-/* The sum of the squares of all elements of n tensors (at most 4,096), a scalar. */
-CT_API ct_t ct_squared_norm(const ct_t *x, int32_t n);
-/* min(1, clip / (norm + 1e-6)), or 1 when clip is 0, with norm = sqrt(squared); the run ends with CT_ENONFINITE
- * when loss or norm is not finite. `squared` may be none. *norm (may be NULL) gets the norm. */
-CT_API ct_t ct_guard(ct_t loss, ct_t squared, double clip, ct_t *norm);
+/* The root of the sum of the squares of all elements of n tensors. */
+CT_API ct_t ct_global_norm(const ct_t *x, int32_t n);
+/* min(1, clip / (norm + 1e-6)), or 1 when clip is 0; the run ends with CT_ENONFINITE when loss or norm is not
+ * finite. `norm` may be none. *checked (may be NULL) gets the norm, NaN when there is none. */
+CT_API ct_t ct_guard(ct_t loss, ct_t norm, double clip, ct_t *checked);
 
 /* ---- linear ---- */
 /* x [..., I] -> [..., features]; parameters NAME.weight [features, I] and NAME.bias [features]. */
@@ -415,7 +446,8 @@ CT_API ct_t ct_linear(ct_t x, const char *name, int64_t features, ct_lin options
 
 /* ---- lion ---- */
 /* A step of Lion, an effect for a plan. m: a moment variable of the parameter's shape, zeros at first. */
-CT_API ct_t ct_lion_update(ct_t param, ct_t grad, ct_t m, ct_t lr, ct_t scale, double beta1, double beta2, ct_lion o);
+CT_API ct_t ct_lion_update(ct_t param, ct_t grad, ct_t m, ct_t lr, ct_t scale, double beta1, double beta2,
+                           ct_lion o);
 
 /* ---- loss ---- */
 /* (x - target)^2, x and target of one shape. */
@@ -478,7 +510,7 @@ CT_API ct_t ct_transpose(ct_t x, int64_t a, int64_t b);
 CT_API ct_t ct_position(ct_t x, const char *name, int64_t places, ct_positions options);
 
 /* ---- prod ---- */
-/* The product over `axes` (rank 0: all), of fixed extents. */
+/* The product over `axes` (rank 0: all). */
 CT_API ct_t ct_prod(ct_t x, ct_shape axes, ct_reduce options);
 
 /* ---- reduce ---- */
@@ -500,7 +532,8 @@ CT_API ct_t ct_unsqueeze(ct_t x, int64_t axis);
 /* ---- rmsprop ---- */
 /* A step of RMSprop, an effect for a plan. Moment variables of the parameter's shape, zeros at first: square;
  * average for the centred form, else node NULL; momentum when o.momentum is not 0, else node NULL. */
-CT_API ct_t ct_rmsprop_update(ct_t param, ct_t grad, ct_t square, ct_t average, ct_t momentum, ct_t lr, ct_t scale, double alpha, double eps, ct_rmsprop o);
+CT_API ct_t ct_rmsprop_update(ct_t param, ct_t grad, ct_t square, ct_t average, ct_t momentum, ct_t lr,
+                              ct_t scale, double alpha, double eps, ct_rmsprop o);
 
 /* ---- scalar ---- */
 /* x + value */
@@ -511,6 +544,10 @@ CT_API ct_t ct_mul_scalar(ct_t x, double value);
 CT_API ct_t ct_pow_scalar(ct_t x, double value);
 /* x cut to [low, high]; NaN stays. */
 CT_API ct_t ct_clip(ct_t x, double low, double high);
+
+/* ---- self_attention ---- */
+/* x [N,T,(H+2G) D]; mask bool or f32, node NULL: none -> [N,T,H D]. */
+CT_API ct_t ct_self_attention(ct_t x, ct_t mask, int64_t heads, ct_self_attend options);
 
 /* ---- sgd ---- */
 /* A step of SGD, an effect for a plan. `momentum`: a moment variable of the parameter's shape, zeros at
@@ -540,9 +577,11 @@ CT_API ct_t ct_sparse_rows(ct_t grad, ct_t *rows);
 /* A step of SGD on the rows used, an effect for a plan. rows, values: of ct_sparse_rows. */
 CT_API ct_t ct_sparse_sgd_update(ct_t table, ct_t rows, ct_t values, ct_t lr, ct_t scale);
 /* A step of SparseAdam, an effect for a plan. m, v: moment variables of the table's shape, zeros at first. */
-CT_API ct_t ct_sparse_adam_update(ct_t table, ct_t rows, ct_t values, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1, double beta2, double eps);
+CT_API ct_t ct_sparse_adam_update(ct_t table, ct_t rows, ct_t values, ct_t m, ct_t v, ct_t lr, ct_t scale,
+                                  double beta1, double beta2, double eps);
 /* A step of Adagrad on the rows used, an effect for a plan. sum: a moment variable of the table's shape. */
-CT_API ct_t ct_sparse_adagrad_update(ct_t table, ct_t rows, ct_t values, ct_t sum, ct_t lr, ct_t scale, double eps);
+CT_API ct_t ct_sparse_adagrad_update(ct_t table, ct_t rows, ct_t values, ct_t sum, ct_t lr, ct_t scale,
+                                     double eps);
 
 /* ---- unary ---- */
 /* -x */

@@ -21,6 +21,8 @@ ct_ctx *ct_open(const ct_options *o) {
     ct_ctx *c = ct_new(&o->allocator, sizeof *c);
     if (!c) return NULL;
     c->options = *o;
+    if (o->files) c->files = *o->files;
+    c->options.files = &c->files;
     c->allocator = o->allocator;
     c->arena.allocator = &c->allocator;
     pthread_mutex_init(&c->lock, NULL);
@@ -83,7 +85,7 @@ ct_status ct_error_status(ct_ctx *c) { return c ? (ct_status)ct_error_of(c)->sta
 int32_t ct_threads(const ct_ctx *c) { return c->threads; }
 uint64_t ct_seed(const ct_ctx *c) { return c->options.seed; }
 const ct_allocator *ct_allocator_of(const ct_ctx *c) { return &c->allocator; }
-const ct_files *ct_files_of(const ct_ctx *c) { return &c->options.files; }
+const ct_files *ct_files_of(const ct_ctx *c) { return &c->files; }
 ct_graph *ct_default_graph(ct_ctx *c) { return c->graph; }
 
 ct_status ct__pool_of(ct_ctx *c, struct ct_pool **out, ct_err *e) {

@@ -85,7 +85,8 @@ struct ct_graph {
 
 #define CT__MAX_SCALARS 64
 struct ct_ctx {
-    ct_options options;
+    ct_options options; /* .files points to the copy below */
+    ct_files files;
     ct_allocator allocator;
     struct ct_pool *pool; /* opened at first use */
     int32_t pool_busy;    /* atomic: a run has the threads */

@@ -186,6 +186,8 @@ typedef ct_status (*ct__kernel)(const void *data, void *const *arg, const ct__ex
 typedef struct ct__fused { /* a consumer taken into this op's kernel */
     const ct__op *op;
     const ct__value *attr;
+    const ct__type
+        *other; /* asked whether to fuse: of its other input (symbolic), when it has two; else NULL */
 } ct__fused;
 
 struct ct__simd;
@@ -198,7 +200,8 @@ typedef struct ct__lower {
     ct_arena *arena; /* of the plan instance: kernel data lives here */
     int32_t n_in, n_out;
     const ct__type *in, *out; /* concrete: of one task; the whole batch in once and piece phases */
-    const ct__type *symbolic; /* of the inputs, N as -k: what a mean divides by is its product at N = batch */
+    const ct__type
+        *symbolic; /* of inputs, then outputs, N as -k: what a mean divides by is its product at N = batch */
     const ct__layout *in_layout, *out_layout;
     const ct__fused *fused;
     int32_t n_fused;
@@ -274,7 +277,10 @@ typedef struct ct__update {
 #define CT__OP_SOURCE 64      /* no computation: input, variable, constant, scalar */
 #define CT__OP_INPLACE 128    /* output 0 may take input 0's memory when that dies here */
 #define CT__OP_ACTIVATION 256 /* x -> f(x), one input: producers may fuse it */
+#define CT__OP_SPARE 1024     /* outputs after the first may be absent: nobody reads them */
 #define CT__OP_INTERNAL 512   /* a helper of another op: no public builder */
+
+enum { CT__FUSE_NO = 0, CT__FUSE_WITH = 1, CT__FUSE_ALONE = 2 };
 
 typedef void (*ct__tile_any)(float *dst, const float *a, const float *b, const float *c, int64_t n,
                              const float *p);
@@ -298,7 +304,8 @@ struct ct__op {
     int (*compose)(ct_graph *g, ct_node *node, const ct_t *in, ct_t *out);
     int (*batch)(ct__batch *b); /* NULL: needs the whole batch */
     void (*layout)(ct__layouts *q);
-    int (*fuse)(const ct__lower *l, const ct__fused *consumer); /* 1: lower will take it in */
+    /* May lower take the consumer of output 0 in? CT__FUSE_NO, _WITH its other inputs appended, _ALONE without. */
+    int (*fuse)(const ct__lower *l, const ct__fused *consumer);
     ct_status (*lower)(ct__lower *l);
     ct__tile_any (*tile)(const struct ct__simd *simd, const ct__value *attr,
                          float p[4]); /* elementwise f32 */
@@ -311,6 +318,7 @@ struct ct__op {
     int32_t (*pieces)(const ct__lower *l);
     void (*ref)(ct__ref *r);
     const ct__case *cases; /* ends with text NULL */
+    const char *tested;    /* the test of an op that no row can say: it writes a session's state */
 };
 
 #endif

@@ -66,8 +66,9 @@ static ct__var *var_create(ct_ctx *c, ct_var_kind kind, const char *name, int32_
         state = kind == CT_STATE;
     void *data = copy && fits && !state ? ct_new(&c->allocator, bytes ? bytes : 64) : NULL;
     if (!copy || (!data && !state)) {
-        ct_fail(e, CT_ELIMIT, "variable \"%s\": out of memory for %llu elements", name,
-                (unsigned long long)count);
+        ct_fail(e, CT_ELIMIT,
+                "variable \"%s\": out of memory for %llu elements; wanted them at once; make the net smaller",
+                name, (unsigned long long)count);
         return NULL;
     }
     v->name = copy;

@@ -26,7 +26,8 @@ const char *ct__onednn_version(void) {
 ct_status ct__onednn_reserve(ct_err *e) {
     void *reserve = malloc(64u << 20);
     if (!reserve)
-        return ct_fail(e, CT_ELIMIT, "convolution: less than 64 MB of memory left; wanted that as a reserve");
+        return ct_fail(e, CT_ELIMIT,
+                       "convolution: less than 64 MB of memory left; wanted that as a reserve; free some");
     free(reserve);
     return CT_OK;
 }

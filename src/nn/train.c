@@ -21,9 +21,9 @@ int32_t ct_optimiser_of(const char *name) {
 
 static double given(double v, double otherwise) { return v == 0 ? otherwise : v == CT_ZERO ? 0 : v; }
 
-static double default_lr(int32_t kind) {
+double ct_optimiser_lr(int32_t kind) {
     static const double lr[] = {1e-3, 1e-3, 1e-2, 2e-3, 1e-2, 1e-2, 1.0, 1e-4};
-    return lr[kind];
+    return kind >= 0 && kind < COUNT ? lr[kind] : NAN;
 }
 
 /* The moment `name` of a parameter, zeros at first; another training of the same parameters goes on with it. */
@@ -182,10 +182,10 @@ static void prepare_gradients(const ct_train *t, built *b) {
 
 static ct_status build_updates(const ct_train *t, ct_t loss, built *b, ct_err *e) {
     ct_graph *g = ct_graph_of(loss);
-    ct_t lr = ct_scalar(g, "lr", t->lr > 0 ? t->lr : default_lr(t->optimiser)), none = {0, 0, 0}, norm;
+    ct_t lr = ct_scalar(g, "lr", t->lr > 0 ? t->lr : ct_optimiser_lr(t->optimiser)), none = {0, 0, 0}, norm;
     prepare_gradients(t, b);
-    ct_t squares = t->clip_norm > 0 || t->watch ? ct_squared_norm(b->grad, b->params) : none,
-         scale = ct_guard(loss, squares, t->clip_norm, &norm);
+    ct_t length = t->clip_norm > 0 ? ct_global_norm(b->grad, b->params) : none,
+         scale = ct_guard(loss, length, isinf(t->clip_norm) ? 0 : t->clip_norm, &norm);
     b->out[b->outs++] = loss;
     b->out[b->outs++] = norm;
     for (int32_t i = 0; i < b->params; i++) {

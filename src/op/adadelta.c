@@ -12,16 +12,18 @@ static const ct__attr attrs[] = {
     OPT_FLOAT(ct_adadelta, weight_decay, 0, 0, 1e9, "adds weight_decay * p to the gradient"),
     OPT_FLOAT(ct_adadelta, l1, 0, 0, 1e9, "adds l1 * sign(p) to the gradient"),
     OPT_FLOAT(ct_adadelta, clip_value, 0, 0, 1e30, "> 0: gradients are cut to +-clip_value"),
+    OPT_INT(ct_adadelta, decoupled, 0, 0, 1, "1: the decay is p *= 1 - lr * weight_decay instead"),
     {0},
 };
-enum { RHO, EPS, WEIGHT_DECAY, L1, CLIP };
+enum { RHO, EPS, WEIGHT_DECAY, L1, CLIP, DECOUPLED };
 
 static ct__rule rule_of(const ct__value *a) {
     return (ct__rule){.beta2 = a[RHO].f,
                       .eps = a[EPS].f,
                       .weight_decay = a[WEIGHT_DECAY].f,
                       .l1 = a[L1].f,
-                      .clip = a[CLIP].f};
+                      .clip = a[CLIP].f,
+                      .decoupled = (int32_t)a[DECOUPLED].i};
 }
 
 static const void *prepare(const ct__lower *l, ct__update_fn *fn) {
@@ -39,6 +41,14 @@ static void step_adadelta(const ct__rule *r, double *v, double g, double lr, dou
 static void ref(ct__ref *r) { ct__update_refs(r, rule_of(r->attr), step_adadelta); }
 
 static const ct__update update = {.moments = 2, .scalars = 2, .prepare = prepare};
+static const ct__case cases[] = {
+    CT__UPDATE_SHAPES,
+    {.text = "[17] rho=0.5"},
+    {.text = "[17] eps=0.01 lr=1"},
+    {.text = "[3] rho=2", .error = "rho is 2; wanted"},
+    {0},
+};
+
 const ct__op ct__op_adadelta_update = {
     .name = "adadelta_update",
     .summary = "Adadelta",
@@ -49,6 +59,7 @@ const ct__op ct__op_adadelta_update = {
     .nondiff = "an optimiser step",
     .update = &update,
     .ref = ref,
+    .cases = cases,
 };
 
 /* A step of Adadelta, an effect for a plan. square, delta: moment variables of the parameter's shape, zeros

@@ -10,16 +10,18 @@ static const ct__attr attrs[] = {
     OPT_FLOAT(ct_adagrad, weight_decay, 0, 0, 1e9, "adds weight_decay * p to the gradient"),
     OPT_FLOAT(ct_adagrad, l1, 0, 0, 1e9, "adds l1 * sign(p) to the gradient"),
     OPT_FLOAT(ct_adagrad, clip_value, 0, 0, 1e30, "> 0: gradients are cut to +-clip_value"),
+    OPT_INT(ct_adagrad, decoupled, 0, 0, 1, "1: the decay is p *= 1 - lr * weight_decay instead"),
     {0},
 };
-enum { EPS, LR_DECAY, WEIGHT_DECAY, L1, CLIP };
+enum { EPS, LR_DECAY, WEIGHT_DECAY, L1, CLIP, DECOUPLED };
 
 static ct__rule rule_of(const ct__value *a) {
     return (ct__rule){.eps = a[EPS].f,
                       .momentum_decay = a[LR_DECAY].f,
                       .weight_decay = a[WEIGHT_DECAY].f,
                       .l1 = a[L1].f,
-                      .clip = a[CLIP].f};
+                      .clip = a[CLIP].f,
+                      .decoupled = (int32_t)a[DECOUPLED].i};
 }
 
 static const void *prepare(const ct__lower *l, ct__update_fn *fn) {
@@ -35,6 +37,15 @@ static void step_adagrad(const ct__rule *r, double *v, double g, double lr, doub
 static void ref(ct__ref *r) { ct__update_refs(r, rule_of(r->attr), step_adagrad); }
 
 static const ct__update update = {.moments = 1, .scalars = 2, .prepare = prepare};
+static const ct__case cases[] = {
+    CT__UPDATE_SHAPES,
+    {.text = "[17] eps=0"},
+    {.text = "[17] lr_decay=0.5"},
+    {.text = "[17] eps=0.1 lr_decay=0.01"},
+    {.text = "[3] eps=-1", .error = "eps is -1; wanted"},
+    {0},
+};
+
 const ct__op ct__op_adagrad_update = {
     .name = "adagrad_update",
     .summary = "Adagrad",
@@ -45,6 +56,7 @@ const ct__op ct__op_adagrad_update = {
     .nondiff = "an optimiser step",
     .update = &update,
     .ref = ref,
+    .cases = cases,
 };
 
 /* A step of Adagrad, an effect for a plan. sum: a moment variable of the parameter's shape. */

@@ -71,7 +71,7 @@ static double mu(const ct__rule *r, double t) {
 }
 static void step_nadam(const ct__rule *r, double *v, double g, double lr, double step) {
     double divisor = moments(r, v, g, step), t = step + 1, product = 1;
-    for (double i = 1; i <= t && product > 0; i++) product *= mu(r, i);
+    for (double i = 1; i <= t && product > 1e-300; i++) product *= mu(r, i);
     if (divisor == 0) return;
     v[0] -= lr * (1 - mu(r, t)) / (1 - product) * g / divisor;
     v[0] -= lr * mu(r, t + 1) / (1 - product * mu(r, t + 1)) * v[1] / divisor;
@@ -81,6 +81,16 @@ static void ref_nadam(ct__ref *r) { ct__update_refs(r, nadam_rule(r->attr), step
 
 static const ct__update adam_update = {.moments = 2, .scalars = 2, .prepare = adam};
 static const ct__update nadam_update = {.moments = 2, .scalars = 2, .prepare = nadam};
+
+static const ct__case cases[] = {
+    CT__UPDATE_SHAPES,
+    {.text = "[17] eps=0"},
+    {.text = "[17] eps=0.1"},
+    {.text = "[17] beta1=0"},
+    {.text = "[17] beta1=0.5 beta2=0.9"},
+    {.text = "[3] beta2=1", .error = "beta2 is 1; wanted"},
+    {0},
+};
 
 const ct__op ct__op_adam_update = {
     .name = "adam_update",
@@ -92,7 +102,18 @@ const ct__op ct__op_adam_update = {
     .nondiff = "an optimiser step",
     .update = &adam_update,
     .ref = ref_adam,
+    .cases = cases,
 };
+static const ct__case nadam_cases[] = {
+    CT__UPDATE_SHAPES,
+    {.text = "[17] eps=0"},
+    {.text = "[17] eps=0.1"},
+    {.text = "[17] beta1=0.5 beta2=0.9"},
+    {.text = "[17] momentum_decay=0.1"},
+    {.text = "[3] momentum_decay=-1", .error = "momentum_decay is -1; wanted"},
+    {0},
+};
+
 const ct__op ct__op_nadam_update = {
     .name = "nadam_update",
     .summary = "Adam with Nesterov momentum",
@@ -103,6 +124,7 @@ const ct__op ct__op_nadam_update = {
     .nondiff = "an optimiser step",
     .update = &nadam_update,
     .ref = ref_nadam,
+    .cases = nadam_cases,
 };
 
 /* A step of Adam, an effect for a plan. m, v: moment variables of the parameter's shape, zeros at first. */

@@ -258,6 +258,7 @@ const ct__op ct__op_assign_position = {
     .nondiff = "a position",
     .batch = ct__batch_rows,
     .lower = position_lower,
+    .tested = "tests/test_state.c",
     .ref = position_ref,
 };
 const ct__op ct__op_assign_at = {
@@ -270,6 +271,7 @@ const ct__op ct__op_assign_at = {
     .infer = at_infer,
     .nondiff = "it writes a variable",
     .lower = at_lower,
+    .tested = "tests/test_state.c",
     .ref = at_ref,
 };
 const ct__op ct__op_take_rows = {
@@ -281,6 +283,7 @@ const ct__op ct__op_take_rows = {
     .infer = rows_infer,
     .nondiff = "it goes into a state",
     .lower = rows_lower,
+    .tested = "tests/test_state.c",
     .ref = rows_ref,
 };
 

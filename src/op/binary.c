@@ -138,7 +138,9 @@ static const ct__case cases[] = {
     {0},
 };
 static const ct__case sub_cases[] = {
-    {.text = "x=f32[3,16]; y=f32[3,16]; sub(x, y)"}, {.text = "x=f32[N,1]; y=f32[1,9]; sub(x, y)"}, {0}};
+    {.text = "x=f32[3,16]; y=f32[3,16]; sub(x, y)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,1]; y=f32[1,9]; sub(x, y)"},
+    {0}};
 static const ct__case mul_cases[] = {
     {.text = "x=f32[3,16]; y=f32[3,16]; mul(x, y)", .flags = CT__CASE_SECOND},
     {.text = "x=f32[N,1,3]; y=f32[2,1]; mul(x, y)"},
@@ -148,9 +150,13 @@ static const ct__case div_cases[] = {
     {.text = "x=f32[N,8]; y=f32[8]; div(x, y)", .flags = CT__CASE_POSITIVE},
     {0}};
 static const ct__case min_cases[] = {
-    {.text = "x=f32[3,15]; y=f32[3,15]; minimum(x, y)"}, {.text = "x=f32[N,3]; y=f32[]; minimum(x, y)"}, {0}};
+    {.text = "x=f32[3,15]; y=f32[3,15]; minimum(x, y)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,3]; y=f32[]; minimum(x, y)"},
+    {0}};
 static const ct__case max_cases[] = {
-    {.text = "x=f32[3,15]; y=f32[3,15]; maximum(x, y)"}, {.text = "x=f32[N,3]; y=f32[]; maximum(x, y)"}, {0}};
+    {.text = "x=f32[3,15]; y=f32[3,15]; maximum(x, y)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,3]; y=f32[]; maximum(x, y)"},
+    {0}};
 static const ct__case pow_cases[] = {
     {.text = "x=f32[3,15]; y=f32[3,15]; pow(x, y)", .flags = CT__CASE_POSITIVE | CT__CASE_SECOND},
     {.text = "x=f32[N,3]; y=f32[]; pow(x, y)", .flags = CT__CASE_POSITIVE},

@@ -70,8 +70,10 @@ static int32_t slots1(const ct__infer *f, ct__slot out[CT__MAX_SLOTS]) {
     char x[CT_SHAPE_TEXT];
     const ct_shape *s = &f->in[0].shape;
     int64_t groups = f->attr[CT__CONV_GROUPS].i, channels = f->attr[CT__CONV_CHANNELS].i;
-    if (s->rank != 3 || s->dim[1] < 1 || s->dim[1] % groups || channels % groups) {
-        ct__infer_fail(f, "x is %s, channels %lld, groups %lld; wanted [N,C,T] and channels in whole groups",
+    if (s->rank != 3 || s->dim[1] < 1 || s->dim[2] < 1 || s->dim[1] % groups || channels % groups) {
+        ct__infer_fail(f,
+                       "x is %s, channels %lld, groups %lld; wanted [N,C,T] that is not empty and channels "
+                       "in whole groups",
                        ct_shape_format(s, x), (long long)channels, (long long)groups);
         return -1;
     }
@@ -147,6 +149,7 @@ static const ct__case cases1[] = {
     {.text = "x=f32[N,16,17]; conv1d(x, \"c\", 16, 5, stride=2)"},
     {.text = "x=f32[N,8,15]; conv1d(x, \"c\", 8, 3, dilation=2, groups=2, no_bias=1)"},
     {.text = "x=f32[2,1,7]; conv1d(x, \"c\", 3, 7)"},
+    {.text = "x=f32[N,3,0]; conv1d(x, \"c\", 4, 3, pad=2)", .error = "wanted [N,C,T] that is not empty"},
     {.text = "x=f32[N,3,2]; conv1d(x, \"c\", 4, 3)", .error = "a window of 3 does not fit into x [N,3,2]"},
     {0}};
 
@@ -188,10 +191,13 @@ static int32_t slots_t(const ct__infer *f, ct__slot out[CT__MAX_SLOTS]) {
     const ct_shape *s = &f->in[0].shape;
     int64_t groups = f->attr[CT__CONV_GROUPS].i, channels = f->attr[CT__CONV_CHANNELS].i,
             kernel = f->attr[CT__CONV_KERNEL].i;
-    if (s->rank != 4 || s->dim[1] < 1 || s->dim[1] % groups || channels % groups) {
-        ct__infer_fail(f,
-                       "x is %s, channels %lld, groups %lld; wanted [N,C,H,W] and channels in whole groups",
-                       ct_shape_format(s, x), (long long)channels, (long long)groups);
+    if (s->rank != 4 || s->dim[1] < 1 || s->dim[2] < 1 || s->dim[3] < 1 || s->dim[1] % groups ||
+        channels % groups) {
+        ct__infer_fail(
+            f,
+            "x is %s, channels %lld, groups %lld; wanted [N,C,H,W] that is not empty and channels in "
+            "whole groups",
+            ct_shape_format(s, x), (long long)channels, (long long)groups);
         return -1;
     }
     int64_t w[4] = {s->dim[1], channels / groups, kernel, kernel}, b[1] = {channels};
@@ -262,6 +268,8 @@ static const ct__case cases_t[] = {
     {.text = "x=f32[N,16,5,5]; conv_transpose2d(x, \"c\", 16, 3, stride=2, pad=1, output_pad=1)"},
     {.text = "x=f32[2,8,3,3]; conv_transpose2d(x, \"c\", 4, 2, stride=2, no_bias=1)"},
     {.text = "x=f32[N,4,4,4]; conv_transpose2d(x, \"c\", 6, 3, groups=2)"},
+    {.text = "x=f32[N,4,0,3]; conv_transpose2d(x, \"c\", 6, 2)",
+     .error = "wanted [N,C,H,W] that is not empty"},
     {.text = "x=f32[N,4,1,1]; conv_transpose2d(x, \"c\", 6, 2, pad=1)", .error = "nothing is left of x"},
     {0}};
 

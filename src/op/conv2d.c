@@ -59,8 +59,9 @@ static int32_t slots(const ct__infer *f, ct__slot out[CT__MAX_SLOTS]) {
     const ct_shape *s = &f->in[0].shape;
     int64_t groups = f->attr[CT__CONV_GROUPS].i, channels = f->attr[CT__CONV_CHANNELS].i,
             kernel = f->attr[CT__CONV_KERNEL].i;
-    if (s->rank != 4 || s->dim[1] < 1 || s->dim[2] < 0 || s->dim[3] < 0) {
-        ct__infer_fail(f, "x is %s; wanted [N,C,H,W]; reshape it first", ct_shape_format(s, x));
+    if (s->rank != 4 || s->dim[1] < 1 || s->dim[2] < 1 || s->dim[3] < 1) {
+        ct__infer_fail(f, "x is %s; wanted [N,C,H,W] of at least one element each; reshape it first",
+                       ct_shape_format(s, x));
         return -1;
     }
     if (s->dim[1] % groups || channels % groups) {
@@ -204,8 +205,9 @@ static const ct__case cases[] = {
     {.text = "x=f32[N,3,5,5]; conv2d(x, \"c\", 4, 0)", .error = "kernel is 0; wanted 1"},
     {.text = "x=f32[N,3,5,5]; conv2d(x, \"c\", 4, 3, stride=-1)", .error = "stride is -1; wanted 1"},
     {.text = "x=f32[N,3,5,5]; conv2d(x, \"c\", 4, 3, groups=2)", .error = "do not divide into 2 groups"},
+    {.text = "x=f32[N,3,0,5]; conv2d(x, \"c\", 4, 3, pad=2)", .error = "of at least one element each"},
     {.text = "x=f32[N,3]; conv2d(x, \"c\", 4, 3)", .error = "x is [N,3]; wanted [N,C,H,W]"},
-    {.text = "x=f32[N,3,5,5]; conv2d(x, \"c\", 4, 3, padd=1)", .error = "no attribute padd; nearest is pad"},
+    {.text = "x=f32[N,3,5,5]; conv2d(x, \"c\", 4, 3, padd=1)", .error = "no attribute padd; wanted pad"},
     {0},
 };
 

@@ -66,7 +66,7 @@ static void weight_grad(ct__grad *g) {
         if (dzb.node) {
             int64_t dim[3] = {ct_shape_of(dzb).dim[0], 1, 1};
             ct_t b = ct_reshape(dzb, ct_shape_make(3, dim));
-            sum = sum.node ? ct_add(sum, b) : ct_add(ct_mul_scalar(g->in[0], 0), b);
+            sum = sum.node ? ct_add(sum, b) : ct_expand(b, ct_shape_of(g->in[0]));
         }
         g->din[0] = sum;
     }
@@ -96,7 +96,7 @@ static ct__conv_wish data_wish(const ct__lower *l) {
 static ct__conv_wish weight_wish(const ct__lower *l) {
     ct__conv_wish w = {.shape = ct__conv_geometry(l->attr, &l->in[1].shape, &l->in[2].shape),
                        .kind = CT__CONV_WEIGHT,
-                       .bias = 1};
+                       .bias = l->out[1].dtype != 0};
     w.shape.oh = l->in[0].shape.dim[2];
     w.shape.ow = l->in[0].shape.dim[3];
     ct__conv_layouts(&w.shape, w.kind, &w.src_blocked, &w.dst_blocked);
@@ -198,7 +198,7 @@ const ct__op ct__op_conv2d_weight = {
     .attrs = attrs,
     .inputs_min = 3,
     .inputs_max = 3,
-    .flags = CT__OP_INTERNAL,
+    .flags = CT__OP_INTERNAL | CT__OP_SPARE,
     .infer = weight_infer,
     .grad = weight_grad,
     .batch = weight_batch,

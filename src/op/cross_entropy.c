@@ -7,6 +7,7 @@
  *     mean: sum loss_i / sum w_y over what is not ignored (ids), / count (probabilities); sum; none: [N,d...]
  *     ids:  dx_c = dloss_i ((1 - s) w_y (p_c - [c = y]) + s/C (p_c sum w - w_c))
  *
+ * Where nothing is left to divide by, all rows ignored or of weight 0, the mean is 0 (PyTorch's is NaN).
  * Ids go through one kernel (softmax_ce, and softmax_ce_grad with the row's log-sum-exp that forward kept);
  * probabilities through log_softmax. The mean divides by sums over the whole batch, however it is cut. A
  * label out of range ends the run with its sample's number. */
@@ -114,10 +115,12 @@ static ct_t of_ids(const ct__value *a, ct_t x, ct_t target, ct_t weight) {
     if (a[REDUCTION].i == NONE) return s.rank == 2 ? loss : ct_reshape(loss, ids);
     if (a[REDUCTION].i == SUM) return ct_sum(loss, all, no_keep);
     if (!weight.node && !a[HAS_IGNORE].i) return ct_mean(loss, all, no_keep);
-    if (weight.node) return ct_div(ct_sum(loss, all, no_keep), ct_sum(ct__output(loss, 2), all, no_keep));
-    /* counted from the labels alone, so that the count is known before the forward pass (plan/phase.c) */
-    ct_t counts = ct_cast(ct_ne(in[1], ignored_id(in[1], a[IGNORE].i)), CT_F32);
-    return ct_div(ct_sum(loss, all, no_keep), ct_sum(counts, all, no_keep));
+    /* Without class weights it is counted from the labels alone, so that the count is known before the forward pass
+     * (plan/phase.c). */
+    ct_t counts = weight.node ? ct__output(loss, 2) : ct_cast(ct_ne(in[1], ignored_id(in[1], a[IGNORE].i)), CT_F32);
+    ct_t divisor = ct_sum(counts, all, no_keep), zero = ct_number(ct_graph_of(x), 0);
+    divisor = ct_where(ct_eq(divisor, zero), ct_number(ct_graph_of(x), 1), divisor);
+    return ct_div(ct_sum(loss, all, no_keep), divisor);
 }
 
 static ct_t of_probabilities(const ct__value *a, ct_t x, ct_t target, ct_t weight) {
@@ -178,7 +181,8 @@ static void ref(ct__ref *r) {
         sum += loss;
         if (!skip) divisor += ids && w && y >= 0 && y < classes ? w[y] : 1;
     }
-    if (r->attr[REDUCTION].i != NONE) r->out[0].v[0] = r->attr[REDUCTION].i == SUM ? sum : sum / divisor;
+    if (r->attr[REDUCTION].i != NONE)
+        r->out[0].v[0] = r->attr[REDUCTION].i == SUM ? sum : sum / (divisor != 0 ? divisor : 1);
 }
 
 static const ct__case cases[] = {
@@ -195,6 +199,7 @@ static const ct__case cases[] = {
      .flags = CT__CASE_SECOND},
     {.text = "x=f32[N,4]; t=i64<4>[N]; cross_entropy(x, t, has_ignore=1, smoothing=0.2, reduction=\"none\")"},
     {.text = "x=f32[N,5]; t=i64<5>[N]; cross_entropy(x, t, has_ignore=1, ignore=-100)"},
+    {.text = "x=f32[N,5]; t=i64<1>[N]; cross_entropy(x, t, has_ignore=1)", .flags = CT__CASE_SECOND},
     {.text = "x=f32[N,6]; t=i64<6>[N]; w=f32[6]; cross_entropy(x, t, w)",
      .flags = CT__CASE_POSITIVE | CT__CASE_SECOND},
     {.text = "x=f32[N,20]; t=i64<20>[N]; w=f32[20]; cross_entropy(x, t, w, smoothing=0.3)",

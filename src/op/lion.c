@@ -11,6 +11,7 @@ static const ct__attr attrs[] = {
     OPT_FLOAT(ct_lion, weight_decay, 0, 0, 1e9, "p *= 1 - lr * weight_decay"),
     OPT_FLOAT(ct_lion, l1, 0, 0, 1e9, "adds l1 * sign(p) to the gradient"),
     OPT_FLOAT(ct_lion, clip_value, 0, 0, 1e30, "> 0: gradients are cut to +-clip_value"),
+    OPT_INT(ct_lion, decoupled, 1, 1, 1, "the paper's form, and the only one"),
     {0},
 };
 enum { BETA1, BETA2, WEIGHT_DECAY, L1, CLIP };
@@ -38,6 +39,14 @@ static void step_lion(const ct__rule *r, double *v, double g, double lr, double 
 static void ref(ct__ref *r) { ct__update_refs(r, rule_of(r->attr), step_lion); }
 
 static const ct__update update = {.moments = 1, .scalars = 2, .prepare = prepare};
+static const ct__case cases[] = {
+    CT__UPDATE_SHAPES,
+    {.text = "[17] beta1=0.5 beta2=0.9"},
+    {.text = "[17] beta1=0"},
+    {.text = "[3] beta1=2", .error = "beta1 is 2; wanted"},
+    {0},
+};
+
 const ct__op ct__op_lion_update = {
     .name = "lion_update",
     .summary = "Lion",
@@ -48,6 +57,7 @@ const ct__op ct__op_lion_update = {
     .nondiff = "an optimiser step",
     .update = &update,
     .ref = ref,
+    .cases = cases,
 };
 
 /* A step of Lion, an effect for a plan. m: a moment variable of the parameter's shape, zeros at first. */

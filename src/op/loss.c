@@ -19,6 +19,10 @@ static const ct__attr huber_attrs[] = {
 ct_status ct__loss_infer(ct__infer *f) {
     for (int32_t i = 0; i < f->n_in; i++)
         if (ct__infer_dtype(f, i, CT_F32) || (i && ct__infer_same_shape(f, 0, i))) return CT_EUSAGE;
+    for (int32_t i = 0; f->attr[0].i == CT__LOSS_MEAN && i < f->in[0].shape.rank; i++)
+        if (f->in[0].shape.dim[i] == 0)
+            return ct__infer_fail(f, "axis %d of the input is empty; wanted at least one number for a mean",
+                                  i);
     f->out[0].shape = f->attr[0].i == CT__LOSS_NONE ? f->in[0].shape : ct_shape_make(0, NULL);
     return CT_OK;
 }

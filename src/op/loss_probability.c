@@ -1,6 +1,7 @@
 /* Losses of probability.
  *
  *     bce_logits(x, t):            log(1 + e^x) - x t               (PyTorch's binary_cross_entropy_with_logits)
+ *         computed as max(x, 0) - x t + log1p(e^-|x|), which loses no digits; dx = sigmoid(x) - t, dt = -x
  *     cross_entropy_of(p, y):      -sum_c y_c log p_c over axis 1   0 where y_c is 0, whatever p_c is
  *     kl(log_p, t):                t (log t - log_p)                0 where t is 0 (PyTorch's kl_div)
  *     gaussian_nll(x, t, var):     (log v + (x - t)^2 / v) / 2, v = max(var, eps); `full` adds log(2 pi) / 2
@@ -40,11 +41,23 @@ static ct_status kl_infer(ct__infer *f) {
     return s;
 }
 
+extern const ct__op ct__op_bce_each;
+
 static int bce_expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
     (void)g;
     (void)train;
-    out[0] = ct__loss_reduce(ct_sub(ct_softplus(in[0]), ct_mul(in[0], in[1])), node->attr[REDUCTION].i);
+    out[0] = ct__loss_reduce(ct__op2(&ct__op_bce_each, in[0], in[1]), node->attr[REDUCTION].i);
     return 1;
+}
+static void bce_each_grad(ct__grad *g) {
+    ct_t x = g->in[0], t = g->in[1], dy = g->dout[0];
+    if (g->need[0]) g->din[0] = ct_mul(dy, ct_sub(ct_sigmoid(x), t));
+    if (g->need[1]) g->din[1] = ct_neg(ct_mul(dy, x));
+}
+static ct__tile_any bce_tile(const struct ct__simd *s, const ct__value *a, float p[4]) {
+    (void)a;
+    (void)p;
+    return s->tile->bce_;
 }
 
 /* y log p, 0 where y is 0. */
@@ -98,6 +111,7 @@ static double nll(double x, double t, double var, const ct__value *attr) {
     return 0.5 * (log(v) + (x - t) * (x - t) / v) + (attr[FULL].i ? 0.91893853320467274178 : 0);
 }
 static void bce_ref(ct__ref *r) { ct__loss_ref(r, bce); }
+static void bce_each_ref(ct__ref *r) { ct__ref_elementwise(r, bce); }
 static void nll_ref(ct__ref *r) { ct__loss_ref(r, nll); }
 static void kl_ref(ct__ref *r) {
     double sum = 0;
@@ -176,6 +190,18 @@ const ct__op ct__op_bce_logits = {
     .expand = bce_expand,
     .ref = bce_ref,
     .cases = bce_cases,
+};
+const ct__op ct__op_bce_each = {
+    .name = "bce_each",
+    .summary = "binary cross-entropy of each logit",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .flags = CT__OP_INTERNAL | CT__OP_FOLLOW,
+    .infer = ct__elementwise_infer,
+    .grad = bce_each_grad,
+    .batch = ct__batch_rows,
+    .tile = bce_tile,
+    .ref = bce_each_ref,
 };
 const ct__op ct__op_cross_entropy_of = {
     .name = "cross_entropy_of",

@@ -2,26 +2,15 @@
  *
  *     prod(x, axes): made by halves, y = product of (left half * right half)
  *
- * Halving needs no division, so the gradient and every further derivative are right at zeros too. */
+ * Halving needs no division, so the gradient and every further derivative are right at zeros too. Axes with N, whose
+ * extent is not known here, go through the kernels of prod_rows.c instead. */
 #include "op/reduce.h"
 
 static const ct__attr attrs[] = {OPT_INT(ct_reduce, keep, 0, 0, 1, "1: reduced axes stay, with extent 1"),
                                  POS_LIST(axes, "axes, negative from the end; none: all"),
                                  {0}};
 
-static ct_status infer(ct__infer *f) {
-    uint8_t reduced[CT_MAX_RANK];
-    char text[CT_SHAPE_TEXT];
-    const ct_shape *s = &f->in[0].shape;
-    if (ct__reduce_infer(f)) return CT_EUSAGE;
-    ct__reduce_axes(f->attr, s->rank, reduced);
-    for (int32_t i = 0; i < s->rank; i++)
-        if (reduced[i] && s->dim[i] < 0)
-            return ct__infer_fail(
-                f, "axis %d of x %s holds N; wanted fixed axes; sum the logarithms over the batch instead", i,
-                ct_shape_format(s, text));
-    return CT_OK;
-}
+extern const ct__op ct__op_row_prod;
 
 static int expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
     ct_t x = ct__reduce_rows(in[0], node->attr), rest = ct__none();
@@ -31,6 +20,10 @@ static int expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_
     int64_t n = ct_shape_of(x).dim[axis];
     if (n == 0) {
         out[0] = ct_expand(ct_number(g, 1), node->out[0].shape);
+        return 1;
+    }
+    if (n < 0) {
+        out[0] = ct_reshape(ct__op1(&ct__op_row_prod, x), node->out[0].shape);
         return 1;
     }
     for (; n > 1; n /= 2) {
@@ -71,8 +64,11 @@ static const ct__case cases[] = {
     {.text = "x=f32[]; prod(x)"},
     {.text = "x=f32[3,0]; prod(x, 1)"},
     {.text = "x=f32[N,5]; prod(mul(x, cast(gt(x, abs(x)), \"f32\")), 1)", .flags = CT__CASE_NO_GRAD},
-    {.text = "x=f32[N,5]; prod(x, 0)", .error = "axis 0 of x [N,5] holds N"},
-    {.text = "x=f32[N,5]; prod(x)", .error = "holds N"},
+    {.text = "x=f32[N,5]; prod(x, 0)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,3]; prod(x)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[3,N,2]; prod(x, 1, 2, keep=1)"},
+    {.text = "x=f32[N,5]; prod(mul(x, cast(gt(x, abs(x)), \"f32\")), 0)", .flags = CT__CASE_NO_GRAD},
+    {.text = "x=f32[3,5]; prod(x, 2)", .error = "an axis is out of range"},
     {.text = "x=i64<5>[3]; prod(x)", .error = "input 1 is i64; wanted f32"},
     {0},
 };
@@ -82,13 +78,13 @@ const ct__op ct__op_prod = {
     .attrs = attrs,
     .inputs_min = 1,
     .inputs_max = 1,
-    .infer = infer,
+    .infer = ct__reduce_infer,
     .expand = expand,
     .ref = ref,
     .cases = cases,
 };
 
-/* The product over `axes` (rank 0: all), of fixed extents. */
+/* The product over `axes` (rank 0: all). */
 ct_t ct_prod(ct_t x, ct_shape axes, ct_reduce options) {
     return ct__reduce_with(&ct__op_prod, x, axes, &options);
 }

@@ -67,6 +67,19 @@ static void mean_grad(ct__grad *g) {
 }
 static void scale_grad(ct__grad *g) { g->din[0] = ct__make(&ct__op_mean_scale, &g->dout[0], 1, g->attr); }
 
+static ct_status mean_infer(ct__infer *f) {
+    uint8_t reduced[CT_MAX_RANK];
+    char text[CT_SHAPE_TEXT];
+    const ct_shape *s = &f->in[0].shape;
+    if (ct__reduce_infer(f)) return CT_EUSAGE;
+    ct__reduce_axes(f->attr, s->rank, reduced);
+    for (int32_t i = 0; i < s->rank; i++)
+        if (reduced[i] && s->dim[i] == 0 && ct__count(&f->out[0].shape) != 0)
+            return ct__infer_fail(f, "axis %d of x %s is empty; wanted at least one number for each result",
+                                  i, ct_shape_format(s, text));
+    return CT_OK;
+}
+
 static int batch(ct__batch *b) {
     uint8_t reduced[CT_MAX_RANK];
     int32_t axis = ct__batch_axis(&b->in[0].shape);
@@ -220,13 +233,11 @@ static void ref_scaled(ct__ref *r, int mean) {
         r->out[0].v[at] += mean ? r->in[0].v[k] / count : r->in[0].v[k];
         for (int32_t i = s->rank - 1; i >= 0 && ++index[i] == s->dim[i]; i--) index[i] = 0;
     }
-    if (mean && count == 0)
-        for (uint64_t k = 0; k < ct__ref_count(&r->out[0]); k++) r->out[0].v[k] = NAN;
 }
 static void sum_ref(ct__ref *r) { ref_scaled(r, 0); }
 static void mean_ref(ct__ref *r) { ref_scaled(r, 1); }
 
-#define CASES(name) \
+#define CASES(name, of_nothing) \
     static const ct__case name##_cases[] = { \
         {.text = "x=f32[N,5]; " #name "(x)", .flags = CT__CASE_SECOND}, \
         {.text = "x=f32[N,5]; " #name "(x, 0)", .flags = CT__CASE_SECOND}, \
@@ -249,9 +260,10 @@ static void mean_ref(ct__ref *r) { ref_scaled(r, 1); }
         {.text = "x=f32[3,5]; " #name "(x, 2)", .error = "an axis is out of range"}, \
         {.text = "x=f32[3,5]; " #name "(x, 1, -1)", .error = "given twice"}, \
         {.text = "x=i64[3]; " #name "(x)", .error = "input 1 is i64; wanted f32"}, \
+        {.text = "x=f32[3,0]; " #name "(x, 1)", .error = of_nothing}, \
         {0}};
-CASES(sum)
-CASES(mean)
+CASES(sum, NULL)
+CASES(mean, "axis 1 of x [3,0] is empty")
 
 const ct__op ct__op_sum = {
     .name = "sum",
@@ -274,7 +286,7 @@ const ct__op ct__op_mean = {
     .inputs_min = 1,
     .inputs_max = 1,
     .flags = CT__OP_LINEAR,
-    .infer = ct__reduce_infer,
+    .infer = mean_infer,
     .grad = mean_grad,
     .batch = batch,
     .lower = mean_lower,

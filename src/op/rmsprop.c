@@ -15,9 +15,10 @@ static const ct__attr attrs[] = {
     OPT_FLOAT(ct_rmsprop, weight_decay, 0, 0, 1e9, "adds weight_decay * p to the gradient"),
     OPT_FLOAT(ct_rmsprop, l1, 0, 0, 1e9, "adds l1 * sign(p) to the gradient"),
     OPT_FLOAT(ct_rmsprop, clip_value, 0, 0, 1e30, "> 0: gradients are cut to +-clip_value"),
+    OPT_INT(ct_rmsprop, decoupled, 0, 0, 1, "1: the decay is p *= 1 - lr * weight_decay instead"),
     {0},
 };
-enum { ALPHA, EPS, MOMENTUM, WEIGHT_DECAY, L1, CLIP };
+enum { ALPHA, EPS, MOMENTUM, WEIGHT_DECAY, L1, CLIP, DECOUPLED };
 
 static ct__rule rule_of(const ct__value *a) {
     return (ct__rule){.beta1 = a[MOMENTUM].f,
@@ -25,7 +26,8 @@ static ct__rule rule_of(const ct__value *a) {
                       .eps = a[EPS].f,
                       .weight_decay = a[WEIGHT_DECAY].f,
                       .l1 = a[L1].f,
-                      .clip = a[CLIP].f};
+                      .clip = a[CLIP].f,
+                      .decoupled = (int32_t)a[DECOUPLED].i};
 }
 
 static double square_of(const ct__rule *r, double square, double g) {
@@ -74,6 +76,15 @@ VARIANT(rmsprop_centered, 2)
 VARIANT(rmsprop_momentum, 2)
 VARIANT(rmsprop_both, 3)
 
+static const ct__case cases[] = {
+    CT__UPDATE_SHAPES,
+    {.text = "[17] alpha=0.9"},
+    {.text = "[17] eps=0"},
+    {.text = "[17] eps=0.1"},
+    {.text = "[3] alpha=2", .error = "alpha is 2; wanted"},
+    {0},
+};
+
 const ct__op ct__op_rmsprop_update = {
     .name = "rmsprop_update",
     .summary = "RMSprop",
@@ -84,6 +95,7 @@ const ct__op ct__op_rmsprop_update = {
     .nondiff = "an optimiser step",
     .update = &update_rmsprop,
     .ref = ref_rmsprop,
+    .cases = cases,
 };
 const ct__op ct__op_rmsprop_centered_update = {
     .name = "rmsprop_centered_update",
@@ -95,7 +107,17 @@ const ct__op ct__op_rmsprop_centered_update = {
     .nondiff = "an optimiser step",
     .update = &update_rmsprop_centered,
     .ref = ref_rmsprop_centered,
+    .cases = cases,
 };
+static const ct__case momentum_cases[] = {
+    CT__UPDATE_SHAPES,
+    {.text = "[17] momentum=0.9"},
+    {.text = "[17] momentum=0.5 alpha=0.9"},
+    {.text = "[17] momentum=0.9 eps=0.1"},
+    {.text = "[3] momentum=2", .error = "momentum is 2; wanted"},
+    {0},
+};
+
 const ct__op ct__op_rmsprop_momentum_update = {
     .name = "rmsprop_momentum_update",
     .summary = "RMSprop with momentum",
@@ -106,6 +128,7 @@ const ct__op ct__op_rmsprop_momentum_update = {
     .nondiff = "an optimiser step",
     .update = &update_rmsprop_momentum,
     .ref = ref_rmsprop_momentum,
+    .cases = momentum_cases,
 };
 const ct__op ct__op_rmsprop_both_update = {
     .name = "rmsprop_both_update",
@@ -117,6 +140,7 @@ const ct__op ct__op_rmsprop_both_update = {
     .nondiff = "an optimiser step",
     .update = &update_rmsprop_both,
     .ref = ref_rmsprop_both,
+    .cases = momentum_cases,
 };
 
 /* A step of RMSprop, an effect for a plan. Moment variables of the parameter's shape, zeros at first: square;

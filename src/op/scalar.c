@@ -67,10 +67,9 @@ static void grad_add(ct__grad *g) { g->din[0] = g->dout[0]; }
 static void grad_mul(ct__grad *g) { g->din[0] = ct_mul_scalar(g->dout[0], g->attr[0].f); }
 static void grad_pow(ct__grad *g) {
     double v = g->attr[0].f;
-    if (v == 0) return;
-    g->din[0] = ct_mul_scalar(ct_mul(g->dout[0], v == 1 ? ct_add_scalar(ct_mul_scalar(g->in[0], 0), 1)
-                                                        : ct_pow_scalar(g->in[0], v - 1)),
-                              v);
+    if (v == 1) g->din[0] = g->dout[0];
+    if (v == 0 || v == 1) return;
+    g->din[0] = ct_mul_scalar(ct_mul(g->dout[0], ct_pow_scalar(g->in[0], v - 1)), v);
 }
 static void grad_clip(ct__grad *g) {
     ct_t in[2] = {g->dout[0], g->in[0]};

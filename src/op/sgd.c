@@ -12,9 +12,10 @@ static const ct__attr attrs[] = {
     OPT_FLOAT(ct_sgd, weight_decay, 0, 0, 1e9, "adds weight_decay * p to the gradient"),
     OPT_FLOAT(ct_sgd, l1, 0, 0, 1e9, "adds l1 * sign(p) to the gradient"),
     OPT_FLOAT(ct_sgd, clip_value, 0, 0, 1e30, "> 0: gradients are cut to +-clip_value"),
+    OPT_INT(ct_sgd, decoupled, 0, 0, 1, "1: the decay is p *= 1 - lr * weight_decay instead"),
     {0},
 };
-enum { MOMENTUM, DAMPENING, NESTEROV, WEIGHT_DECAY, L1, CLIP };
+enum { MOMENTUM, DAMPENING, NESTEROV, WEIGHT_DECAY, L1, CLIP, DECOUPLED };
 
 static ct__rule rule_of(const ct__value *a) {
     return (ct__rule){.beta1 = a[MOMENTUM].f,
@@ -22,7 +23,8 @@ static ct__rule rule_of(const ct__value *a) {
                       .nesterov = (int32_t)a[NESTEROV].i,
                       .weight_decay = a[WEIGHT_DECAY].f,
                       .l1 = a[L1].f,
-                      .clip = a[CLIP].f};
+                      .clip = a[CLIP].f,
+                      .decoupled = (int32_t)a[DECOUPLED].i};
 }
 
 static const void *plain(const ct__lower *l, ct__update_fn *fn) {
@@ -49,6 +51,11 @@ static void ref_momentum(ct__ref *r) { ct__update_refs(r, rule_of(r->attr), step
 static const ct__update plain_update = {.moments = 0, .scalars = 2, .prepare = plain};
 static const ct__update momentum_update = {.moments = 1, .scalars = 2, .prepare = momentum};
 
+static const ct__case cases[] = {
+    CT__UPDATE_SHAPES,
+    {0},
+};
+
 const ct__op ct__op_sgd_update = {
     .name = "sgd_update",
     .summary = "gradient descent",
@@ -59,7 +66,18 @@ const ct__op ct__op_sgd_update = {
     .nondiff = "an optimiser step",
     .update = &plain_update,
     .ref = ref_plain,
+    .cases = cases,
 };
+static const ct__case momentum_cases[] = {
+    CT__UPDATE_SHAPES,
+    {.text = "[17] momentum=0.9"},
+    {.text = "[33] momentum=0.9 dampening=0.5"},
+    {.text = "[9] momentum=0.9 nesterov=1"},
+    {.text = "[9] momentum=0.9 nesterov=1 weight_decay=0.1"},
+    {.text = "[3] momentum=2", .error = "momentum is 2; wanted"},
+    {0},
+};
+
 const ct__op ct__op_sgd_momentum_update = {
     .name = "sgd_momentum_update",
     .summary = "gradient descent with momentum",
@@ -70,6 +88,7 @@ const ct__op ct__op_sgd_momentum_update = {
     .nondiff = "an optimiser step",
     .update = &momentum_update,
     .ref = ref_momentum,
+    .cases = momentum_cases,
 };
 
 /* A step of SGD, an effect for a plan. `momentum`: a moment variable of the parameter's shape, zeros at

@@ -127,8 +127,15 @@ static void row_grad(ct__grad *g) {
     g->din[0] = ct_mul(ct_unsqueeze(g->dout[0], -1), ct_exp(ct_sub(g->in[0], ct_unsqueeze(g->out[0], -1))));
 }
 static int logsumexp_expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
-    (void)g;
+    uint8_t reduced[CT_MAX_RANK];
+    ct_shape s = ct_shape_of(in[0]);
     (void)train;
+    ct__reduce_axes(node->attr, s.rank, reduced);
+    for (int32_t i = 0; i < s.rank; i++)
+        if (reduced[i] && s.dim[i] == 0) { /* of nothing: the logarithm of 0 */
+            out[0] = ct_expand(ct_number(g, -INFINITY), node->out[0].shape);
+            return 1;
+        }
     ct_t row = ct__op1(&ct__op_row_logsumexp, ct__reduce_rows(in[0], node->attr));
     out[0] = ct_reshape(row, ct_shape_of((ct_t){node, 0, 0}));
     return 1;
@@ -228,6 +235,8 @@ static const ct__case logsumexp_cases[] = {
     {.text = "x=f32[3,8,9]; logsumexp(x, 1, keep=1)"},
     {.text = "x=f32[3,33]; logsumexp(x, 1)"},
     {.text = "x=f32[0,4]; logsumexp(x, 1)"},
+    {.text = "x=f32[N,0]; logsumexp(x)"},
+    {.text = "x=f32[N,0]; logsumexp(x, 1)"},
     {.text = "x=f32[N,15]; logsumexp(x, 1)"},
     {.text = "x=f32[3,5]; logsumexp(x, 2)", .error = "an axis is out of range"},
     {.text = "x=i64<5>[3]; logsumexp(x)", .error = "input 1 is i64; wanted f32"},

@@ -23,6 +23,8 @@ extern const ct__op ct__op_avgpool1d_grad;
 extern const ct__op ct__op_avgpool2d;
 extern const ct__op ct__op_avgpool2d_grad;
 extern const ct__op ct__op_batch_norm;
+extern const ct__op ct__op_batch_norm_grad;
+extern const ct__op ct__op_bce_each;
 extern const ct__op ct__op_bce_logits;
 extern const ct__op ct__op_bn_apply;
 extern const ct__op ct__op_bn_count;
@@ -31,6 +33,7 @@ extern const ct__op ct__op_bn_finish;
 extern const ct__op ct__op_bn_normalize;
 extern const ct__op ct__op_bn_stats;
 extern const ct__op ct__op_bn_sums;
+extern const ct__op ct__op_by_mode;
 extern const ct__op ct__op_cast;
 extern const ct__op ct__op_channel_sum;
 extern const ct__op ct__op_clip;
@@ -72,6 +75,7 @@ extern const ct__op ct__op_gelu_tanh;
 extern const ct__op ct__op_gelu_tanh_grad;
 extern const ct__op ct__op_global_avgpool;
 extern const ct__op ct__op_global_avgpool_grad;
+extern const ct__op ct__op_global_norm;
 extern const ct__op ct__op_group_norm;
 extern const ct__op ct__op_gt;
 extern const ct__op ct__op_guard;
@@ -116,6 +120,7 @@ extern const ct__op ct__op_mul_scalar;
 extern const ct__op ct__op_nadam_update;
 extern const ct__op ct__op_ne;
 extern const ct__op ct__op_neg;
+extern const ct__op ct__op_norm_of_parts;
 extern const ct__op ct__op_one_hot;
 extern const ct__op ct__op_pad;
 extern const ct__op ct__op_permute;
@@ -139,8 +144,14 @@ extern const ct__op ct__op_row_extreme;
 extern const ct__op ct__op_row_logsumexp;
 extern const ct__op ct__op_row_norm;
 extern const ct__op ct__op_row_norm_grad;
+extern const ct__op ct__op_row_others;
+extern const ct__op ct__op_row_others_grad;
+extern const ct__op ct__op_row_prod;
 extern const ct__op ct__op_rsqrt;
 extern const ct__op ct__op_scatter_add;
+extern const ct__op ct__op_self_attend;
+extern const ct__op ct__op_self_attention;
+extern const ct__op ct__op_self_attention_grad;
 extern const ct__op ct__op_selu;
 extern const ct__op ct__op_selu_grad;
 extern const ct__op ct__op_sgd_momentum_update;
@@ -166,7 +177,6 @@ extern const ct__op ct__op_sparse_sgd_update;
 extern const ct__op ct__op_sparse_sum;
 extern const ct__op ct__op_sqrt;
 extern const ct__op ct__op_square;
-extern const ct__op ct__op_squared_norm;
 extern const ct__op ct__op_squared_parts;
 extern const ct__op ct__op_squeeze;
 extern const ct__op ct__op_stack;
@@ -180,34 +190,35 @@ extern const ct__op ct__op_unsqueeze;
 extern const ct__op ct__op_var_of;
 extern const ct__op ct__op_where;
 
-/* Option structs have room to grow without becoming another type. */
-_Static_assert(sizeof(ct_adadelta) == 64 || sizeof(ct_adadelta) == 128, "ct_adadelta");
-_Static_assert(sizeof(ct_adagrad) == 64 || sizeof(ct_adagrad) == 128, "ct_adagrad");
-_Static_assert(sizeof(ct_adam) == 64 || sizeof(ct_adam) == 128, "ct_adam");
-_Static_assert(sizeof(ct_argmax_options) == 64 || sizeof(ct_argmax_options) == 128, "ct_argmax_options");
-_Static_assert(sizeof(ct_attend) == 64 || sizeof(ct_attend) == 128, "ct_attend");
-_Static_assert(sizeof(ct_batchnorm) == 64 || sizeof(ct_batchnorm) == 128, "ct_batchnorm");
-_Static_assert(sizeof(ct_ce) == 64 || sizeof(ct_ce) == 128, "ct_ce");
-_Static_assert(sizeof(ct_conv) == 64 || sizeof(ct_conv) == 128, "ct_conv");
-_Static_assert(sizeof(ct_conv1) == 64 || sizeof(ct_conv1) == 128, "ct_conv1");
-_Static_assert(sizeof(ct_conv_t) == 64 || sizeof(ct_conv_t) == 128, "ct_conv_t");
-_Static_assert(sizeof(ct_embed) == 64 || sizeof(ct_embed) == 128, "ct_embed");
-_Static_assert(sizeof(ct_groupnorm) == 64 || sizeof(ct_groupnorm) == 128, "ct_groupnorm");
-_Static_assert(sizeof(ct_huber_options) == 64 || sizeof(ct_huber_options) == 128, "ct_huber_options");
-_Static_assert(sizeof(ct_kl_options) == 64 || sizeof(ct_kl_options) == 128, "ct_kl_options");
-_Static_assert(sizeof(ct_layernorm) == 64 || sizeof(ct_layernorm) == 128, "ct_layernorm");
-_Static_assert(sizeof(ct_lin) == 64 || sizeof(ct_lin) == 128, "ct_lin");
-_Static_assert(sizeof(ct_lion) == 64 || sizeof(ct_lion) == 128, "ct_lion");
-_Static_assert(sizeof(ct_loss) == 64 || sizeof(ct_loss) == 128, "ct_loss");
-_Static_assert(sizeof(ct_lrn) == 64 || sizeof(ct_lrn) == 128, "ct_lrn");
-_Static_assert(sizeof(ct_nll) == 64 || sizeof(ct_nll) == 128, "ct_nll");
-_Static_assert(sizeof(ct_pool) == 64 || sizeof(ct_pool) == 128, "ct_pool");
-_Static_assert(sizeof(ct_positions) == 64 || sizeof(ct_positions) == 128, "ct_positions");
-_Static_assert(sizeof(ct_reduce) == 64 || sizeof(ct_reduce) == 128, "ct_reduce");
-_Static_assert(sizeof(ct_rmsnorm) == 64 || sizeof(ct_rmsnorm) == 128, "ct_rmsnorm");
-_Static_assert(sizeof(ct_rmsprop) == 64 || sizeof(ct_rmsprop) == 128, "ct_rmsprop");
-_Static_assert(sizeof(ct_sgd) == 64 || sizeof(ct_sgd) == 128, "ct_sgd");
-_Static_assert(sizeof(ct_variance) == 64 || sizeof(ct_variance) == 128, "ct_variance");
+/* What programs compiled earlier rely on (src/nn/abi.c). */
+_Static_assert(sizeof(ct_adadelta) == 64, "ct_adadelta");
+_Static_assert(sizeof(ct_adagrad) == 64, "ct_adagrad");
+_Static_assert(sizeof(ct_adam) == 64, "ct_adam");
+_Static_assert(sizeof(ct_argmax_options) == 64, "ct_argmax_options");
+_Static_assert(sizeof(ct_attend) == 64, "ct_attend");
+_Static_assert(sizeof(ct_batchnorm) == 64, "ct_batchnorm");
+_Static_assert(sizeof(ct_ce) == 64, "ct_ce");
+_Static_assert(sizeof(ct_conv) == 64, "ct_conv");
+_Static_assert(sizeof(ct_conv1) == 64, "ct_conv1");
+_Static_assert(sizeof(ct_conv_t) == 64, "ct_conv_t");
+_Static_assert(sizeof(ct_embed) == 64, "ct_embed");
+_Static_assert(sizeof(ct_groupnorm) == 64, "ct_groupnorm");
+_Static_assert(sizeof(ct_huber_options) == 64, "ct_huber_options");
+_Static_assert(sizeof(ct_kl_options) == 64, "ct_kl_options");
+_Static_assert(sizeof(ct_layernorm) == 64, "ct_layernorm");
+_Static_assert(sizeof(ct_lin) == 64, "ct_lin");
+_Static_assert(sizeof(ct_lion) == 64, "ct_lion");
+_Static_assert(sizeof(ct_loss) == 64, "ct_loss");
+_Static_assert(sizeof(ct_lrn) == 64, "ct_lrn");
+_Static_assert(sizeof(ct_nll) == 64, "ct_nll");
+_Static_assert(sizeof(ct_pool) == 64, "ct_pool");
+_Static_assert(sizeof(ct_positions) == 64, "ct_positions");
+_Static_assert(sizeof(ct_reduce) == 64, "ct_reduce");
+_Static_assert(sizeof(ct_rmsnorm) == 64, "ct_rmsnorm");
+_Static_assert(sizeof(ct_rmsprop) == 64, "ct_rmsprop");
+_Static_assert(sizeof(ct_self_attend) == 64, "ct_self_attend");
+_Static_assert(sizeof(ct_sgd) == 64, "ct_sgd");
+_Static_assert(sizeof(ct_variance) == 64, "ct_variance");
 
 const ct__op *const ct__ops[] = {
     &ct__op_abs,
@@ -232,6 +243,8 @@ const ct__op *const ct__ops[] = {
     &ct__op_avgpool2d,
     &ct__op_avgpool2d_grad,
     &ct__op_batch_norm,
+    &ct__op_batch_norm_grad,
+    &ct__op_bce_each,
     &ct__op_bce_logits,
     &ct__op_bn_apply,
     &ct__op_bn_count,
@@ -240,6 +253,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_bn_normalize,
     &ct__op_bn_stats,
     &ct__op_bn_sums,
+    &ct__op_by_mode,
     &ct__op_cast,
     &ct__op_channel_sum,
     &ct__op_clip,
@@ -281,6 +295,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_gelu_tanh_grad,
     &ct__op_global_avgpool,
     &ct__op_global_avgpool_grad,
+    &ct__op_global_norm,
     &ct__op_group_norm,
     &ct__op_gt,
     &ct__op_guard,
@@ -325,6 +340,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_nadam_update,
     &ct__op_ne,
     &ct__op_neg,
+    &ct__op_norm_of_parts,
     &ct__op_one_hot,
     &ct__op_pad,
     &ct__op_permute,
@@ -348,8 +364,14 @@ const ct__op *const ct__ops[] = {
     &ct__op_row_logsumexp,
     &ct__op_row_norm,
     &ct__op_row_norm_grad,
+    &ct__op_row_others,
+    &ct__op_row_others_grad,
+    &ct__op_row_prod,
     &ct__op_rsqrt,
     &ct__op_scatter_add,
+    &ct__op_self_attend,
+    &ct__op_self_attention,
+    &ct__op_self_attention_grad,
     &ct__op_selu,
     &ct__op_selu_grad,
     &ct__op_sgd_momentum_update,
@@ -375,7 +397,6 @@ const ct__op *const ct__ops[] = {
     &ct__op_sparse_sum,
     &ct__op_sqrt,
     &ct__op_square,
-    &ct__op_squared_norm,
     &ct__op_squared_parts,
     &ct__op_squeeze,
     &ct__op_stack,

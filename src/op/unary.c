@@ -80,9 +80,9 @@ static void grad_cos(ct__grad *g) { g->din[0] = ct_neg(ct_mul(g->dout[0], ct_sin
         {.text = "x=i64[N,5]; " #name "(x)", .error = "input 1 is i64; wanted f32"}, \
         {0}};
 CASES(neg, CT__CASE_SECOND)
-CASES(abs, 0)
-CASES(sign, 0)
-CASES(floor, 0)
+CASES(abs, CT__CASE_SECOND)
+CASES(sign, CT__CASE_SECOND)
+CASES(floor, CT__CASE_SECOND)
 CASES(exp, CT__CASE_SECOND)
 CASES(log, CT__CASE_SECOND | CT__CASE_POSITIVE)
 CASES(sqrt, CT__CASE_SECOND | CT__CASE_POSITIVE)

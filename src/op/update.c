@@ -94,6 +94,33 @@ static void ref(ct__ref *r) {
     }
 }
 
+static const ct__case cases[] = {
+    {.text = "[1]"},
+    {.text = "[7]"},
+    {.text = "[8]"},
+    {.text = "[9]"},
+    {.text = "[15]"},
+    {.text = "[16]"},
+    {.text = "[17]"},
+    {.text = "[31]"},
+    {.text = "[33]"},
+    {.text = "[1,1]"},
+    {.text = "[3,5]"},
+    {.text = "[7,9]"},
+    {.text = "[16,16]"},
+    {.text = "[15,17]"},
+    {.text = "[2,3,4]"},
+    {.text = "[3,3,3,3]"},
+    {.text = "[1000]"},
+    {.text = "[1025]"},
+    {.text = "[129,128]"},
+    {.text = "[17] decay=0"},
+    {.text = "[17] decay=1"},
+    {.text = "[17] decay=0.5"},
+    {.text = "[17] step=1000"},
+    {.text = "[3] decay=2", .error = "decay is 2; wanted"},
+    {0},
+};
 static const ct__update update = {.moments = 1, .scalars = 0, .reads_parameter = 1, .prepare = prepare};
 const ct__op ct__op_average_update = {
     .name = "average_update",
@@ -105,6 +132,7 @@ const ct__op ct__op_average_update = {
     .nondiff = "an optimiser step",
     .update = &update,
     .ref = ref,
+    .cases = cases,
 };
 
 /* average = decay * average + (1 - decay) * param, to be given to a plan as an effect. `param` is the result

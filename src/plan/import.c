@@ -135,7 +135,7 @@ static ct_status check_roots(const ct_t *t, int32_t n, int effects, ct_graph **g
                            i + 1, t[i].node->op->name);
         *g = t[i].node->graph;
     }
-    return *g ? CT_OK : ct_fail(e, CT_EUSAGE, "plan: no output; wanted at least one");
+    return CT_OK;
 }
 
 ct_status ct_plan_new(const ct_t *out, int32_t outs, const ct_t *effects, int32_t n_effects, ct_compile o,
@@ -143,6 +143,7 @@ ct_status ct_plan_new(const ct_t *out, int32_t outs, const ct_t *effects, int32_
     ct_graph *g = NULL;
     ct_status s = check_roots(out, outs, 0, &g, e);
     if (!s) s = check_roots(effects, n_effects, 1, &g, e);
+    if (!s && !g) s = ct_fail(e, CT_EUSAGE, "plan: no output and no effect; wanted at least one");
     if (s) return s;
     const ct_allocator *a = &g->ctx->allocator;
     ct_plan *p = ct_new(a, sizeof *p);

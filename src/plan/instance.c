@@ -192,9 +192,9 @@ static ct_status build(ct__instance *t) {
         ct_status (*run)(ct__instance *);
         const char *name;
     } pass[] = {{ct__pass_import, "import"}, {ct__pass_effects, "effects"}, {ct__pass_place, "place"},
-                {ct__pass_fuse, "fuse"},     {ct__pass_layout, "layout"},   {ct__pass_chain, "chain"},
-                {ct__pass_update, "update"}, {ct__pass_phase, "phase"},     {ct__pass_memory, "memory"},
-                {ct__pass_lower, "lower"}};
+                {ct__pass_fuse, "fuse"},     {ct__pass_spare, "spare"},     {ct__pass_layout, "layout"},
+                {ct__pass_chain, "chain"},   {ct__pass_update, "update"},   {ct__pass_phase, "phase"},
+                {ct__pass_memory, "memory"}, {ct__pass_lower, "lower"}};
     const ct_ctx *c = t->plan->ctx;
     ct_status s = CT_OK;
     ct_float_state f = ct__float_enter();

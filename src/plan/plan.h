@@ -7,6 +7,7 @@
  *     effects  copies of variables that an effect reads and another one writes
  *     place    shard, partial or replicate; sums made explicit
  *     fuse     activations into producers
+ *     spare    outputs that nobody reads
  *     layout   storage orders; conversions made explicit
  *     chain    runs of elementwise nodes into one
  *     update   optimiser nodes into passes over segments
@@ -202,6 +203,7 @@ ct_status ct__pass_import(ct__instance *t);
 ct_status ct__pass_effects(ct__instance *t);
 ct_status ct__pass_place(ct__instance *t);
 ct_status ct__pass_fuse(ct__instance *t);
+ct_status ct__pass_spare(ct__instance *t);
 ct_status ct__pass_layout(ct__instance *t);
 ct_status ct__pass_chain(ct__instance *t);
 ct_status ct__pass_update(ct__instance *t);

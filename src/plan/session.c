@@ -61,6 +61,9 @@ static void explain(ct_session *s, ct__instance *t, const void *const *in) {
 ct_status ct_run(ct_session *s, ct_plan *p, const void *const *in, int64_t batch, void *const *out) {
     ct__instance *t;
     ct_error_clear(&s->error);
+    if (batch == 0 && p->n_effects > 0)
+        return ct_fail(&s->error, CT_EUSAGE,
+                       "run: batch is 0; wanted at least 1 in a step that updates; leave it out");
     for (int32_t i = 0; i < p->inputs; i++)
         if (!in || !in[i])
             return ct_fail(&s->error, CT_EUSAGE, "run: input \"%s\" is NULL; wanted its data",

@@ -1,4 +1,5 @@
 /* image_predict.c: a trained model on pictures: evaluation of a part, prediction of every record. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,14 +24,19 @@ static ct_status check_size(const ct_model *m, const ct_array *x, const char *pa
         want.dim[3] == x->dim[x->rank - 1])
         return CT_OK;
     char text[CT_SHAPE_TEXT];
-    return ct_fail(e, CT_EDATA, "%s: pictures of [%lld,%lld,%lld]; the model wants %s", path,
-                   (long long)channels, (long long)x->dim[x->rank - 2], (long long)x->dim[x->rank - 1],
-                   ct_shape_format(&want, text));
+    return ct_fail_at(
+        e, CT_EDATA, path, 4,
+        "pictures of [%lld,%lld,%lld]; wanted %s, as the model; give pictures of the size it was "
+        "trained on",
+        (long long)channels, (long long)x->dim[x->rank - 2], (long long)x->dim[x->rank - 1],
+        ct_shape_format(&want, text));
 }
 
 static ct_status open_pass(pass *p, const ct_array *images, const ct_array *labels, const char *path) {
     if (strcmp(ct_model_task(p->m), "image") != 0)
-        return ct_fail(p->e, CT_EUSAGE, "model: its task is \"%.40s\"; wanted image", ct_model_task(p->m));
+        return ct_fail(p->e, CT_EUSAGE,
+                       "model: its task is \"%.40s\"; wanted image; give a model of cotan train image",
+                       ct_model_task(p->m));
     p->allocator = ct_allocator_of(ct_model_context(p->m));
     p->classes = ct_shape_of(ct_model_output(p->m)).dim[1];
     p->batch = 256;
@@ -87,57 +93,129 @@ static ct_status score_part(pass *p, const ct_source *part, ct_evaluation *out) 
     return s;
 }
 
-/* Which records: the folder's own test part; or, of the data trained on, the part by the run's split; of other
- * data all. */
-static ct_status choose_part(pass *p, const ct__pictures *pictures, const char *wanted, ct_evaluation *out,
-                             int64_t **index, int64_t *n) {
-    uint64_t seed = strtoull(ct_model_text(p->m, "recipe/seed"), NULL, 10);
-    const char *all = ct_model_text(p->m, "data/all"), *part = wanted;
-    char hex[33] = "";
-    if (!part && all[0]) {
-        ct_hash128 h;
-        ct_status s = ct_source_hash(p->allocator, &p->source, "label", &h, p->e);
-        if (s) return s;
-        ct_hash_hex(h, hex);
-        part = strcmp(hex, all) == 0 ? "test" : "all";
+static ct_status hash_is(const pass *p, const ct_source *s, const char *skip, const char *wanted, int *same) {
+    char hex[33];
+    ct_hash128 h;
+    ct_status status = ct_source_hash(p->allocator, s, skip, &h, p->e);
+    if (status) return status;
+    ct_hash_hex(h, hex);
+    *same = strcmp(hex, wanted) == 0;
+    return CT_OK;
+}
+
+/* The records of a folder that a choice of part is about. */
+typedef struct choice {
+    const ct__pictures *pictures;
+    int64_t records;     /* those training may have met: the first `limit` of its recipe */
+    uint64_t seed;       /* of the split */
+    int own_validation;  /* training had another folder for it */
+    int64_t *index, n;   /* the records chosen */
+    int64_t index_bytes; /* to free */
+} choice;
+
+static ct_status records_of(pass *p, choice *c, int with_test, const char *part) {
+    int64_t count = strcmp(part, "all") == 0 ? c->pictures->images.dim[0] : c->records;
+    ct_status s = ct__pictures_split(p->allocator, count, c->seed, with_test, part, &c->index, &c->n, p->e);
+    c->index_bytes = (c->n + 1) * (int64_t)sizeof *c->index;
+    return s;
+}
+
+/* Were these pictures trained on? Then *part is the tenth that training kept away, where it kept one. */
+static ct_status recognise(pass *p, choice *c, const char **part, ct_evaluation *out) {
+    const char *all = ct_model_text(p->m, "data/all"), *train = ct_model_text(p->m, "data/train");
+    ct_source met = p->source, trained = {0};
+    int same = 0;
+    met.count = c->records;
+    *part = "all";
+    ct_status s = CT_OK;
+    if (all[0]) {
+        s = hash_is(p, &met, "label", all, &same);
+        if (same) *part = "test";
+        if (same)
+            snprintf(
+                out->note, sizeof out->note,
+                "the model was trained on this folder: scored on the tenth that training kept for the test");
+        return s;
     }
-    if (!part) part = "all";
-    memset(out->part, 0, sizeof out->part);
-    memcpy(out->part, part, strlen(part) < 60 ? strlen(part) : 60);
-    return ct__pictures_split(p->allocator, pictures->images.dim[0], seed, all[0] != '\0', part, index, n,
-                              p->e);
+    s = records_of(p, c, 0, c->own_validation ? "all" : "train");
+    if (!s) s = ct_source_subset(p->allocator, &met, c->index, c->n, &trained, p->e);
+    if (!s) s = hash_is(p, &trained, NULL, train, &same);
+    if (same)
+        snprintf(out->note, sizeof out->note,
+                 "the model was trained on these pictures: the score says nothing about new ones");
+    ct_source_close(&trained);
+    ct_delete(p->allocator, c->index, (size_t)c->index_bytes);
+    c->index = NULL;
+    return s;
+}
+
+/* A folder without a test part of its own, or another part than the test. */
+static ct_status choose_part(pass *p, choice *c, const char *wanted, ct_evaluation *out) {
+    const char *part = wanted;
+    int with_test = ct_model_text(p->m, "data/all")[0] != '\0';
+    ct_status s = wanted ? CT_OK : recognise(p, c, &part, out);
+    if (s) return s;
+    snprintf(out->part, sizeof out->part, "%s", part);
+    if (wanted && strcmp(part, "test") == 0 && !with_test)
+        return ct_fail_at(
+            p->e, CT_EUSAGE, c->pictures->path, -1,
+            "no test part, and training kept none; wanted a folder with one; give it, or --part all");
+    if (c->own_validation && strcmp(part, "validation") == 0)
+        return ct_fail(
+            p->e, CT_EUSAGE,
+            "--part: validation, for which training had a folder of its own; wanted that folder; give it, "
+            "with --part all");
+    return records_of(p, c, with_test, part);
+}
+
+static ct_status check_part(const char *part, ct_err *e) {
+    static const char *const names[] = {"train", "validation", "test", "all"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!part || strcmp(part, names[i]) == 0) return CT_OK;
+    return ct_fail(e, CT_EUSAGE, "--part: %.40s; wanted train, validation, test or all; choose one", part);
+}
+
+static ct_status score_chosen(pass *p, choice *c, const char *part, ct_evaluation *out) {
+    ct_source chosen = {0};
+    ct_status s = choose_part(p, c, part, out);
+    if (!s && c->n == 0)
+        s = ct_fail_at(p->e, CT_EDATA, c->pictures->path, -1,
+                       "the %s part has no record; wanted at least one; choose another --part", out->part);
+    if (!s) s = ct_source_subset(p->allocator, &p->source, c->index, c->n, &chosen, p->e);
+    if (!s) s = score_part(p, &chosen, out);
+    ct_loader_free(p->loader);
+    p->loader = NULL;
+    ct_source_close(&chosen);
+    ct_delete(p->allocator, c->index, (size_t)c->index_bytes);
+    return s;
 }
 
 ct_status ct_evaluate_image(ct_model *m, const char *data, const char *part, int64_t limit,
                             ct_evaluation *out, ct_err *e) {
     pass p = {.m = m, .e = e};
     ct__pictures pictures = {0};
-    ct_source chosen = {0};
     ct_evaluation v = {0};
-    int64_t *index = NULL, n = 0, classes = ct_shape_of(ct_model_output(m)).dim[1];
+    choice c = {.pictures = &pictures,
+                .seed = strtoull(ct_model_text(m, "recipe/seed"), NULL, 10),
+                .own_validation = ct_model_number(m, "data/validation_given", 0) > 0};
+    int64_t classes = ct_shape_of(ct_model_output(m)).dim[1],
+            trained = (int64_t)ct_model_number(m, "recipe/limit", 0);
     const ct_allocator *a = ct_allocator_of(ct_model_context(m));
-    if (part && strcmp(part, "train") != 0 && strcmp(part, "validation") != 0 && strcmp(part, "test") != 0 &&
-        strcmp(part, "all") != 0)
-        return ct_fail(e, CT_EUSAGE, "--part %.40s; wanted train, validation, test or all", part);
+    ct_status s = check_part(part, e);
+    if (s) return s;
     int own_test = ct__pictures_has(data, CT__PART_TEST) && (!part || strcmp(part, "test") == 0);
-    ct_status s = ct__pictures_load(ct_files_of(ct_model_context(m)), a, data,
-                                    own_test ? CT__PART_TEST : CT__PART_TRAIN, limit, &pictures, e);
+    s = ct__pictures_load(ct_files_of(ct_model_context(m)), a, data,
+                          own_test ? CT__PART_TEST : CT__PART_TRAIN, limit, &pictures, e);
     if (!s) s = ct__pictures_check(&pictures, classes, e);
     if (!s) s = open_pass(&p, &pictures.images, &pictures.labels, pictures.path);
+    if (!s) c.records = trained > 0 && trained < pictures.images.dim[0] ? trained : pictures.images.dim[0];
     if (!s && own_test) {
         memcpy(v.part, "test", 5);
         s = score_part(&p, &p.source, &v);
     } else if (!s) {
-        s = choose_part(&p, &pictures, part, &v, &index, &n);
-        if (!s && n == 0) s = ct_fail(e, CT_EDATA, "%s: the %s part has no record", pictures.path, v.part);
-        if (!s) s = ct_source_subset(a, &p.source, index, n, &chosen, e);
-        if (!s) s = score_part(&p, &chosen, &v);
+        s = score_chosen(&p, &c, part, &v);
     }
-    ct_loader_free(p.loader);
-    p.loader = NULL;
-    ct_source_close(&chosen);
     if (p.allocator) close_pass(&p);
-    ct_delete(a, index, ((size_t)n + 1) * sizeof *index);
     ct__pictures_free(&pictures);
     if (s)
         ct_evaluation_free(&v);
@@ -174,11 +252,7 @@ ct_status ct_predict_image(ct_model *m, const char *path, int (*each)(void *user
     ct_array images = {0};
     const ct_allocator *a = ct_allocator_of(ct_model_context(m));
     ct_status s = ct_idx_load(ct_files_of(ct_model_context(m)), a, path, &images, e);
-    if (!s && (images.dtype != CT_U8 || images.rank < 3 || images.rank > 4 || images.dim[0] == 0))
-        s = ct_fail(e, CT_EDATA,
-                    "%s: %s with %d dimensions and %lld records; wanted pictures (0x0803), at least one",
-                    path, ct_dtype_name((ct_dtype)images.dtype), images.rank,
-                    images.rank ? (long long)images.dim[0] : 0);
+    if (!s) s = ct__pictures_pixels(&images, path, e);
     if (!s) s = open_pass(&p, &images, NULL, path);
     if (!s)
         s = ct_loader_new(a, &p.source, (ct_loader_options){.batch = p.batch, .evaluate = 1}, &p.loader, e);

@@ -55,10 +55,14 @@ CT_V vec softplus_of(vec x, vec beta, vec threshold) {
 CT_V vec elu_of(vec x, vec alpha) { return ct_v_select(x > 0.0f, x, alpha * ct_v_expm1(x)); }
 #define SELU_ALPHA 1.6732632423543772f
 #define SELU_SCALE 1.0507009873554805f
-CT_V vec phi(vec x) {
-    return 0.5f * (1.0f + ct_v_erf(x * 0.70710678118f));
-} /* the normal distribution function */
-CT_V vec density(vec x) { return 0.39894228040f * ct_v_exp(-0.5f * x * x); }
+CT_V vec gelu_of(vec x) {
+    vec density;
+    return x * ct_v_normal(x, &density);
+}
+CT_V vec gelu_slope(vec x) { /* Phi(x) + x phi(x) */
+    vec density, below = ct_v_normal(x, &density);
+    return ct_v_fma(x, density, below);
+}
 #define GELU_A 0.79788456080f
 #define GELU_B 0.044715f
 CT_V vec gelu_inner(vec x) { return GELU_A * (x + GELU_B * x * x * x); }
@@ -99,7 +103,7 @@ UNARY(relu, relu_of(x))
 UNARY(leaky, ct_v_select(x < 0.0f, x *P(0), x))
 UNARY(elu, elu_of(x, P(0)))
 UNARY(selu, SELU_SCALE *elu_of(x, ct_v_splat(SELU_ALPHA)))
-UNARY(gelu, x *phi(x))
+UNARY(gelu, gelu_of(x))
 UNARY(gelu_tanh, gelu_tanh_of(x))
 UNARY(silu, x *ct_v_sigmoid(x))
 UNARY(hardsigmoid, hardsigmoid_of(x))
@@ -127,13 +131,14 @@ TERNARY(where, ct_v_select(x != 0.0f, y, z))
 BINARY(and, truth((x != 0.0f) & (y != 0.0f)))
 BINARY(or, truth((x != 0.0f) | (y != 0.0f)))
 UNARY(not, truth(x == 0.0f))
+BINARY(bce, (relu_of(x) - x * y) + ct_v_log1p(ct_v_exp(-ct_v_abs(x))))
 
 /* ---- gradients: x is dy, y what the forward kept ---- */
 BINARY(relu_grad, ct_v_select(y <= 0.0f, ZERO, x))
 BINARY(leaky_grad, ct_v_select(y > 0.0f, x, x *P(0)))
 BINARY(elu_grad, ct_v_select(y > 0.0f, x, x *P(0) * ct_v_exp(y)))
 BINARY(selu_grad, x *SELU_SCALE *ct_v_select(y > 0.0f, ONE, SELU_ALPHA *ct_v_exp(y)))
-BINARY(gelu_grad, x *(phi(y) + y * density(y)))
+BINARY(gelu_grad, x *gelu_slope(y))
 BINARY(gelu_tanh_grad, x *gelu_tanh_slope(y))
 BINARY(silu_grad, x *(ct_v_sigmoid(y) + y * sigmoid_slope(y)))
 BINARY(sigmoid_grad, x *y *(1.0f - y))
@@ -197,6 +202,7 @@ const ct__tile_table CT_SIMD(ct__tile_table) = {
     .or_ = or
     ,
     .not_ = not,
+    .bce_ = bce,
     .relu_grad_ = relu_grad,
     .leaky_grad_ = leaky_grad,
     .elu_grad_ = elu_grad,

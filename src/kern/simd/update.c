@@ -49,8 +49,10 @@ CT_V ct_f16v sign_of(ct_f16v x) {
 CT_V ct_f16v over(ct_f16v a, ct_f16v b) { return ct_v_select(b == 0.0f, ct_v_splat(0.0f), a / b); }
 CT_V ct_f16v fma1(float a, ct_f16v b, ct_f16v c) { return ct_v_fma(ct_v_splat(a), b, c); }
 
-/* The gradient that the rule sees. */
-CT_V ct_f16v gradient(const numbers *c, ct_f16v p, ct_f16v g) {
+/* The gradient that the rule sees; the decoupled decay of the parameter. */
+CT_V ct_f16v gradient(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
+    ct_f16v p = v[0];
+    v[0] = p * c->keep;
     g = g * c->scale;
     if (c->clip > 0) {
         g = ct_v_select(g > c->clip, ct_v_splat(c->clip), g);
@@ -63,11 +65,12 @@ CT_V ct_f16v gradient(const numbers *c, ct_f16v p, ct_f16v g) {
 
 /* ---- SGD ---- */
 CT_V void sgd_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
-    v[0] = fma1(-c->lr, gradient(c, v[0], g), v[0]);
+    g = gradient(c, v, g);
+    v[0] = fma1(-c->lr, g, v[0]);
 }
 /* a: momentum, b: 1 - dampening */
 CT_V void sgd_momentum_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
-    g = gradient(c, v[0], g);
+    g = gradient(c, v, g);
     v[1] = c->first ? g : fma1(c->a, v[1], g * c->b);
     v[0] = fma1(-c->lr, c->nesterov ? fma1(c->a, v[1], g) : v[1], v[0]);
 }
@@ -93,8 +96,7 @@ static void sgd_momentum(const void *data, float *const *var, const float *g, in
 /* ---- Adam ---- */
 /* The moments: a = 1 - beta1, b = beta2; the square's factor 1 - beta2 is d. */
 CT_V ct_f16v moments(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
-    g = gradient(c, v[0], g);
-    v[0] = v[0] * c->keep;
+    g = gradient(c, v, g);
     v[1] = fma1(c->a, g - v[1], v[1]);
     v[2] = ct_v_fma(g * c->d, g, v[2] * c->b);
     return g;
@@ -165,8 +167,8 @@ static void nadam(const void *data, float *const *var, const float *g, int64_t n
 /* ---- Lion ---- */
 /* a: 1 - beta1, b: 1 - beta2 */
 CT_V void lion_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
-    g = gradient(c, v[0], g);
-    v[0] = fma1(-c->lr, sign_of(fma1(c->a, g - v[1], v[1])), v[0] * c->keep);
+    g = gradient(c, v, g);
+    v[0] = fma1(-c->lr, sign_of(fma1(c->a, g - v[1], v[1])), v[0]);
     v[1] = fma1(c->b, g - v[1], v[1]);
 }
 static void lion(const void *data, float *const *var, const float *g, int64_t n, const float *scalars,
@@ -192,24 +194,24 @@ CT_V ct_f16v spread(ct_f16v square, ct_f16v mean) {
     return ct_v_select(x < 0.0f, ct_v_splat(0.0f), x);
 }
 CT_V void rmsprop_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
-    g = gradient(c, v[0], g);
+    g = gradient(c, v, g);
     v[1] = squared(c, v[1], g);
     v[0] = fma1(-c->lr, over(g, deviation(c, v[1])), v[0]);
 }
 CT_V void rmsprop_centered_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
-    g = gradient(c, v[0], g);
+    g = gradient(c, v, g);
     v[1] = squared(c, v[1], g);
     v[2] = fma1(c->b, g - v[2], v[2]);
     v[0] = fma1(-c->lr, over(g, deviation(c, spread(v[1], v[2]))), v[0]);
 }
 CT_V void rmsprop_momentum_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
-    g = gradient(c, v[0], g);
+    g = gradient(c, v, g);
     v[1] = squared(c, v[1], g);
     v[2] = fma1(c->c, v[2], over(g, deviation(c, v[1])));
     v[0] = fma1(-c->lr, v[2], v[0]);
 }
 CT_V void rmsprop_both_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
-    g = gradient(c, v[0], g);
+    g = gradient(c, v, g);
     v[1] = squared(c, v[1], g);
     v[2] = fma1(c->b, g - v[2], v[2]);
     v[3] = fma1(c->c, v[3], over(g, deviation(c, spread(v[1], v[2]))));
@@ -237,7 +239,7 @@ RMSPROP(rmsprop_both, 4)
 
 /* ---- Adagrad, Adadelta ---- */
 CT_V void adagrad_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
-    g = gradient(c, v[0], g);
+    g = gradient(c, v, g);
     v[1] = ct_v_fma(g, g, v[1]);
     v[0] = fma1(-c->lr, over(g, ct_v_sqrt(v[1]) + c->eps), v[0]);
 }
@@ -252,7 +254,7 @@ static void adagrad(const void *data, float *const *var, const float *g, int64_t
 
 /* a: rho, b: 1 - rho */
 CT_V void adadelta_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
-    g = gradient(c, v[0], g);
+    g = gradient(c, v, g);
     v[1] = squared(c, v[1], g);
     ct_f16v d = over(ct_v_sqrt(v[2] + c->eps), ct_v_sqrt(v[1] + c->eps)) * g;
     v[2] = squared(c, v[2], d);
@@ -300,7 +302,7 @@ CT_V void each_row(body_fn body, const int vars, const numbers *c, float *const 
 }
 /* lr: learning rate * sqrt(1 - beta2^t) / (1 - beta1^t); the divisor's square is not corrected */
 CT_V void rows_adam_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
-    g = gradient(c, v[0], g);
+    g = gradient(c, v, g);
     v[1] = fma1(c->a, g - v[1], v[1]);
     v[2] = fma1(c->d, ct_v_fma(g, g, -v[2]), v[2]);
     v[0] = fma1(-c->lr, over(v[1], ct_v_sqrt(v[2]) + c->eps), v[0]);

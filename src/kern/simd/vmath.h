@@ -2,7 +2,7 @@
  *
  * Ranges are reduced exactly (multiples of ln 2 or pi/2 in two or three parts), then a polynomial of
  * tools/fit_vmath.py follows. No table, no branch but a choice by mask; NaN goes through, overflow gives
- * infinity, results below the normal range are 0. Error at most 2 units in the last place (tests/test_tile.c
+ * infinity; denormal results are as the processor's mode has them (runs flush them to 0). Error at most 2 units in the last place (tests/test_tile.c
  * measures it). */
 #ifndef CT_KERN_SIMD_VMATH_H
 #define CT_KERN_SIMD_VMATH_H
@@ -75,6 +75,22 @@ CT_V ct_f16v ct_v_copysign(ct_f16v magnitude, ct_f16v sign) {
 /* NaN of either wins. */
 CT_V ct_f16v ct_v_max(ct_f16v a, ct_f16v b) { return ct_v_select((a > b) | (a != a), a, b); }
 CT_V ct_f16v ct_v_min(ct_f16v a, ct_f16v b) { return ct_v_select((a < b) | (a != a), a, b); }
+/* x between low and high; NaN stays. */
+CT_V ct_f16v ct_v_clamp(ct_f16v x, float low, float high) {
+#if defined(__AVX512F__)
+    return (ct_f16v)_mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), (__m512)x));
+#elif defined(__FMA__)
+    __m256 v[2];
+    memcpy(v, &x, sizeof x);
+    for (int i = 0; i < 2; i++)
+        v[i] = _mm256_min_ps(_mm256_set1_ps(high), _mm256_max_ps(_mm256_set1_ps(low), v[i]));
+    memcpy(&x, v, sizeof x);
+    return x;
+#else
+    x = ct_v_select(x > high, ct_v_splat(high), x);
+    return ct_v_select(x < low, ct_v_splat(low), x);
+#endif
+}
 CT_V ct_f16v ct_v_sqrt(ct_f16v x) {
 #if defined(__AVX512F__)
     return (ct_f16v)_mm512_sqrt_ps((__m512)x);
@@ -120,23 +136,49 @@ CT_V float ct_v_max_lane(ct_f16v v) {
 /* ---- functions ---- */
 CT_V ct_f16v ct_v_power_of_two(ct_i16v n) { return (ct_f16v)((n + 127) << 23); } /* -126 <= n <= 127 */
 
-CT_V ct_f16v ct_v_exp(ct_f16v x) {
-    ct_f16v y = ct_v_select(x > 88.8f, ct_v_splat(88.8f), x);
-    y = ct_v_select(y < -87.4f, ct_v_splat(-87.4f), y);
-    ct_f16v n = ct_v_round_small(y * 1.44269504f);
-    ct_f16v r = ct_v_fma(n, ct_v_splat(-0.693359375f), y);
-    r = ct_v_fma(n, ct_v_splat(2.12194440e-4f), r);
+/* exp(r), |r| <= ln 2 / 2 */
+CT_V ct_f16v ct_v_exp_core(ct_f16v r) {
     ct_f16v p = ct_v_splat(1.395043015e-03f);
     p = ct_v_fma(p, r, ct_v_splat(8.368886920e-03f));
     p = ct_v_fma(p, r, ct_v_splat(4.166620665e-02f));
     p = ct_v_fma(p, r, ct_v_splat(1.666651885e-01f));
     p = ct_v_fma(p, r, ct_v_splat(5.000000095e-01f));
-    p = ct_v_fma(r * r, p, r) + 1.0f;
-    ct_i16v whole = ct_v_to_int(n), half = whole >> 1; /* 2^n in two factors: n may be 128 */
-    p = p * ct_v_power_of_two(half) * ct_v_power_of_two(whole - half);
-    p = ct_v_select(x > 88.722839f, ct_v_splat(INFINITY), p);
-    p = ct_v_select(x < -87.336548f, ct_v_splat(0.0f), p);
-    return ct_v_select(x != x, x, p);
+    return ct_v_fma(r * r, p, r) + 1.0f;
+}
+
+/* exp(x) = 2^n exp(r). 2^n goes in by two factors, so that what is too great or too small becomes infinity or,
+ * by way of the denormal numbers, zero by itself. */
+CT_V ct_f16v ct_v_exp(ct_f16v x) {
+    ct_f16v y = ct_v_clamp(x, -104.0f, 88.8f), n = ct_v_round_small(y * 1.44269504f);
+    ct_f16v r = ct_v_fma(n, ct_v_splat(-0.693359375f), y);
+    r = ct_v_fma(n, ct_v_splat(2.12194440e-4f), r);
+    ct_i16v whole = ct_v_to_int(n), half = whole >> 1;
+    return ct_v_exp_core(r) * ct_v_power_of_two(half) * ct_v_power_of_two(whole - half);
+}
+
+/* The normal distribution: its density exp(-x^2 / 2) / sqrt(2 pi), and its distribution function by way of the tail
+ * Phi(-a) = exp(-a^2 / 2) M(a), M(a) (a + 4) being a polynomial in (a - 4) / (a + 4), a >= 0: both have the
+ * digits of a float wherever they are. What a * a loses in rounding is given back to the exponent. */
+CT_V ct_f16v ct_v_normal(ct_f16v x, ct_f16v *density) {
+    ct_f16v a = ct_v_clamp(ct_v_abs(x), 0.0f, 13.2f), square = a * a, lost = ct_v_fma(a, a, -square);
+    ct_f16v n = ct_v_round_small(square * -0.721347520f),
+            r = ct_v_fma(square, ct_v_splat(-0.5f), n * -0.693359375f);
+    r = ct_v_fma(n, ct_v_splat(2.12194440e-4f), r);
+    r = ct_v_fma(lost, ct_v_splat(-0.5f), r);
+    ct_f16v e = ct_v_exp_core(r) * ct_v_power_of_two(ct_v_to_int(n)), inverse = 1.0f / (a + 4.0f);
+    ct_f16v t = (a - 4.0f) * inverse, m = ct_v_splat(-1.268640799e-04f);
+    m = ct_v_fma(m, t, ct_v_splat(1.905254848e-04f));
+    m = ct_v_fma(m, t, ct_v_splat(1.574300723e-03f));
+    m = ct_v_fma(m, t, ct_v_splat(-3.517443839e-03f));
+    m = ct_v_fma(m, t, ct_v_splat(-7.528383970e-03f));
+    m = ct_v_fma(m, t, ct_v_splat(6.040440799e-02f));
+    m = ct_v_fma(m, t, ct_v_splat(-1.865229525e-01f));
+    m = ct_v_fma(m, t, ct_v_splat(3.871368841e-01f));
+    m = ct_v_fma(m, t, ct_v_splat(-6.078966064e-01f));
+    m = ct_v_fma(m, t, ct_v_splat(7.552851355e-01f));
+    ct_f16v tail = e * m * inverse;
+    *density = e * 0.398942280f;
+    return ct_v_select(x < 0.0f, tail, 1.0f - tail);
 }
 
 CT_V ct_f16v ct_v_log(ct_f16v x) {
