@@ -64,7 +64,9 @@ typedef struct ct_batch {
     const void *field[CT_MAX_FIELDS]; /* [rows, ...] in the source's order; valid until the next call */
     const int64_t *record;            /* [rows] */
 } ct_batch;
-/* The source must outlive the loader; ct_loader_free ends its threads. CT_EUSAGE for an empty source or a wrong option. */
+/* The source must outlive the loader; ct_loader_free ends its threads. A shuffled epoch of up to 2^26 records keeps its
+ * order (8 bytes each), a longer one computes it. Fewer threads are started where the system refuses. CT_EUSAGE for an
+ * empty source or a wrong option. */
 CT_API ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_options o,
                                ct_loader **out, ct_err *e);
 CT_API void ct_loader_free(ct_loader *l);
