@@ -44,7 +44,7 @@ def options_of(text):
 
 def wrong_words():
     fails(2, "no such verb; wanted train", "trian")
-    for verb in ("serve", "export", "compare", "generate", "explain", "pca"):
+    for verb in ("serve", "export", "generate", "explain"):
         fails(2, f"{verb}: no such verb", verb)
     fails(2, "wanted --epochs", "train", "image", "d", "-o", "m", "--epcohs", "3")
     fails(2, "no output", "train", "image", "d")
