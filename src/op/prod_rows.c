@@ -23,9 +23,7 @@ extern const ct__op ct__op_row_prod, ct__op_row_others, ct__op_row_others_grad;
 static void prod_grad(ct__grad *g) {
     g->din[0] = ct_mul(ct_unsqueeze(g->dout[0], -1), ct__op1(&ct__op_row_others, g->in[0]));
 }
-static void others_grad(ct__grad *g) {
-    g->din[0] = ct__op2(&ct__op_row_others_grad, g->in[0], g->dout[0]);
-}
+static void others_grad(ct__grad *g) { g->din[0] = ct__op2(&ct__op_row_others_grad, g->in[0], g->dout[0]); }
 
 /* A row that the batch makes is whole on the whole batch only. */
 static int batch(ct__batch *b) {
@@ -38,9 +36,7 @@ static int batch(ct__batch *b) {
 typedef struct dual { /* value + e * part, e^2 = 0 */
     double value, part;
 } dual;
-static dual times(dual a, double x, double u) {
-    return (dual){a.value * x, a.value * u + a.part * x};
-}
+static dual times(dual a, double x, double u) { return (dual){a.value * x, a.value * u + a.part * x}; }
 
 /* All but k, for each k. u may be NULL: zeros; z: room for n. */
 static void others(const float *x, const float *u, int64_t n, dual *z) {
