@@ -15,14 +15,14 @@
 
 const ct__attr ct__bn_eps_attrs[] = {POS_FLOAT(eps, CT__NODEF, 0, 1e30, "added to the variance"), {0}};
 
-/* [2 + 2C]: C, the count, means, M2. C stands in it so that the merge needs nothing else. */
+/* [2 + 3C]: C, the count, means, M2, what the means lack. C stands in it so that the merge needs nothing else. */
 static ct_status stats_infer(ct__infer *f) {
-    int64_t n = 2 + 2 * f->in[0].shape.dim[1];
+    int64_t n = 2 + 3 * f->in[0].shape.dim[1];
     f->out[0].shape = ct_shape_make(1, &n);
     return CT_OK;
 }
 static ct_status finish_infer(ct__infer *f) {
-    int64_t c = (f->in[0].shape.dim[0] - 2) / 2;
+    int64_t c = (f->in[0].shape.dim[0] - 2) / 3;
     f->n_out = 3;
     for (int i = 0; i < 3; i++) f->out[i] = (ct__type){CT_F32, 0, ct_shape_make(1, &c)};
     return CT_OK;
@@ -65,7 +65,8 @@ static void merge(const void *data, float *const *part, int32_t parts, float *ou
     for (int64_t k = 0; k < c; k++) {
         double n = 0, mean = 0, m2 = 0;
         for (int32_t p = 0; p < parts; p++) {
-            double count = (double)part[p][1], d = (double)part[p][2 + k] - mean;
+            double count = (double)part[p][1],
+                   d = (double)part[p][2 + k] + (double)part[p][2 + 2 * c + k] - mean;
             if (count <= 0) continue;
             m2 += (double)part[p][2 + c + k] + d * d * n * count / (n + count);
             mean += d * count / (n + count);
@@ -73,6 +74,7 @@ static void merge(const void *data, float *const *part, int32_t parts, float *ou
         }
         out[2 + k] = (float)mean;
         out[2 + c + k] = (float)m2;
+        out[2 + 2 * c + k] = (float)(mean - (double)out[2 + k]);
     }
     out[0] = (float)c;
     out[1] = (float)all;
@@ -127,7 +129,7 @@ static ct_status run_finish(const void *data, void *const *arg, const ct__exec *
     const bn_data *d = data;
     const float *stats = arg[0];
     float *mean = arg[1], *var = arg[2], *unbiased = arg[3];
-    int64_t c = (d->image.n - 2) / 2;
+    int64_t c = (d->image.n - 2) / 3;
     double count = (double)stats[1];
     if (!(count > 1))
         return ct_fail(
@@ -233,15 +235,16 @@ void ct__bn_ref_normalized(ct__ref *r, int64_t c, double mean, double var, const
     ct__grid g = ct__grid_of(&r->in[0]);
     for (int64_t i = 0; i < g.n * g.c * g.places; i++)
         if (ct__channel_of(&g, i) == c)
-            r->out[0].v[i] = (r->in[0].v[i] - mean) / sqrt(var + r->attr[0].f) * one_of(weight, c, 1) +
-                             one_of(bias, c, 0);
+            r->out[0].v[i] =
+                (r->in[0].v[i] - mean) / sqrt(var + r->attr[0].f) * one_of(weight, c, 1) + one_of(bias, c, 0);
 }
 
 static void stats_ref(ct__ref *r) {
     ct__grid g = ct__grid_of(&r->in[0]);
     r->out[0].v[0] = (double)g.c;
     r->out[0].v[1] = (double)(g.n * g.places);
-    for (int64_t c = 0; c < g.c; c++) ct__bn_moments(&r->in[0], c, &r->out[0].v[2 + c], &r->out[0].v[2 + g.c + c]);
+    for (int64_t c = 0; c < g.c; c++)
+        ct__bn_moments(&r->in[0], c, &r->out[0].v[2 + c], &r->out[0].v[2 + g.c + c]);
 }
 static void finish_ref(ct__ref *r) {
     int64_t c = r->out[0].shape.dim[0];
