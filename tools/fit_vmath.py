@@ -40,9 +40,17 @@ show("tanh", fit(lambda z: (mp.tanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, mp.mpf("1
 show("erf small", fit(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1, mp.mpf("1e-9"), mp.mpf("0.8464"), 6))
 # erf(x) = 1 - exp(-x - x P(x)), 0.9 < x < 4
 show("erf large", fit(lambda x: (-mp.log(mp.erfc(x)) - x) / x, mp.mpf("0.9"), mp.mpf("4"), 6, lambda x: x * mp.erfc(x)))
-# expm1(x) = x + x^2 P(x), |x| < 0.35 ; log1p reuses log
-show("expm1", fit(lambda r: (mp.expm1(r) - r) / r ** 2 if r else mp.mpf(1) / 2, mp.mpf("-0.36"), mp.mpf("0.36"), 5, lambda r: abs(r)))
+# expm1(x) = x + x^2 P(x), |x| < 0.5 ; log1p reuses log
+show("expm1", fit(lambda r: (mp.expm1(r) - r) / r ** 2 if r else mp.mpf(1) / 2, mp.mpf("-0.51"), mp.mpf("0.51"), 5, lambda r: abs(r)))
 Q = mp.pi / 4
 # sin(r) = r + r^3 P(r^2), cos(r) = 1 - r^2/2 + r^4 P(r^2), |r| < pi/4
 show("sin", fit(lambda z: (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, mp.mpf("1e-9"), Q * Q, 3, lambda z: z))
 show("cos", fit(lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z ** 2, mp.mpf("1e-9"), Q * Q, 3, lambda z: z ** 2))
+# exp(t^2/2) Phi(-t) = u P(u - 0.3702), u = 1 / (1 + t / 2), 1.25 < t < 14
+def tail(w):
+    u = w + mp.mpf("0.3702")
+    t = (1 / u - 1) * 2
+    return mp.exp(t * t / 2) * mp.erfc(t / mp.sqrt(2)) / 2 / u
+
+
+show("normal tail", fit(tail, mp.mpf(1) / 8 - mp.mpf("0.3702"), 1 / mp.mpf("1.625") - mp.mpf("0.3702"), 7, lambda w: 1 / tail(w), steps=25))

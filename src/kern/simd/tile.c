@@ -55,17 +55,15 @@ CT_V vec softplus_of(vec x, vec beta, vec threshold) {
 CT_V vec elu_of(vec x, vec alpha) { return ct_v_select(x > 0.0f, x, alpha * ct_v_expm1(x)); }
 #define SELU_ALPHA 1.6732632423543772f
 #define SELU_SCALE 1.0507009873554805f
-CT_V vec phi(vec x) {
-    return 0.5f * (1.0f + ct_v_erf(x * 0.70710678118f));
-} /* the normal distribution function */
 CT_V vec density(vec x) { return 0.39894228040f * ct_v_exp(-0.5f * x * x); }
 #define GELU_A 0.79788456080f
 #define GELU_B 0.044715f
 CT_V vec gelu_inner(vec x) { return GELU_A * (x + GELU_B * x * x * x); }
-CT_V vec gelu_tanh_of(vec x) { return 0.5f * x * (1.0f + ct_v_tanh(gelu_inner(x))); }
+/* (1 + tanh u) / 2 is the sigmoid of 2u, which keeps its digits where tanh is near -1. */
+CT_V vec gelu_tanh_of(vec x) { return x / (1.0f + ct_v_exp(-2.0f * gelu_inner(x))); }
 CT_V vec gelu_tanh_slope(vec x) {
-    vec t = ct_v_tanh(gelu_inner(x)), inner = GELU_A * (1.0f + 3.0f * GELU_B * x * x);
-    return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * inner;
+    vec s = ct_v_sigmoid(2.0f * gelu_inner(x)), inner = GELU_A * (1.0f + 3.0f * GELU_B * x * x);
+    return s + 2.0f * x * s * (1.0f - s) * inner;
 }
 CT_V vec hardsigmoid_of(vec x) { return ct_v_min(ct_v_max(x + 3.0f, ZERO), ct_v_splat(6.0f)) / 6.0f; }
 CT_V vec clip_of(vec x, vec low, vec high) { return ct_v_min(ct_v_max(x, low), high); }
@@ -99,9 +97,9 @@ UNARY(relu, relu_of(x))
 UNARY(leaky, ct_v_select(x < 0.0f, x *P(0), x))
 UNARY(elu, elu_of(x, P(0)))
 UNARY(selu, SELU_SCALE *elu_of(x, ct_v_splat(SELU_ALPHA)))
-UNARY(gelu, x *phi(x))
+UNARY(gelu, ct_v_gelu(x))
 UNARY(gelu_tanh, gelu_tanh_of(x))
-UNARY(silu, x *ct_v_sigmoid(x))
+UNARY(silu, x / (1.0f + ct_v_exp(-x)))
 UNARY(hardsigmoid, hardsigmoid_of(x))
 UNARY(hardswish, x *hardsigmoid_of(x))
 BINARY(add, x + y)
@@ -134,7 +132,7 @@ BINARY(relu_grad, ct_v_select(y <= 0.0f, ZERO, x))
 BINARY(leaky_grad, ct_v_select(y > 0.0f, x, x *P(0)))
 BINARY(elu_grad, ct_v_select(y > 0.0f, x, x *P(0) * ct_v_exp(y)))
 BINARY(selu_grad, x *SELU_SCALE *ct_v_select(y > 0.0f, ONE, SELU_ALPHA *ct_v_exp(y)))
-BINARY(gelu_grad, x *(phi(y) + y * density(y)))
+BINARY(gelu_grad, x *(ct_v_normal(y) + y * density(y)))
 BINARY(gelu_tanh_grad, x *gelu_tanh_slope(y))
 BINARY(silu_grad, x *(ct_v_sigmoid(y) + y * sigmoid_slope(y)))
 BINARY(sigmoid_grad, x *y *(1.0f - y))

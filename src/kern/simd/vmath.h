@@ -2,8 +2,7 @@
  *
  * Ranges are reduced exactly (multiples of ln 2 or pi/2 in two or three parts), then a polynomial of
  * tools/fit_vmath.py follows. No table, no branch but a choice by mask; NaN goes through, overflow gives
- * infinity, results below the normal range are 0. Error at most 2 units in the last place (tests/test_tile.c
- * measures it). */
+ * infinity, results below the normal range are 0. Errors: docs/numbers.md, measured by tests/test_vmath.c. */
 #ifndef CT_KERN_SIMD_VMATH_H
 #define CT_KERN_SIMD_VMATH_H
 
@@ -120,12 +119,14 @@ CT_V float ct_v_max_lane(ct_f16v v) {
 /* ---- functions ---- */
 CT_V ct_f16v ct_v_power_of_two(ct_i16v n) { return (ct_f16v)((n + 127) << 23); } /* -126 <= n <= 127 */
 
-CT_V ct_f16v ct_v_exp(ct_f16v x) {
+/* e^(x + rest), rest being small, or e^x */
+CT_V ct_f16v ct_v_exp_of(ct_f16v x, ct_f16v rest, const int has_rest) {
     ct_f16v y = ct_v_select(x > 88.8f, ct_v_splat(88.8f), x);
     y = ct_v_select(y < -87.4f, ct_v_splat(-87.4f), y);
     ct_f16v n = ct_v_round_small(y * 1.44269504f);
     ct_f16v r = ct_v_fma(n, ct_v_splat(-0.693359375f), y);
     r = ct_v_fma(n, ct_v_splat(2.12194440e-4f), r);
+    if (has_rest) r = r + rest;
     ct_f16v p = ct_v_splat(1.395043015e-03f);
     p = ct_v_fma(p, r, ct_v_splat(8.368886920e-03f));
     p = ct_v_fma(p, r, ct_v_splat(4.166620665e-02f));
@@ -138,6 +139,8 @@ CT_V ct_f16v ct_v_exp(ct_f16v x) {
     p = ct_v_select(x < -87.336548f, ct_v_splat(0.0f), p);
     return ct_v_select(x != x, x, p);
 }
+
+CT_V ct_f16v ct_v_exp(ct_f16v x) { return ct_v_exp_of(x, x, 0); }
 
 CT_V ct_f16v ct_v_log(ct_f16v x) {
     ct_i16v bits = (ct_i16v)((ct_u16v)x - 0x3f3504f3u); /* the mantissa in [sqrt 1/2, sqrt 2) */
@@ -161,13 +164,13 @@ CT_V ct_f16v ct_v_log(ct_f16v x) {
 }
 
 CT_V ct_f16v ct_v_expm1(ct_f16v x) {
-    ct_f16v p = ct_v_splat(1.991676789e-04f);
-    p = ct_v_fma(p, x, ct_v_splat(1.394521669e-03f));
-    p = ct_v_fma(p, x, ct_v_splat(8.333269318e-03f));
-    p = ct_v_fma(p, x, ct_v_splat(4.166630175e-02f));
-    p = ct_v_fma(p, x, ct_v_splat(1.666666683e-01f));
-    p = ct_v_fma(p, x, ct_v_splat(5.000000059e-01f));
-    return ct_v_select(ct_v_abs(x) < 0.36f, ct_v_fma(x * x, p, x), ct_v_exp(x) - 1.0f);
+    ct_f16v p = ct_v_splat(1.999573999e-04f);
+    p = ct_v_fma(p, x, ct_v_splat(1.400197481e-03f));
+    p = ct_v_fma(p, x, ct_v_splat(8.333064461e-03f));
+    p = ct_v_fma(p, x, ct_v_splat(4.166519948e-02f));
+    p = ct_v_fma(p, x, ct_v_splat(1.666666806e-01f));
+    p = ct_v_fma(p, x, ct_v_splat(5.000000473e-01f));
+    return ct_v_select(ct_v_abs(x) < 0.5f, ct_v_fma(x * x, p, x), ct_v_exp(x) - 1.0f);
 }
 
 /* log(1 + x): what was lost in 1 + x is given back. */
@@ -189,17 +192,23 @@ CT_V ct_f16v ct_v_tanh(ct_f16v x) {
     p = ct_v_fma(p, z, ct_v_splat(1.333329461e-01f));
     p = ct_v_fma(p, z, ct_v_splat(-3.333333274e-01f));
     ct_f16v small = ct_v_fma(x * z, p, x), big = 1.0f - 2.0f / (ct_v_exp(2.0f * ct_v_abs(x)) + 1.0f);
-    return ct_v_select(ct_v_abs(x) < 0.55f, small, ct_v_copysign(big, x) + (x - x)); /* x - x: NaN stays */
+    ct_f16v y = ct_v_select(ct_v_abs(x) < 0.55f, small, ct_v_copysign(big, x));
+    return ct_v_select(x != x, x, y);
 }
 
-CT_V ct_f16v ct_v_erf(ct_f16v x) {
-    ct_f16v z = x * x, a = ct_v_abs(x), p = ct_v_splat(8.409858501e-05f), q = ct_v_splat(1.076844471e-05f);
+/* |x| < 0.92 */
+CT_V ct_f16v ct_v_erf_small(ct_f16v x) {
+    ct_f16v z = x * x, p = ct_v_splat(8.409858501e-05f);
     p = ct_v_fma(p, z, ct_v_splat(-8.152612217e-04f));
     p = ct_v_fma(p, z, ct_v_splat(5.201958735e-03f));
     p = ct_v_fma(p, z, ct_v_splat(-2.685979794e-02f));
     p = ct_v_fma(p, z, ct_v_splat(1.128370330e-01f));
     p = ct_v_fma(p, z, ct_v_splat(-3.761263429e-01f));
     p = ct_v_fma(p, z, ct_v_splat(1.283791667e-01f));
+    return ct_v_fma(x, p, x);
+}
+CT_V ct_f16v ct_v_erf(ct_f16v x) {
+    ct_f16v a = ct_v_abs(x), q = ct_v_splat(1.076844471e-05f);
     a = ct_v_select(a > 4.0f, ct_v_splat(4.0f), a);
     q = ct_v_fma(q, a, ct_v_splat(-3.181099442e-04f));
     q = ct_v_fma(q, a, ct_v_splat(3.623112643e-03f));
@@ -208,9 +217,50 @@ CT_V ct_f16v ct_v_erf(ct_f16v x) {
     q = ct_v_fma(q, a, ct_v_splat(6.351812567e-01f));
     q = ct_v_fma(q, a, ct_v_splat(1.286410197e-01f));
     ct_f16v big = ct_v_copysign(1.0f - ct_v_exp(-ct_v_fma(a, q, a)), x);
-    return ct_v_select(x != x, x, ct_v_select(ct_v_abs(x) < 0.92f, ct_v_fma(x, p, x), big));
+    return ct_v_select(x != x, x, ct_v_select(ct_v_abs(x) < 0.92f, ct_v_erf_small(x), big));
 }
 
+/* The normal distribution function Phi: (1 + erf(x / sqrt 2)) / 2 near zero; its lower tail is Phi(-t) =
+ * e^(-t^2/2) G(t), G = u P(u - 0.3702) with u = 1 / (1 + t/2), with as many digits as anywhere. t^2/2 is taken in two
+ * parts, since e^ multiplies its rounding by its size. */
+#define NORMAL_NEAR 1.3f
+CT_V ct_f16v ct_v_normal_near(ct_f16v x) {
+    return ct_v_fma(ct_v_splat(0.5f), ct_v_erf_small(x * 0.70710678118f), ct_v_splat(0.5f));
+}
+CT_V void ct_v_normal_tail(ct_f16v t, ct_f16v *e, ct_f16v *g) {
+    t = ct_v_select(t > 14.0f, ct_v_splat(14.0f), t);
+    ct_f16v u = 1.0f / ct_v_fma(ct_v_splat(0.5f), t, ct_v_splat(1.0f)), w = u - 0.3702f,
+            high = (ct_f16v)((ct_i16v)t & (int32_t)0xfffff000);
+    ct_f16v p = ct_v_splat(-1.398336375e-01f);
+    p = ct_v_fma(p, w, ct_v_splat(4.251847707e-02f));
+    p = ct_v_fma(p, w, ct_v_splat(1.234171360e-01f));
+    p = ct_v_fma(p, w, ct_v_splat(-8.344406705e-02f));
+    p = ct_v_fma(p, w, ct_v_splat(-1.247786160e-01f));
+    p = ct_v_fma(p, w, ct_v_splat(1.118445090e-01f));
+    p = ct_v_fma(p, w, ct_v_splat(3.092263211e-01f));
+    p = ct_v_fma(p, w, ct_v_splat(2.944739653e-01f));
+    *e = ct_v_exp_of(-0.5f * high * high, -0.5f * (t - high) * (t + high), 1);
+    *g = u * p;
+}
+CT_V ct_f16v ct_v_normal(ct_f16v x) {
+    ct_f16v e, g, t = ct_v_abs(x);
+    ct_v_normal_tail(t, &e, &g);
+    ct_f16v far = ct_v_select(x < 0.0f, e * g, 1.0f - e * g);
+    return ct_v_select(x != x, x, ct_v_select(t < NORMAL_NEAR, ct_v_normal_near(x), far));
+}
+/* x Phi(x); x G first, since the tail alone may be below the normal range where the product is not. */
+CT_V ct_f16v ct_v_gelu(ct_f16v x) {
+    ct_f16v e, g, t = ct_v_abs(x);
+    ct_v_normal_tail(t, &e, &g);
+    ct_f16v far = ct_v_select(x < 0.0f, (x * g) * e, x * (1.0f - e * g));
+    return ct_v_select(x != x, x, ct_v_select(t < NORMAL_NEAR, x * ct_v_normal_near(x), far));
+}
+
+#if defined(__FMA__)
+#define FAR_ANGLE 20000.0f
+#else
+#define FAR_ANGLE 400.0f
+#endif
 /* Both from one reduction by multiples of pi/2; quadrant: 0 for sine, 1 for cosine. */
 CT_V ct_f16v ct_v_sine(ct_f16v x, int quadrant) {
     ct_f16v n = ct_v_round_small(x * 0.636619772f), r = ct_v_fma(n, ct_v_splat(-1.5703125f), x);
@@ -230,7 +280,7 @@ CT_V ct_f16v ct_v_sine(ct_f16v x, int quadrant) {
     ct_f16v y = ct_v_select((q & 1) != 0, c, s);
     y = (ct_f16v)((ct_i16v)y ^ ((q & 2) << 30));
     for (int i = 0; i < 16; i++) /* far away the reduction has no digits left */
-        if (!(fabsf(x[i]) < 20000.0f)) y[i] = quadrant ? cosf(x[i]) : sinf(x[i]);
+        if (!(fabsf(x[i]) < FAR_ANGLE)) y[i] = quadrant ? cosf(x[i]) : sinf(x[i]);
     return y;
 }
 CT_V ct_f16v ct_v_sin(ct_f16v x) { return ct_v_sine(x, 0); }
