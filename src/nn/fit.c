@@ -92,23 +92,29 @@ typedef struct best {
     ct_tensors *weights;
     double loss;
     int32_t waited;
-    double plateau;
+    ct_plateau plateau;
 } best;
 
-static ct_status keep_best(ct_ctx *c, best *b, ct_epoch *row, const ct_fit_options *o, ct_err *e) {
+/* The validation's numbers, and the weights when they are the best: the averaged ones where there is an average. */
+static ct_status end_epoch(ct_t loss, ct_t logits, const ct_fit_options *o, int64_t batch, best *b,
+                           ct_epoch *row, ct_err *e) {
+    ct_ctx *c = ct_context(loss);
+    int average = o->train.average > 0;
+    ct_status s = average ? ct_average_swap(c, e) : CT_OK;
+    if (!s && o->validation)
+        s = evaluate(loss, logits, o->validation, batch, &row->validation, &row->accuracy, e);
     double score = o->validation ? row->validation : row->loss;
     row->best = score < b->loss;
     b->waited = row->best ? 0 : b->waited + 1;
-    int32_t wait = o->schedule.patience > 0 ? o->schedule.patience : 3;
-    if (!row->best && o->schedule.kind == CT_PLATEAU && b->waited % wait == 0)
-        b->plateau *= o->schedule.gamma > 0 ? o->schedule.gamma : 0.1;
-    if (!row->best) return CT_OK;
-    b->loss = score;
-    if (o->keep_last) return CT_OK;
-    ct_tensors_free(b->weights);
-    b->weights = NULL;
-    ct_status s = ct_tensors_new(ct_allocator_of(c), &b->weights, e);
-    return s ? s : ct_weights_collect(c, CT_MODEL_KINDS, b->weights, e);
+    ct_plateau_next(&b->plateau, &o->schedule, score);
+    if (!s && row->best && !o->keep_last) {
+        ct_tensors_free(b->weights);
+        b->weights = NULL;
+        s = ct_tensors_new(ct_allocator_of(c), &b->weights, e);
+        if (!s) s = ct_weights_collect(c, CT_MODEL_KINDS, b->weights, e);
+    }
+    if (row->best) b->loss = score;
+    return !s && average ? ct_average_swap(c, e) : s;
 }
 
 static ct_status one_epoch(ct_trainer *t, ct_loader *l, const ct_schedule *schedule, double lr, const best *b,
@@ -123,7 +129,7 @@ static ct_status one_epoch(ct_trainer *t, ct_loader *l, const ct_schedule *sched
             row->loss = sum / (double)rows;
             return s;
         }
-        row->lr = lr * ct_schedule_at(schedule, row->steps, b->plateau);
+        row->lr = lr * ct_schedule_at(schedule, row->steps, b->plateau.factor);
         s = ct_trainer_step(t, &batch, row->lr, &loss, NULL, e);
         if (s) return s;
         sum += loss * (double)batch.rows;
@@ -137,7 +143,7 @@ ct_status ct_fit(ct_t loss, ct_t logits, const ct_source *data, const ct_fit_opt
                  ct_err *e) {
     ct_trainer *t = NULL;
     ct_loader *l = NULL;
-    best b = {.loss = INFINITY, .plateau = 1};
+    best b = {.loss = INFINITY, .plateau = {.factor = 1}};
     ct_epoch row = {.validation = NAN, .accuracy = NAN};
     int64_t epochs = o->epochs > 0 ? o->epochs : 1, batch = o->batch > 0 ? o->batch : 64;
     ct_train train = o->train;
@@ -159,14 +165,15 @@ ct_status ct_fit(ct_t loss, ct_t logits, const ct_source *data, const ct_fit_opt
         double begin = now();
         row.epoch = i + 1;
         s = one_epoch(t, l, &schedule, lr, &b, &row, e);
-        if (!s && o->validation)
-            s = evaluate(loss, logits, o->validation, batch, &row.validation, &row.accuracy, e);
-        if (!s) s = keep_best(c, &b, &row, o, e);
+        if (!s) s = end_epoch(loss, logits, o, batch, &b, &row, e);
         row.seconds = now() - begin;
         if (!s && o->callback && o->callback(o->user, &row)) break;
         if (!s && o->patience > 0 && b.waited >= o->patience) break;
     }
-    if (!s && b.weights) s = ct_weights_apply(c, b.weights, "best weights", CT_MODEL_KINDS, 0, e);
+    if (!s && b.weights)
+        s = ct_weights_apply(c, b.weights, "best weights", CT_MODEL_KINDS, 0, e);
+    else if (!s && train.average > 0) /* the last weights: their average */
+        s = ct_average_swap(c, e);
     if (!s && last) *last = row;
     ct_tensors_free(b.weights);
     ct_loader_free(l);

@@ -42,7 +42,10 @@ typedef struct update { /* what one parameter's update takes */
 
 static ct_t adam(const update *u) {
     const ct_train *t = u->t;
-    ct_adam o = {.weight_decay = u->decay, .l1 = t->l1, .decoupled = t->optimiser == CT_ADAMW};
+    ct_adam o = {.weight_decay = u->decay,
+                 .l1 = t->l1,
+                 .decoupled = t->optimiser == CT_ADAMW || t->decoupled,
+                 .momentum_decay = t->momentum_decay};
     double beta1 = given(t->beta1, 0.9), beta2 = given(t->beta2, 0.999), eps = given(t->eps, 1e-8);
     ct_t m = moment(u->param, "exp_avg"), v = moment(u->param, "exp_avg_sq");
     if (t->optimiser == CT_NADAM)
@@ -53,9 +56,13 @@ static ct_t adam(const update *u) {
 static ct_t sgd(const update *u) {
     const ct_train *t = u->t;
     ct_t none = {0, 0, 0}, buffer = t->momentum > 0 ? moment(u->param, "momentum_buffer") : none;
-    return ct_sgd_update(
-        u->param, u->grad, buffer, u->lr, u->scale,
-        (ct_sgd){.momentum = t->momentum, .nesterov = t->nesterov, .weight_decay = u->decay, .l1 = t->l1});
+    return ct_sgd_update(u->param, u->grad, buffer, u->lr, u->scale,
+                         (ct_sgd){.momentum = t->momentum,
+                                  .dampening = t->dampening,
+                                  .nesterov = t->nesterov,
+                                  .weight_decay = u->decay,
+                                  .l1 = t->l1,
+                                  .decoupled = t->decoupled});
 }
 
 static ct_t rmsprop(const update *u) {
@@ -63,9 +70,11 @@ static ct_t rmsprop(const update *u) {
     ct_t none = {0, 0, 0}, square = moment(u->param, "square_avg"),
          average = t->centered ? moment(u->param, "grad_avg") : none;
     ct_t buffer = t->momentum > 0 ? moment(u->param, "momentum_buffer") : none;
-    return ct_rmsprop_update(u->param, u->grad, square, average, buffer, u->lr, u->scale,
-                             given(t->alpha, 0.99), given(t->eps, 1e-8),
-                             (ct_rmsprop){.momentum = t->momentum, .weight_decay = u->decay, .l1 = t->l1});
+    return ct_rmsprop_update(
+        u->param, u->grad, square, average, buffer, u->lr, u->scale, given(t->alpha, 0.99),
+        given(t->eps, 1e-8),
+        (ct_rmsprop){
+            .momentum = t->momentum, .weight_decay = u->decay, .l1 = t->l1, .decoupled = t->decoupled});
 }
 
 static ct_t make_update(const update *u) {
@@ -78,12 +87,15 @@ static ct_t make_update(const update *u) {
         case CT_ADAGRAD:
             return ct_adagrad_update(u->param, u->grad, moment(u->param, "sum"), u->lr, u->scale,
                                      given(t->eps, 1e-10),
-                                     (ct_adagrad){.weight_decay = u->decay, .l1 = t->l1});
+                                     (ct_adagrad){.lr_decay = t->lr_decay,
+                                                  .weight_decay = u->decay,
+                                                  .l1 = t->l1,
+                                                  .decoupled = t->decoupled});
         case CT_ADADELTA:
-            return ct_adadelta_update(u->param, u->grad, moment(u->param, "square_avg"),
-                                      moment(u->param, "acc_delta"), u->lr, u->scale, given(t->alpha, 0.9),
-                                      given(t->eps, 1e-6),
-                                      (ct_adadelta){.weight_decay = u->decay, .l1 = t->l1});
+            return ct_adadelta_update(
+                u->param, u->grad, moment(u->param, "square_avg"), moment(u->param, "acc_delta"), u->lr,
+                u->scale, given(t->alpha, 0.9), given(t->eps, 1e-6),
+                (ct_adadelta){.weight_decay = u->decay, .l1 = t->l1, .decoupled = t->decoupled});
         case CT_LION:
             return ct_lion_update(u->param, u->grad, moment(u->param, "exp_avg"), u->lr, u->scale,
                                   given(t->beta1, 0.9), given(t->beta2, 0.99),
@@ -201,5 +213,32 @@ ct_status ct_compile_train(ct_t loss, const ct_t *more, int32_t n_more, const ct
     if (!s) s = ct_plan_new(b.out, b.outs, b.effect, b.effects, o, out, e);
     if (!s && t->average > 0) s = begin_averages(ct_context(loss), &b, e);
     ct_arena_free(&arena);
+    return s;
+}
+
+/* ---- averages ---- */
+
+static ct_status swap_one(ct_ctx *c, const char *name, const char *average, ct_shape shape, ct_err *e) {
+    ct_array a = {0}, b = {0};
+    ct_status s = ct_array_new(ct_allocator_of(c), CT_F32, shape, &a, e);
+    if (!s) s = ct_array_new(ct_allocator_of(c), CT_F32, shape, &b, e);
+    if (!s) s = ct_var_get(c, name, &a, e);
+    if (!s) s = ct_var_get(c, average, &b, e);
+    if (!s) s = ct_var_set(c, name, &b, e);
+    if (!s) s = ct_var_set(c, average, &a, e);
+    ct_array_free(&a);
+    ct_array_free(&b);
+    return s;
+}
+
+ct_status ct_average_swap(ct_ctx *c, ct_err *e) {
+    ct_status s = CT_OK;
+    for (int64_t i = 0, n = ct_var_count(c); i < n && !s; i++) {
+        ct_var_info average, param;
+        s = ct_var_at(c, i, &average);
+        if (s || average.kind != CT_MOMENT || strncmp(average.name, "ema.", 4) != 0) continue;
+        if (ct_var_find(c, average.name + 4, &param) || param.kind != CT_PARAM) continue;
+        s = swap_one(c, param.name, average.name, param.shape, e);
+    }
     return s;
 }
