@@ -31,7 +31,7 @@ typedef struct ct__trial { /* one case in one context */
     ct_t y;
     ct_t wrt[CT__MAX_IN];
     uint64_t seed;
-    uint8_t *met; /* [ops of the table]: 1 when a plan of this case had the op; may be NULL */
+    uint8_t *met;    /* [ops of the table]: 1 when a plan of this case had the op; may be NULL */
     int32_t derived; /* 1: a drawn shape: the op may refuse it */
     int32_t refused; /* 1: it did */
     ct__interpreter interpreter;

@@ -26,7 +26,9 @@ typedef struct pattern { /* a text with holes */
 } pattern;
 
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
-static int is_word(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+static int is_word(char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
 
 static void add_token(pattern *p, int32_t begin, int32_t end, int64_t value, int32_t kind) {
     int32_t k = p->quantities;
@@ -56,9 +58,9 @@ static void find_tokens(pattern *p) {
         if (!is_word(s[end]) && s[end] != '.') {
             char before = i - sign > 0 ? s[i - sign - 1] : ' ';
             add_token(p, i - sign, end, sign ? -value : value,
-                      !in_call          ? EXTENT
-                      : before == '='   ? OPTION
-                                        : ARGUMENT);
+                      !in_call        ? EXTENT
+                      : before == '=' ? OPTION
+                                      : ARGUMENT);
         }
         i = end - 1;
     }
