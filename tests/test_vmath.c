@@ -24,7 +24,9 @@ static double gelu(double x) { return 0.5 * x * erfc(-x * M_SQRT1_2); }
 static double softplus(double x) { return x > 20 ? x : log1p(exp(x)); }
 static double rsqrt(double x) { return 1 / sqrt(x); }
 static double silu(double x) { return x / (1 + exp(-x)); }
-static double gelu_tanh(double x) { return x / (1 + exp(-2 * 0.7978845608028654 * (x + 0.044715 * x * x * x))); }
+static double gelu_tanh(double x) {
+    return x / (1 + exp(-2 * 0.7978845608028654 * (x + 0.044715 * x * x * x)));
+}
 
 typedef struct function {
     const char *name;
@@ -67,8 +69,8 @@ static float nth(uint64_t i) {
 
 typedef struct result {
     double ulp;
-    float worst;        /* where */
-    int64_t back;       /* the most units of the last place that it went the wrong way */
+    float worst;  /* where */
+    int64_t back; /* the most units of the last place that it went the wrong way */
     float back_at;
     uint64_t tested, strange; /* strange: NaN or infinity for a number, or the other way */
     float strange_at;
@@ -89,7 +91,8 @@ static int64_t order(float y) {
 static void judge(const function *f, float x, float y, result *r) {
     double want = f->reference((double)(fabsf(x) < FLT_MIN ? copysignf(0, x) : x));
     r->tested++;
-    if (isnan(want) || fabs(want) > (double)FLT_MAX) { /* outside, or an infinity; one last place is forgiven */
+    if (isnan(want) ||
+        fabs(want) > (double)FLT_MAX) { /* outside, or an infinity; one last place is forgiven */
         if (isnan(want) ? !isnan(y) : fabsf(y) < FLT_MAX) r->strange++, r->strange_at = x;
         return;
     }
@@ -97,7 +100,8 @@ static void judge(const function *f, float x, float y, result *r) {
         if (fabs(want) < (double)FLT_MAX * (1 - 1e-6)) r->strange++, r->strange_at = x;
         return;
     }
-    if (fabs(want) < LEAST) return; /* 0 and denormals are no errors, nor what a denormal factor brings about */
+    if (fabs(want) < LEAST)
+        return; /* 0 and denormals are no errors, nor what a denormal factor brings about */
     double ulp = fabs((double)y - want) / unit(want);
     if (ulp > r->ulp) r->ulp = ulp, r->worst = x;
 }
@@ -118,7 +122,8 @@ static result walk(const function *f, const ct__simd *simd, uint64_t stride) {
         for (int k = 0; k < n; k++) {
             judge(f, x[k], y[k], &r);
             int64_t back = f->rises * (order(before) - order(y[k]));
-            if (f->rises && isfinite(before) && isfinite(y[k]) && back > r.back) r.back = back, r.back_at = x[k];
+            if (f->rises && isfinite(before) && isfinite(y[k]) && back > r.back)
+                r.back = back, r.back_at = x[k];
             before = y[k];
         }
     }
@@ -138,12 +143,14 @@ static void M11_every_float(void **state) {
     for (int32_t level = 1; level <= ct__simd_of(0)->level; level++)
         for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
             const function *f = &functions[i];
-            if ((only && strcmp(only, f->name) != 0) || (set && strcmp(set, ct__simd_of(level)->name) != 0)) continue;
+            if ((only && strcmp(only, f->name) != 0) || (set && strcmp(set, ct__simd_of(level)->name) != 0))
+                continue;
             result r = walk(f, ct__simd_of(level), stride_of());
             int bad = !(r.ulp <= f->ulp) || r.strange || r.back > f->back;
             printf("%-9s %-9s %6.2f ulp at %.9g; back %lld at %.9g; strange %llu at %.9g%s\n",
                    ct__simd_of(level)->name, f->name, r.ulp, (double)r.worst, (long long)r.back,
-                   (double)r.back_at, (unsigned long long)r.strange, (double)r.strange_at, bad ? "  WRONG" : "");
+                   (double)r.back_at, (unsigned long long)r.strange, (double)r.strange_at,
+                   bad ? "  WRONG" : "");
             wrong += bad;
         }
     assert_int_equal(wrong, 0);

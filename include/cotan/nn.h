@@ -104,7 +104,7 @@ CT_API double ct_trainer_norm(const ct_trainer *t); /* of the last step; NaN whe
  *     STEP gamma^floor(t / every), not below f                                     (StepLR)
  *     COSINE f + (1 - f) (1 + cos(pi (t - w) / (n - w))) / 2                       (CosineAnnealingLR, T_max = n - w)
  *     ONE_CYCLE from 1/25 up to 1 in w steps (0: 0.3 n), down to 1/250,000; cosines  (OneCycleLR)
- *     INVERSE_SQRT sqrt(w / t), 1 before w                                         (Vaswani et al. 2017)
+ *     INVERSE_SQRT sqrt(w / (t + 1)), 1 before w                                   (Vaswani et al. 2017)
  *     PLATEAU the factor that ct_plateau_next keeps                                (ReduceLROnPlateau)
  *     LINEAR from 1 at w to f at n
  * Times (t + 1) / w while t < w (ONE_CYCLE has its own ascent). */

@@ -15,7 +15,7 @@ double ct_gain(const char *activation, double slope) {
 }
 
 ct_init ct_init_for(const char *activation, double slope) {
-    static const char *const rectifiers[] = {"relu", "leaky_relu", "elu",      "gelu",
+    static const char *const rectifiers[] = {"relu", "leaky_relu", "elu",       "gelu",
                                              "silu", "softplus",   "gelu_tanh", "hardswish"};
     double gain = ct_gain(activation, slope);
     for (size_t i = 0; i < sizeof rectifiers / sizeof *rectifiers; i++)

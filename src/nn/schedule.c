@@ -44,7 +44,7 @@ double ct_schedule_at(const ct_schedule *s, int64_t step, double plateau) {
     if (s->kind == CT_COSINE) factor = cosine(1, s->floor, share);
     if (s->kind == CT_LINEAR) factor = 1 + (s->floor - 1) * share;
     if (s->kind == CT_ONE_CYCLE) factor = one_cycle(s, t);
-    if (s->kind == CT_INVERSE_SQRT && t > w) factor = sqrt((w > 0 ? w : 1) / t);
+    if (s->kind == CT_INVERSE_SQRT && t + 1 > w) factor = sqrt((w > 0 ? w : 1) / (t + 1));
     if (s->kind == CT_PLATEAU && plateau > 0) factor = plateau;
     factor = factor > s->floor ? factor : s->floor;
     return factor * warm_up(s, t);

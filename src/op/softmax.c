@@ -151,23 +151,23 @@ static double line_lse(const double *x, int64_t n, int64_t step) {
     for (int64_t i = 0; i < n; i++) sum += exp(x[i * step] - max);
     return max + log(sum);
 }
-/* e^(x - lse), where two infinities are apart by the logarithm of how often the line has them. */
-static double share(double x, double lse, double times) {
-    if (isnan(lse) || isfinite(lse)) return exp(x - lse);
-    return lse > 0 && x == lse ? 1 / times : 0;
-}
+/* x - max, where equal infinities are 0 apart */
+static double below(double x, double max) { return isinf(max) ? (x == max ? 0 : -INFINITY) : x - max; }
 static void ref_lines(ct__ref *r, int logarithm) {
     int64_t outer, n, inner;
     ct__split_axis(&r->in[0].shape, ct__axis(r->attr[0].i, r->in[0].shape.rank), &outer, &n, &inner);
     for (int64_t i = 0; i < outer * inner; i++) {
-        int64_t base = i / inner * n * inner + i % inner;
-        double lse = line_lse(r->in[0].v + base, n, inner), times = 0;
-        for (int64_t k = base; k < base + n * inner; k += inner) times += r->in[0].v[k] == lse;
-        for (int64_t k = base; k < base + n * inner; k += inner) {
-            double x = r->in[0].v[k];
-            r->out[0].v[k] = !logarithm      ? share(x, lse, times)
-                             : isfinite(lse) ? x - lse
-                                             : log(share(x, lse, times));
+        int64_t base = i / inner * n * inner + i % inner, end = base + n * inner;
+        const double *x = r->in[0].v;
+        double max = -INFINITY, sum = 0;
+        for (int64_t k = base; k < end; k += inner) max = isnan(x[k]) || x[k] > max ? x[k] : max;
+        for (int64_t k = base; k < end; k += inner) sum += exp(below(x[k], max));
+        for (int64_t k = base; k < end; k += inner) {
+            double d = below(x[k], max);
+            if (max == -INFINITY)
+                r->out[0].v[k] = logarithm ? -INFINITY : 0;
+            else
+                r->out[0].v[k] = logarithm ? d - log(sum) : exp(d) / sum;
         }
     }
 }

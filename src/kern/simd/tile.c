@@ -139,7 +139,7 @@ BINARY(sigmoid_grad, x *y *(1.0f - y))
 BINARY(tanh_grad, x *(1.0f - y * y))
 BINARY(softplus_grad, ct_v_select(y *P(0) > P(1), x, x *ct_v_sigmoid(y *P(0))))
 BINARY(hardsigmoid_grad, ct_v_select((y > -3.0f) & (y < 3.0f), x *(1.0f / 6.0f), ZERO))
-BINARY(hardswish_grad, ct_v_select(y < -3.0f, ZERO, ct_v_select(y <= 3.0f, x *(y / 3.0f + 0.5f), x)))
+BINARY(hardswish_grad, ct_v_select(y <= -3.0f, ZERO, ct_v_select(y < 3.0f, x *(y / 3.0f + 0.5f), x)))
 BINARY(clip_grad, ct_v_select((y >= P(0)) & (y <= P(1)), x, ZERO))
 BINARY(abs_grad, x *sign_of(y))
 
