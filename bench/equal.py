@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""That both sides compute the same: loss and every gradient of cotan against PyTorch.
+"""That both sides compute the same: loss and every gradient of cotan against PyTorch, then training freely.
 
 usage: equal.py [--cotan PATH] [--steps N] [NAME ...]        needs torch (CPU)
-At each of the steps (default 20, AlexNet 3) both sides have PyTorch's weights and a fresh batch; dropout is off. The
-loss has to agree to 1e-5, each gradient to 1e-4 in relative norm, or, in the median of the steps, to twice the
-distance of PyTorch's f32 from its own f64 (a ReLU whose input rounding moves across 0 changes a whole path: in deep
-nets one step says little). PyTorch's Adam then makes the next weights.
+Step by step (default 20, AlexNet 3): both sides have PyTorch's weights and a fresh batch; dropout is off. The loss has to agree
+to 1e-5, each gradient to 1e-4 in relative norm. Where one does not, its distance from PyTorch's f64 is held against that of PyTorch's
+f32: a ReLU whose input rounding moves across 0 changes a whole path, on either side, in some steps and not in others, so one
+step of one tensor says little. Root mean squares over the steps are taken: of all such gradients together at most twice
+PyTorch's, of each at most four times. PyTorch's Adam then makes the next weights.
+Freely (20 steps, AlexNet 6): from the same weights on the same batches the losses agree to 1e-4; for resnet20 and AlexNet they
+are no further from PyTorch's f64 than twice PyTorch's f32 is, root mean squares again.
 """
-import argparse, copy, json, os, statistics, struct, subprocess, sys, tempfile
+import argparse, copy, json, os, struct, subprocess, sys, tempfile
 import torch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -83,13 +86,66 @@ def one(cotan, name, steps, folder):
         adam.zero_grad()
         loss(net(*x), y).backward()
         adam.step()
-    worst = 0.0
+    worst, far = 0.0, {}
     for key, pairs in distances.items():
-        most, middle, theirs = max(p[0] for p in pairs), statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs)
-        worst = max(worst, min(most / 1e-4, middle / (2 * theirs + 1e-30)))
-        if most > 1e-4 and middle > 2 * theirs:
-            sys.exit(f"{name}: gradient of {key} is {middle:.3g} away in the median, PyTorch's f32 {theirs:.3g}; wanted at most twice that")
-    print(f"{name:10s} {steps} steps: loss within {worst_loss:.1e}, gradients at most {worst:.2f} of their limit", flush=True)
+        most, ours, theirs = max(p[0] for p in pairs), rms(p[0] for p in pairs), rms(p[1] for p in pairs)
+        worst = max(worst, min(most / 1e-4, ours / (2 * theirs + 1e-30)))
+        if most > 1e-4:
+            far[key] = (ours, theirs)
+        if most > 1e-4 and ours > 4 * theirs:
+            sys.exit(f"{name}: gradient of {key} is {ours:.3g} away, PyTorch's f32 {theirs:.3g}; wanted at most four times that")
+    ours, theirs = rms(p[0] for p in far.values()), rms(p[1] for p in far.values())
+    if ours > 2 * theirs:
+        sys.exit(f"{name}: gradients over 1e-4 are {ours:.3g} away in all, PyTorch's f32 {theirs:.3g}; wanted at most twice that")
+    apart = f"; over 1e-4: {len(far)} of {len(distances)}, {ours:.2g} away in all, PyTorch's f32 {theirs:.2g}" if far else ""
+    print(f"{name:10s} {steps} steps: loss within {worst_loss:.1e}, gradients at most {worst:.2f} of their limit{apart}", flush=True)
+
+
+def rms(values):
+    values = list(values)
+    return (sum(v * v for v in values) / max(len(values), 1)) ** 0.5
+
+
+def train(net, loss, batches, dtype):
+    """The losses of Adam's steps; dropout is off."""
+    net = copy.deepcopy(net).to(dtype)
+    for m in net.modules():
+        if isinstance(m, torch.nn.Dropout):
+            m.p = 0.0
+    cast = lambda t: t.to(dtype) if t.is_floating_point() else t
+    adam = torch.optim.Adam(net.parameters(), 1e-3)
+    losses = []
+    for x, y in batches:
+        adam.zero_grad()
+        value = loss(net(*(cast(t) for t in x)), cast(y))
+        value.backward()
+        adam.step()
+        losses.append(float(value.detach().double()))
+    return losses
+
+
+def freely(cotan, name, steps, folder):
+    torch.manual_seed(1)
+    net, _, _, loss, _ = WORKLOADS[name]()
+    batches = []
+    for step in range(steps):
+        torch.manual_seed(200 + step)
+        batches.append(WORKLOADS[name]()[1:3])
+    given = {rename(name, k): p for k, p in net.named_parameters()}
+    for k, (x, y) in enumerate(batches):
+        shape = (x[0].shape[0], 1, 28, 28) if name == "mlp" else x[0].shape
+        given[f"input.{k}"], given[f"target.{k}"] = x[0].reshape(shape), y
+    save(f"{folder}/in", given)
+    subprocess.run([cotan, "bench", name, "--weights", f"{folder}/in", "--losses", f"{folder}/out"], check=True)
+    ours = load(f"{folder}/out")["loss"].double().tolist()
+    single, double = train(net, loss, batches, torch.float32), train(net, loss, batches, torch.float64)
+    away = lambda losses: [abs(a - b) / abs(b) for a, b in zip(losses, double)]
+    if name in ("resnet20", "alexnet"):
+        if rms(away(ours)) > 2 * rms(away(single)) and max(away(ours)) > 1e-4:
+            sys.exit(f"{name}: freely, the losses are {rms(away(ours)):.3g} away, PyTorch's f32 {rms(away(single)):.3g}; wanted at most twice that")
+    elif max(abs(a - b) / abs(b) for a, b in zip(ours, single)) > 1e-4:
+        sys.exit(f"{name}: freely, the losses part: {ours} and {single}")
+    print(f"{name:10s} {steps} steps freely: losses {rms(away(ours)):.1e} from PyTorch's f64, its f32 {rms(away(single)):.1e}", flush=True)
 
 
 def main():
@@ -101,6 +157,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name in a.names or ["mlp-small", "mlp", "cnn", "resnet20", "alexnet", "gpt"]:
             one(os.path.abspath(a.cotan), name, min(a.steps, 3) if name == "alexnet" else a.steps, folder)
+            freely(os.path.abspath(a.cotan), name, min(a.steps, 6) if name == "alexnet" else a.steps, folder)
 
 
 main()

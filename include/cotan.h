@@ -73,12 +73,15 @@ typedef struct ct_array {
     uint64_t owned; /* bytes to give back, 0 for a view */
     ct_allocator allocator;
 } ct_array;
+/* A new array of zeros, row-major; to be freed. CT_ELIMIT: out of memory. */
 CT_API ct_status ct_array_new(const ct_allocator *a, ct_dtype dtype, ct_shape shape, ct_array *out,
-                              ct_err *e);                                  /* zeros */
-CT_API ct_array ct_array_view(void *data, ct_dtype dtype, ct_shape shape); /* contiguous, row-major */
-CT_API void ct_array_free(ct_array *a); /* then zeroed; a view is only forgotten */
-CT_API uint64_t ct_array_count(const ct_array *a);
-CT_API int ct_array_contiguous(const ct_array *a);
+                              ct_err *e);
+/* A view of contiguous row-major memory, which stays the caller's. */
+CT_API ct_array ct_array_view(void *data, ct_dtype dtype, ct_shape shape);
+/* Gives the memory back, forgets a view; then zeroed. */
+CT_API void ct_array_free(ct_array *a);
+CT_API uint64_t ct_array_count(const ct_array *a); /* elements */
+CT_API int ct_array_contiguous(const ct_array *a); /* 1: row-major without gaps */
 /* Element by element, shapes equal, any strides and types. Floats to integers: truncated, refused
  * (CT_EDATA, first index) where NaN or out of range; f32 to bf16: round to nearest even. */
 CT_API ct_status ct_array_copy(ct_array *to, const ct_array *from, ct_err *e);
@@ -106,23 +109,27 @@ typedef struct ct_t {
     int32_t reserved;
 } ct_t;
 
+/* Zero means the default. All of it is copied. */
 typedef struct ct_options {
     int32_t threads; /* 0: the cores allowed to the process */
     int32_t debug;   /* 1..4: what is told to the log hook (docs/tour.md) */
-    int32_t
-        trap; /* 1: every run checks every value; the first NaN or infinity is CT_ENONFINITE with the op's name */
-    int32_t reserved;
-    uint64_t seed; /* of initialisers and random ops; default 0 */
-    ct_allocator allocator;
-    ct_files files;
-    void (*log)(void *user, const char *line); /* NULL: silent */
+    int32_t trap;    /* 1: every run checks every value; the first that is not finite is CT_ENONFINITE */
+    int32_t strict;  /* 1: ct_model_open refuses weights that are not finite */
+    uint64_t seed;   /* of initialisers and random ops */
+    void (*log)(void *user, const char *line); /* one line without its end; NULL: silent */
     void *log_user;
+    const ct_files *files;  /* the seam; NULL: the operating system's */
+    ct_allocator allocator; /* the hook; zeros: aligned_alloc and free */
+    int64_t reserved[7];
 } ct_options;
 
-/* `o` may be NULL. NULL only when memory fails; wrong options are an error of the context (ct_error). */
+/* A context; `o` may be NULL. NULL only when memory fails; wrong options are an error of the context, to be read with
+ * ct_error. To be closed by ct_close, which frees everything made in it but plans, sessions and graphs made by
+ * ct_plan_new, ct_session_new and ct_graph_new: those are freed before. */
 CT_API ct_ctx *ct_open(const ct_options *o);
-CT_API void ct_close(ct_ctx *c);
-/* The text of the first error of the context (its default graph and session included), or "". */
+CT_API void ct_close(ct_ctx *c); /* NULL is fine */
+/* The text of the first error of the context or its default graph, which stay, else that of the default
+ * session's last run, or "". */
 CT_API const char *ct_error(ct_ctx *c);
 CT_API ct_status ct_error_status(ct_ctx *c);
 CT_API ct_err *ct_error_of(ct_ctx *c); /* the record itself, to clear or to pass on */
@@ -135,10 +142,10 @@ CT_API const char *ct_kernel_library(void); /* "oneDNN 2.6.3" */
 
 /* ---- graph ---- */
 
-CT_API ct_graph *ct_graph_new(ct_ctx *c); /* NULL: out of memory */
-CT_API void ct_graph_free(ct_graph *g);   /* plans made from it stay valid */
-CT_API ct_graph *ct_default_graph(ct_ctx *c);
-CT_API ct_ctx *ct_context(ct_t x); /* NULL for a zeroed handle */
+CT_API ct_graph *ct_graph_new(ct_ctx *c);     /* NULL: out of memory */
+CT_API void ct_graph_free(ct_graph *g);       /* NULL is fine; plans made from it stay valid */
+CT_API ct_graph *ct_default_graph(ct_ctx *c); /* the context's own, in which ct_input works */
+CT_API ct_ctx *ct_context(ct_t x);            /* NULL for a zeroed handle */
 CT_API ct_graph *ct_graph_of(ct_t x);
 /* CT_OK, or the first error of building, copied to *e. */
 CT_API ct_status ct_graph_status(const ct_graph *g, ct_err *e);
@@ -190,8 +197,10 @@ typedef struct ct_init {
     double a, b;
 } ct_init;
 
-/* A new parameter or other variable of the graph, under the current scope. A name that the context has
- * already binds to it; its shape must be the same. Within one graph a name is created once. */
+/* A new parameter or other variable of the graph, under the current scope, drawn by `init` from the context's seed and
+ * its full name alone. A name that the context has already binds to it; its kind, type and shape must be the same.
+ * Within one graph a name is created once. Poison and the graph's error otherwise. A state's first extent may be
+ * CT_N: a row for each sample of the batch; its values are each session's own. */
 CT_API ct_t ct_var_new(ct_graph *g, ct_var_kind kind, const char *name, ct_dtype dtype, ct_shape shape,
                        ct_init init);
 /* An existing one, by full name (sharing); an error that names the nearest when there is none. */
@@ -207,40 +216,48 @@ typedef struct ct_var_info {
     int32_t reserved;
     uint64_t count; /* elements */
 } ct_var_info;
-CT_API int64_t ct_var_count(const ct_ctx *c); /* all variables, in order of creation */
+/* All variables, in order of creation. CT_EUSAGE, nothing recorded, for another index or name. Texts are the context's. */
+CT_API int64_t ct_var_count(const ct_ctx *c);
 CT_API ct_status ct_var_at(const ct_ctx *c, int64_t index, ct_var_info *out);
 CT_API ct_status ct_var_find(const ct_ctx *c, const char *name, ct_var_info *out);
-/* Plain logical order, whatever the plans keep inside. The array's shape and type must be the variable's. */
+/* A variable's value, in plain logical order whatever the plans keep inside. The array's shape and type must be the
+ * variable's (CT_EUSAGE). Not while a session of the context runs. */
 CT_API ct_status ct_var_get(ct_ctx *c, const char *name, ct_array *out, ct_err *e);
 CT_API ct_status ct_var_set(ct_ctx *c, const char *name, const ct_array *from, ct_err *e);
 /* Frozen parameters get no update. `prefix` matches whole names or up to a '.'; returns how many matched. */
 CT_API int64_t ct_freeze(ct_ctx *c, const char *prefix, int frozen);
-CT_API void ct_var_init_all(ct_ctx *c, uint64_t seed); /* draw every initialiser anew */
+/* Draw every initialiser anew; moments become zeros. */
+CT_API void ct_var_init_all(ct_ctx *c, uint64_t seed);
 
 /* ---- gradient ---- */
 
-/* Reverse mode, graph to graph: out[i] = d(sum of y * dy) / d wrt[i], as nodes of the same graph, zeros
- * where y does not depend on wrt[i]. `dy` NULL: ones (y is usually the scalar loss). */
+/* Reverse mode, graph to graph: out[i], [shape of wrt[i]], = d(sum of y * dy) / d wrt[i], as nodes of the same graph,
+ * zeros where y does not depend on wrt[i]. `dy` NULL: ones (y is usually the scalar loss). CT_EUSAGE, in the graph's
+ * error, where an op on the way has no gradient. */
 CT_API ct_status ct_grad(ct_t y, const ct_t *dy, const ct_t *wrt, int32_t count, ct_t *out);
 /* The trainable parameters that y depends on, in order of creation: fills up to `capacity`, returns how many. */
 CT_API int32_t ct_parameters(ct_t y, ct_t *out, int32_t capacity);
 
 /* ---- compile and run ---- */
 
+/* Zero means the default. */
 typedef struct ct_compile {
     int32_t train;      /* 1: dropout drops, batch norm uses the batch; 0: evaluation */
-    int32_t one_thread; /* 1: on the caller's thread whatever the size */
+    int32_t one_thread; /* 1: on the caller's thread whatever the size; -1: on all threads, to compare */
     int64_t batch;      /* the batch that fixes the shard size; 0: each run's own */
-    int64_t shard;      /* rows of a shard; 0: by the rule of CORE (a constant of shapes and batch) */
-    int32_t no_fuse, no_layout, no_cse, no_reuse; /* 1: leave a pass out, to compare */
-    int32_t reserved[4];
+    int64_t shard;      /* rows of a shard; 0: an eighth of the batch, or all of a small one */
+    /* 1: leave a pass out, to compare; no_cse: equal nodes that expansion brings to light are not merged */
+    int32_t no_fuse, no_layout, no_cse, no_reuse;
+    int64_t reserved[3];
 } ct_compile;
 
-/* A plan that computes `out` and performs `effects` (assignments and optimiser updates) at each run. */
+/* A plan that computes `out` and performs `effects` (assignments and optimiser updates) at each run. It copies what it
+ * needs of the graph, is immutable, and may be run by any threads, each with a session. CT_EUSAGE, CT_ELIMIT. */
 CT_API ct_status ct_plan_new(const ct_t *out, int32_t outs, const ct_t *effects, int32_t n_effects,
                              ct_compile o, ct_plan **plan, ct_err *e);
-CT_API void ct_plan_free(ct_plan *p);            /* after its sessions' runs are over; NULL is fine */
-CT_API int32_t ct_plan_inputs(const ct_plan *p); /* in order of creation in the graph */
+CT_API void ct_plan_free(ct_plan *p); /* after its sessions' runs are over; NULL is fine */
+/* Inputs, in order of creation in the graph, and outputs; shapes with CT_N. */
+CT_API int32_t ct_plan_inputs(const ct_plan *p);
 CT_API const char *ct_plan_input_name(const ct_plan *p, int32_t i);
 CT_API ct_shape ct_plan_input_shape(const ct_plan *p, int32_t i);
 CT_API ct_dtype ct_plan_input_dtype(const ct_plan *p, int32_t i);
@@ -248,28 +265,45 @@ CT_API int32_t ct_plan_outputs(const ct_plan *p);
 CT_API ct_shape ct_plan_output_shape(const ct_plan *p, int32_t i);
 CT_API ct_dtype ct_plan_output_dtype(const ct_plan *p, int32_t i);
 
-/* Sessions: one per running thread. `c` may be shared by sessions that only predict. */
+/* A session holds the memory and the state of runs: one for each running thread, any number for a plan. Sessions that
+ * only predict may run at the same time; one that trains is alone with its context. Freed before the context. */
 CT_API ct_status ct_session_new(ct_ctx *c, ct_session **s, ct_err *e);
-CT_API void ct_session_free(ct_session *s);
-CT_API ct_status ct_session_set(ct_session *s, const char *scalar, double value); /* of ct_scalar */
-CT_API void ct_session_step(ct_session *s,
-                            uint64_t step); /* the counter of random ops and of Adam's bias correction; */
-CT_API uint64_t ct_session_step_of(const ct_session *s); /* a run with effects adds one at its end */
-CT_API void ct_session_cancel(ct_session *s,
-                              int on); /* from any thread or signal handler: the run ends with CT_ECANCEL */
-CT_API void ct_session_deadline(ct_session *s, double seconds); /* from now, monotonic; 0: none */
+CT_API void ct_session_free(ct_session *s); /* NULL is fine */
+/* The value of a scalar of ct_scalar in this session's runs. CT_EUSAGE, recorded in the session, for another name. */
+CT_API ct_status ct_session_set(ct_session *s, const char *scalar, double value);
+/* The counter of random ops and of Adam's bias correction, from 0; a run with effects adds one at its end. */
+CT_API void ct_session_step(ct_session *s, uint64_t step);
+CT_API uint64_t ct_session_step_of(const ct_session *s);
+/* 1, from any thread or signal handler: runs end with CT_ECANCEL, looked at between steps, until it is 0 again. A run
+ * that has begun to write variables goes through. */
+CT_API void ct_session_cancel(ct_session *s, int on);
+/* The same when so many seconds have passed from now, by the monotonic clock; 0: none. */
+CT_API void ct_session_deadline(ct_session *s, double seconds);
+/* The text of the last run's error, or "". Valid until the next run. */
 CT_API const char *ct_session_error(const ct_session *s);
+CT_API ct_ctx *ct_session_context(const ct_session *s);
 
-/* Run. in[i]: contiguous rows of input i (ct_plan_inputs order); out[i]: room for output i, or NULL to drop
- * it. After the first run of a batch size nothing is allocated. Effects happen only when the whole run
- * succeeded. The error is the session's (ct_session_error), never the context's. */
+/* States (CT_STATE: carried hidden states, caches): initial values at the first run that uses one; what a plan assigns
+ * to it is there for the next run of this session. One with a row for each sample keeps the batch size of the first
+ * run; a run with another one is refused until the session is reset. */
+CT_API void ct_session_reset(ct_session *s); /* all states begin anew */
+/* The shape with its rows; CT_EUSAGE where the state has no values yet. */
+CT_API ct_status ct_state_info(ct_session *s, const char *name, ct_var_info *out, ct_err *e);
+CT_API ct_status ct_state_get(ct_session *s, const char *name, ct_array *out, ct_err *e);
+CT_API ct_status ct_state_set(ct_session *s, const char *name, const ct_array *from, ct_err *e);
+
+/* Run with N = batch. in[i]: contiguous rows of input i (ct_plan_inputs order); out[i]: room for output i, or NULL to
+ * drop it. After the first run of a batch size nothing is allocated. Effects happen only when the whole run
+ * succeeded. The error is the session's (ct_session_error), never the context's: CT_EUSAGE, CT_ELIMIT,
+ * CT_ENONFINITE, CT_ECANCEL, or what a custom op returned. */
 CT_API ct_status ct_run(ct_session *s, ct_plan *p, const void *const *in, int64_t batch, void *const *out);
 
-/* The simple tier: evaluation of y, which has one input, on the default session; plans are cached. */
+/* The simple tier: evaluation of y, which has one input, on the default session. Plans are kept for the next call,
+ * bounded in bytes. A run that fails changes nothing: its text is ct_error(c) until the next call. */
 CT_API ct_status ct_predict(ct_ctx *c, ct_t y, const void *in, int64_t batch, void *out);
 CT_API ct_session *ct_default_session(ct_ctx *c); /* NULL: out of memory */
 
-/* What a plan does, step by step, for one batch size. */
+/* What a plan does, step by step, for one batch size. Texts are valid until the plan meets another batch size. */
 typedef struct ct_step_info {
     const char *op;     /* of the first node fused in */
     const char *fused;  /* the others, "+relu+add", or "" */
@@ -342,17 +376,18 @@ CT_API ct_status ct_check(const ct_check_options *o, ct_check_result *out, ct_er
 
 /* ---- the net as text ---- */
 
+/* The language: docs/net.md. */
 typedef struct ct_setting {
     const char *name;
-    const char *value;
+    const char *value; /* as text */
 } ct_setting;
 typedef struct ct_net_input {
     const char *name; /* input(NAME) */
-    ct_shape shape;
-    int32_t dtype;
+    ct_shape shape;   /* with CT_N */
+    int32_t dtype;    /* a ct_dtype */
     int32_t reserved;
 } ct_net_input;
-/* What the task gives to a net. */
+/* What the task gives to a net. Texts need to live during the call only. */
 typedef struct ct_net_env {
     const ct_net_input *inputs;
     int32_t n_inputs;
@@ -362,13 +397,16 @@ typedef struct ct_net_env {
     int32_t n_settings;
     int32_t reserved;
 } ct_net_env;
-/* Build the net into the graph; *y is its output. Errors carry LINE:COL of `file`. */
+/* Build the net into the graph; *y is its output. `file` is its name in errors, "FILE:LINE:COL: ..." (CT_EUSAGE);
+ * CT_ELIMIT for a net beyond 200,000 calls and turns, or memory. */
 CT_API ct_status ct_net_build(ct_graph *g, const char *text, const char *file, const ct_net_env *env, ct_t *y,
                               ct_err *e);
-/* Its canonical form (parse -> print -> parse is the identity), with `settings` written into its params. */
+/* Its canonical form, appended: parse -> print -> parse is the identity, `settings` are written into its params,
+ * comments are left out. Errors as above. */
 CT_API ct_status ct_net_print(const char *text, const char *file, const ct_setting *settings,
                               int32_t n_settings, ct_text *out, ct_err *e);
-/* The graph that leads to y, as flat text and as Graphviz dot. */
+/* The graph that leads to y, appended as flat text (one op a line, a net again) and as Graphviz dot. CT_EUSAGE for
+ * poison, CT_ELIMIT. */
 CT_API ct_status ct_graph_print(ct_t y, ct_text *out);
 CT_API ct_status ct_graph_dot(ct_t y, ct_text *out);
 

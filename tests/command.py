@@ -1,50 +1,30 @@
 #!/usr/bin/env python3
-"""The command from outside: words, exit statuses, streams, files, signals.   usage: command.py COTAN"""
-import gzip, json, os, random, shutil, signal, struct, subprocess, sys, tempfile, time
+"""The command from outside: words, streams, files, JSON, resuming.   usage: command.py COTAN SOURCE"""
+import json, os, re, shutil, signal, subprocess, sys, tempfile, time
 
-COTAN = os.path.abspath(sys.argv[1])
-failures = 0
-checks = 0
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "outside"))
+from common import COTAN, check, data_set, finish
 
-
-def check(what, ok, seen=""):
-    global failures, checks
-    checks += 1
-    if not ok:
-        failures += 1
-        print(f"FAILED: {what}: {seen!r}"[:1200])
+SOURCE = sys.argv[2]
+SCORES = {"samples", "loss", "accuracy", "accuracy_ci95", "macro_f1", "log_loss", "ece", "baseline_accuracy"}
+SMALL = ("--set", "width=4", "--set", "hidden=8")
+VERBS = ("train", "evaluate", "predict", "inspect", "plan", "check", "bench", "presets")
 
 
 def cotan(*words, **more):
-    return subprocess.run([COTAN, *map(str, words)], capture_output=True, text=True, timeout=240, **more)
+    more.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run([COTAN, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240, **more)
+
+
+def fine(what, r):
+    return check(what, r.returncode == 0, (r.returncode, r.stderr))
 
 
 def fails(status, wanted, *words):
     r = cotan(*words)
-    line = r.stderr.strip().splitlines()[-1] if r.stderr.strip() else ""
-    check(f"{words} ends with {status} and says {wanted!r}", r.returncode == status and wanted in r.stderr and line.startswith("cotan: error: "),
-          (r.returncode, r.stderr))
+    check(f"{words} ends with {status} and says {wanted!r}", r.returncode == status and wanted in r.stderr, (r.returncode, r.stderr))
+    check(f"{words} is one line", re.fullmatch(r"cotan: error: [^\n]+: [^\n]+; wanted [^\n]+; [^\n]+\n", r.stderr), r.stderr)
     check(f"{words} writes nothing to stdout", r.stdout == "", r.stdout)
-
-
-def idx(path, magic, dims, data, compress=False):
-    raw = struct.pack(f">I{len(dims)}I", magic, *dims) + bytes(data)
-    with (gzip.open if compress else open)(path, "wb") as f:
-        f.write(raw)
-
-
-def data_set(folder, train=400, test=60, side=10, labels=3, compress=False):
-    os.makedirs(folder, exist_ok=True)
-    r = random.Random(3)
-    end = ".gz" if compress else ""
-    for name, n in (("train", train), ("t10k", test)):
-        kinds = [r.randrange(labels) for _ in range(n)]
-        pixels = bytearray()
-        for k in kinds:
-            pixels += bytes(r.randrange(60) + (150 if (i // side) % labels == k else 0) for i in range(side * side))
-        idx(f"{folder}/{name}-images-idx3-ubyte{end}", 0x803, [n, side, side], pixels, compress)
-        idx(f"{folder}/{name}-labels-idx1-ubyte{end}", 0x801, [n], kinds, compress)
-    return folder
 
 
 def same(a, b):
@@ -52,61 +32,165 @@ def same(a, b):
         return x.read() == y.read()
 
 
-def words():
+def objects(r):
+    return [json.loads(line) for line in r.stdout.splitlines()]
+
+
+def options_of(text):
+    return set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", text))
+
+
+# ---- words ----
+
+def wrong_words():
     fails(2, "no such verb; wanted train", "trian")
-    fails(2, "--epochs", "train", "image", "d", "-o", "m", "--epoch", "3")
+    for verb in ("serve", "export", "compare", "generate", "explain", "pca"):
+        fails(2, f"{verb}: no such verb", verb)
+    fails(2, "wanted --epochs", "train", "image", "d", "-o", "m", "--epcohs", "3")
     fails(2, "no output", "train", "image", "d")
-    fails(2, "a whole number from 1", "train", "image", "d", "-o", "m", "--epochs", "0")
-    fails(2, "a whole number from 1", "train", "image", "d", "-o", "m", "--epochs", "1.5")
+    fails(2, "no data", "train", "image", "-o", "m")
+    for value in ("0", "1.5", "-5", "x", "1e3", "0x10", " 5"):
+        fails(2, "--epochs: " + value + "; wanted a whole number from 1 to 1000000", "train", "image", "d", "-o", "m", "--epochs", value)
+    for value in ("nan", "0", "-1", "1e400", "0,01", "inf"):
+        fails(2, "--lr: " + value + "; wanted a number", "train", "image", "d", "-o", "m", "--lr", value)
+    for value in ("-1", "18446744073709551616", "x"):
+        fails(2, "--seed: " + value, "train", "image", "d", "-o", "m", "--seed", value)
+    for value in ("0", "1000000"):
+        fails(2, "--threads: " + value, "train", "image", "d", "-o", "m", "--threads", value)
     fails(2, "nothing follows", "train", "image", "d", "-o")
-    fails(2, "no such task", "train", "sound", "d", "-o", "m")
+    fails(2, "given twice", "train", "image", "d", "-o", "m", "--epochs", "2", "--epochs", "3")
+    fails(2, "each NAME once", "train", "image", "d", "-o", "m", "--set", "a=1", "--set", "a=2")
+    fails(2, "wanted one of them", "train", "image", "d", "-o", "m", "--resume", "--force")
+    fails(2, "two nets", "train", "image", "d", "-o", "m", "--model", "cnn", "--net", "x")
+    fails(2, "nearest is adam", "train", "image", "d", "-o", "m", "--optimizer", "adan")
+    fails(2, "nearest is resnet20", "train", "image", "d", "-o", "m", "--model", "resnet")
+    fails(2, "no such task; wanted image", "train", "sound", "d", "-o", "m")
+    fails(2, "write cotan train image /tmp", "train", "/tmp", "-o", "m")
+    fails(2, "no data and no output", "train", "image")
+    fails(2, "write cotan evaluate MODEL DIR", "evaluate", "/tmp", "m")
+    fails(3, "a file; wanted the folder", "train", "image", __file__, "-o", "m", "--quiet")
     fails(2, "NAME=VALUE", "train", "image", "d", "-o", "m", "--set", "drop")
     fails(2, "wanted a time", "train", "image", "d", "-o", "m", "--time-limit", "5x")
     fails(2, "wanted cotan evaluate MODEL DIR", "evaluate", "m")
-    fails(2, "no such preset", "presets", "cn")
+    fails(2, "no such preset; wanted cnn", "presets", "cn")
+    fails(2, "wanted cnn; see cotan presets", "plan", "cnnn")
     fails(2, "no such net", "bench", "cnnn")
     fails(2, "wanted a shape", "plan", "cnn", "--input", "28x28")
-    check("no words: usage on stderr, 2", cotan().returncode == 2)
-    for verb in ("train", "evaluate", "predict", "inspect", "plan", "check", "bench", "presets"):
-        r = cotan(verb, "--help")
-        check(f"{verb} --help", r.returncode == 0 and r.stdout.startswith("usage: cotan " + verb), r.stdout)
-    check("--version", cotan("--version").stdout.startswith("cotan "))
-    check("--version -v", "oneDNN" in cotan("--version", "-v").stdout)
-    check("the man page", cotan("man").stdout.startswith(".TH COTAN 1"))
-    check("completion", "complete -o filenames -F _cotan cotan" in cotan("completion").stdout)
+    fails(2, "no value", "plan", "cnn", "--train=yes")
+    r = cotan("evaluate", "m", "--json")
+    check("a wrong word as JSON", r.returncode == 2 and objects(r)[0] == {"error": r.stderr[14:-1], "code": 2, "file": None, "pos": None}, r.stdout)
+    r = cotan("evaluate", "--jsn", "--json")
+    check("JSON wherever --json stands", r.returncode == 2 and objects(r)[0]["code"] == 2, r.stdout)
+
+
+def pages():
+    check("no words: usage on stderr, 2", cotan().returncode == 2 and cotan().stdout == "")
+    check("--help", "usage: cotan VERB" in cotan("--help").stdout and cotan("help").stdout == cotan("--help").stdout)
+    check("--version", re.fullmatch(r"cotan \d+\.\d+\.\d+\n", cotan("--version").stdout))
+    v = cotan("--version", "-v").stdout
+    check("--version -v", re.search(r"CPU features +\w+", v) and "oneDNN" in v and re.search(r"threads +\d+", v), v)
     check("presets", "cnn" in cotan("presets").stdout and "conv2d" in cotan("presets", "cnn").stdout)
+    names = [p[:-4] for p in os.listdir(f"{SOURCE}/src/nn/presets") if p.endswith(".net")]
+    check("a file of the folder is a preset", sorted(names) == [p["name"] for p in objects(cotan("presets", "--json"))[0]["presets"]])
+    with open(f"{SOURCE}/src/cli/options.c", encoding="utf-8") as f:
+        rows = {name: re.findall(r'" ([a-z ]*)"', row) for name, row in re.findall(r'^    \{"([a-z-]+)", (.*?)\},$', f.read(), re.M | re.S)}
+    check("rows of the table of options", len(rows) > 35, rows)
+    check("the verbs of the man page", set(re.findall(r"^\.B cotan (\w+)$", cotan("man").stdout, re.M)) == set(VERBS))
+    completion = cotan("completion").stdout
+    for verb in VERBS:
+        table = {name for name, verbs in rows.items() if name == "help" or verb in verbs[0].split()}
+        r = cotan(verb, "--help")
+        check(f"{verb} --help", r.stdout.startswith("usage: cotan " + verb) and cotan("help", verb).stdout == r.stdout, r.stdout)
+        check(f"{verb} --help has the options of the table", set(re.findall(r"^  (?:-\w,|   ) --([a-z-]+)", r.stdout, re.M)) == table, (r.stdout, table))
+        man = cotan("man", verb).stdout
+        check(f"cotan man {verb} has them too", set(n.replace("\\-", "-") for n in re.findall(r"^(?:\\fB\\-\w\\fR, )?\\fB\\-\\-([a-z\\-]+)\\fR", man, re.M)) == table, man)
+        line = re.search(rf"^        {verb}\) COMPREPLY.*", completion, re.M)
+        check(f"completion of {verb} has them too", line and options_of(line.group(0)) == table, line)
+        check(f"no blank at a line's end: {verb}", not re.search(r" $", r.stdout, re.M))
+        if shutil.which("man"):
+            r = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-"], input=man, capture_output=True, text=True)
+            check(f"man reads the page of {verb}", r.returncode == 0 and r.stderr == "" and "EXAMPLES" in r.stdout, r.stderr)
+    check("completion is bash", subprocess.run(["bash", "-n"], input=completion, text=True).returncode == 0)
+    done = subprocess.run(["bash", "-c", 'eval "$(cat)"; COMP_WORDS=(cotan train --optimizer ad); COMP_CWORD=3; _cotan; echo "${COMPREPLY[@]}"'],
+                          input=completion, capture_output=True, text=True)
+    check("completion knows the values", done.stdout.split() == ["adam", "adamw", "adagrad", "adadelta"], done)
+
+
+# ---- a training ----
+
+def run_folder(d, r):
+    files = set(os.listdir(f"{d}/m.run"))
+    check("the files of a run", files == {"config.json", "metrics.jsonl", "validation.jsonl", "checkpoint.safetensors", "previous.safetensors", "lock"}, files)
+    with open(f"{d}/m.run/metrics.jsonl") as f:
+        rows = [json.loads(line) for line in f]
+    check("a line an epoch", [row["epoch"] for row in rows] == [1, 2], rows)
+    shown = re.findall(r"^ +(\d+) +([\d.]+) +([\d.]+) +([\d.]+) %.*?(best so far)?$", r.stderr, re.M)
+    check("one plain line an epoch, as metrics.jsonl has it",
+          [(int(s[0]), s[1], s[2], s[4] != "") for s in shown] == [(w["epoch"], f"{w['loss']:.4f}", f"{w['validation_loss']:.4f}", w["best"]) for w in rows], r.stderr)
+    check("no colours and no live line where there is no terminal", "\033" not in r.stderr and "\r" not in r.stderr, r.stderr)
+    with open(f"{d}/m.run/validation.jsonl") as f:
+        lines = [json.loads(line) for line in f]
+    check("validation.jsonl", all(set(line) == {"record", "label", "prediction", "loss"} for line in lines) and len(lines) > 10, lines[:2])
+    best = min(rows, key=lambda row: row["validation_loss"])
+    mean = sum(line["loss"] for line in lines) / len(lines)
+    check("its losses are the best epoch's", abs(mean - best["validation_loss"]) < 1e-6, (mean, best))
+
+
+def results(d, data, model):
+    r = cotan("evaluate", model, data)
+    check("evaluate", r.returncode == 0 and re.fullmatch(r"test accuracy: \d+\.\d %", r.stdout.splitlines()[-1]), r.stdout)
+    v = objects(cotan("evaluate", model, data, "--json"))[0]
+    check("evaluate --json", v["samples"] == 60 and SCORES <= set(v) and v["accuracy_ci95"][0] <= v["accuracy"] <= v["accuracy_ci95"][1], v)
+    check("the same numbers", f"{v['accuracy'] * 100:.1f} %" in r.stdout.splitlines()[-1] and len(v["confusion"]) == 3, (v, r.stdout))
+    images = f"{data}/t10k-images-idx3-ubyte"
+    lines = objects(cotan("predict", model, images, "--json"))
+    check("predict --json", len(lines) == 60 and all(set(p) == {"path", "index", "label", "probability", "top"} for p in lines), lines[-1:])
+    check("its values", lines[59]["index"] == 59 and lines[0]["path"] == images and lines[0]["label"] in "012" and 0 < lines[0]["probability"] <= 1, lines[-1])
+    with open(f"{data}/t10k-labels-idx1-ubyte", "rb") as f:
+        labels = f.read()[8:]
+    right = sum(p["label"] == str(y) for p, y in zip(lines, labels))
+    check("predict and evaluate agree", right == round(v["accuracy"] * 60), (right, v))
+    r = cotan("predict", model, images, "--limit", "5", "--top", "2")
+    check("predict", len(r.stdout.splitlines()) == 5 and len(r.stdout.splitlines()[0].split("\t")) == 5, r.stdout)
+    top = objects(cotan("predict", model, images, "--limit", "1", "--top", "2", "--json"))[0]["top"]
+    check("--top", len(top) == 2 and top[0]["label"] == lines[0]["label"] and top[0]["probability"] >= top[1]["probability"], top)
+    with open(images, "rb") as f:
+        piped = objects(cotan("predict", model, "-", "--json", stdin=f))
+    check("- is standard input", [p["probability"] for p in piped] == [p["probability"] for p in lines] and piped[0]["path"] == "-", piped[:1])
+    check("inspect", all(w in cotan("inspect", model).stdout for w in ("conv1.weight", "task               image", "param width = 4", "accuracy")))
+    v = objects(cotan("inspect", model, "--json"))[0]
+    check("inspect --json", v["task"] == "image" and {"name": "conv1.weight", "dtype": "f32", "shape": [4, 1, 3, 3]}.items() <= v["tensors"][0].items(), v)
+    flat = cotan("inspect", model, "--flat").stdout
+    check("inspect --flat has no param", "conv2d(" in flat and "param" not in flat and "width" not in flat, flat)
+    v = objects(cotan("plan", model, "--batch", "64", "--json", "--repeats", "2"))[0]
+    check("plan --json", {"peak_bytes", "shards", "ops"} <= set(v) and v["peak_bytes"] > 0 and v["shards"] >= 1, v)
+    check("its ops", all({"op", "name", "shape", "layout", "impl", "bytes", "ms", "gflops"} <= set(o) for o in v["ops"]) and v["ops"][0]["op"], v["ops"][0])
+    check("no reference implementation", not [o for o in v["ops"] if "ref" in o["impl"]], v["ops"])
+    check("plan", "conv2d+relu" in cotan("plan", model, "--repeats", "2").stdout and cotan("plan", model, "--dot").stdout.startswith("digraph"))
+    fails(2, "net is fixed", "plan", model, "--input", "3x32x32")
 
 
 def training(d):
     model = f"{d}/m.safetensors"
     data = data_set(f"{d}/data")
-    base = ("train", "image", data, "--model", "cnn", "--set", "width=4", "--set", "hidden=8", "--epochs", "2", "--batch", "32", "--seed", "7")
+    base = ("train", "image", data, "--model", "cnn", *SMALL, "--epochs", "2", "--batch", "32", "--seed", "7")
     r = cotan(*base, "-o", model)
-    check("train", r.returncode == 0 and r.stdout == "" and "best" in r.stderr, (r.returncode, r.stderr))
-    check("its files", all(os.path.exists(f"{d}/m.run/{n}") for n in ("config.json", "metrics.jsonl", "checkpoint.safetensors")), os.listdir(d))
-    r = cotan("evaluate", model, data)
-    check("evaluate", r.returncode == 0 and r.stdout.splitlines()[-1].startswith("test accuracy: ") and r.stdout.endswith(" %\n"), r.stdout)
-    v = json.loads(cotan("evaluate", model, data, "--json").stdout)
-    check("evaluate --json", v["samples"] == 60 and 0 <= v["accuracy"] <= 1 and len(v["confusion"]) == 3, v)
-    check("the same numbers", f"{v['accuracy'] * 100:.1f} %" in r.stdout.splitlines()[-1], (v, r.stdout))
-    r = cotan("predict", model, f"{data}/t10k-images-idx3-ubyte", "--limit", "5", "--top", "2")
-    check("predict", r.returncode == 0 and len(r.stdout.splitlines()) == 5 and len(r.stdout.splitlines()[0].split("\t")) == 5, r.stdout)
-    lines = cotan("predict", model, f"{data}/t10k-images-idx3-ubyte", "--json").stdout.splitlines()
-    check("predict --json", len(lines) == 60 and json.loads(lines[59])["record"] == 59, lines[-1:])
-    check("inspect", "conv1.weight" in cotan("inspect", model).stdout and json.loads(cotan("inspect", model, "--json").stdout)["task"] == "image")
-    check("plan", "conv2d+relu" in cotan("plan", model, "--repeats", "2").stdout and json.loads(cotan("plan", model, "--train", "--json", "--repeats", "1").stdout)["steps"])
-    check("plan --dot", cotan("plan", model, "--dot").stdout.startswith("digraph"))
+    fine("train", r)
+    check("nothing on stdout, what comes next on stderr", r.stdout == "" and f"cotan evaluate {model} {data}" in r.stderr, (r.stdout, r.stderr))
+    run_folder(d, r)
+    results(d, data, model)
     fails(2, "exists", *base, "-o", model)
-    r = cotan(*base, "-o", model, "--resume")
-    check("--resume of what is finished", r.returncode == 0 and "nothing to do" in r.stderr, r.stderr)
+    r = cotan(*base, "-o", model, "--force", "--threads", "3", "--quiet")
+    check("--force, other threads, the same bytes, --quiet", r.returncode == 0 and r.stderr == "" and same(model, f"{d}/m.safetensors"), r.stderr)
     shutil.copy(model, f"{d}/first")
-    r = cotan(*base, "-o", model, "--force", "--threads", "3")
-    check("--force, other threads, the same bytes", r.returncode == 0 and same(model, f"{d}/first"), r.stderr)
-    shutil.rmtree(f"{d}/m.run")
     r = cotan("train", "image", data_set(f"{d}/gz", compress=True), *base[3:], "-o", f"{d}/z.safetensors")
     check("gzip data, the same bytes", r.returncode == 0 and same(f"{d}/z.safetensors", f"{d}/first"), r.stderr)
-    r = cotan("train", "image", data, "-o", f"{d}/c.safetensors", "--config", f"{d}/z.run/config.json", "--set", "width=4", "--set", "hidden=8")
+    r = cotan("train", "image", data, "-o", f"{d}/c.safetensors", "--config", f"{d}/z.run/config.json")
     check("--config repeats a run", r.returncode == 0 and same(f"{d}/c.safetensors", f"{d}/first"), r.stderr)
+    with open(f"{d}/z.run/config.json") as f:
+        words = json.load(f)["command"].replace(f"{d}/z.safetensors", f"{d}/y.safetensors")
+    r = subprocess.run(["bash", "-c", words.replace("cotan", COTAN, 1)], capture_output=True, text=True)
+    check("the command in config.json repeats it", r.returncode == 0 and same(f"{d}/y.safetensors", f"{d}/first"), (words, r.stderr))
     r = cotan(*base, "-o", f"{d}/i.safetensors", "--init", model)
     check("--init", r.returncode == 0 and not same(f"{d}/i.safetensors", f"{d}/first"), r.stderr)
     r = cotan(*base, "-o", f"{d}/n.safetensors", "--dry-run")
@@ -119,10 +203,38 @@ def training(d):
         f.write(raw[:8] + raw[8:][::-1])
     r = cotan("train", "image", shuffled, *base[3:], "-o", f"{d}/h.safetensors")
     check("other test labels change no byte of the model", r.returncode == 0 and same(f"{d}/h.safetensors", f"{d}/first"), r.stderr)
-    v = json.loads(cotan(*base, "-o", f"{d}/j.safetensors", "--json", "--quiet").stdout)
-    check("train --json", v["epochs"] == 2 and v["model"].endswith("j.safetensors"), v)
+    r = cotan(*base, "-o", f"{d}/j.safetensors", "--json", "--quiet")
+    v = objects(r)[0]
+    check("train --json", {"model", "run", "epochs", "steps", "seconds", "metrics"} <= set(v) and (v["epochs"], v["model"], v["run"]) == (2, f"{d}/j.safetensors", f"{d}/j.run"), v)
+    check("its metrics are the validation part's", SCORES <= set(v["metrics"]) and v["metrics"]["best_epoch"] in (1, 2) and r.stderr == "", v)
+    again = objects(cotan("train", "image", data, "-o", f"{d}/j.safetensors", "--json", "--resume"))[0]
+    check("the same from a finished run", again["metrics"]["accuracy"] == v["metrics"]["accuracy"] and (again["epochs"], again["steps"], again["finished_before"]) == (2, v["steps"], True), again)
     return data, base, model
 
+
+def config_files(d, data):
+    def config(text):
+        with open(f"{d}/o.json", "w") as f:
+            f.write(text)
+        return ("train", "image", data, "-o", f"{d}/o.safetensors", "--config", f"{d}/o.json")
+
+    r = cotan(*config('{"epochs": 1, "set": {"width": 4, "hidden": 8}, "optimizer": "sgd", "label_smoothing": 0.1}'), "--epochs", "2", "--json", "--quiet")
+    check("options from a file, those of the command line first", r.returncode == 0 and objects(r)[0]["epochs"] == 2, (r.stdout, r.stderr))
+    v = objects(cotan("inspect", f"{d}/o.safetensors", "--json"))[0]
+    check("and they were taken", v["recipe"]["optimizer"] == "sgd" and v["recipe"]["label_smoothing"] == 0.1 and "param width = 4" in v["net"], v["recipe"])
+    os.remove(f"{d}/o.safetensors")
+    shutil.rmtree(f"{d}/o.run")
+    fails(2, "o.json:2:2: epcohs: no such option of cotan train; wanted epochs", *config('{"lr": 0.1,\n "epcohs": 3}'))
+    fails(2, "o.json:1:", *config('{"epochs": 3, "epochs": 4}'))
+    fails(2, "o.json:1:", *config('{"epochs": 3,}'))
+    fails(2, "o.json: epochs: -1; wanted", *config('{"epochs": -1}'))
+    fails(2, "wanted a number or a text", *config('{"epochs": [1]}'))
+    fails(5, "wanted at most", *config('{"net": "' + "x" * (2 << 20) + '"}'))
+    fails(5, "too deep", *config("[" * 100000))
+    fails(4, "none.json", "train", "image", data, "-o", f"{d}/o.safetensors", "--config", f"{d}/none.json")
+
+
+# ---- stopping and going on ----
 
 def interrupted(d, data):
     words = ("train", "image", data, "-o", f"{d}/s.safetensors", "--set", "width=8", "--epochs", "60", "--batch", "8", "--checkpoint-every", "7")
@@ -131,62 +243,132 @@ def interrupted(d, data):
         time.sleep(0.01)
     p.send_signal(signal.SIGINT)
     _, err = p.communicate(timeout=120)
-    check("Ctrl-C: 130, saved, says how to go on", p.returncode == 130 and "--resume" in err and "saved" in err, (p.returncode, err))
+    check("Ctrl-C: 130, saved, says how to go on", p.returncode == 130 and f"cotan train image {data} -o {d}/s.safetensors --resume" in err and "saved" in err, (p.returncode, err))
     check("no model yet", not os.path.exists(f"{d}/s.safetensors"))
     fails(2, "holds an unfinished run", *words)
-    fails(2, "the run was begun with", *words[:5], "--resume", "--epochs", "3")
-    r = cotan(*words[:5], "--resume")
-    check("--resume", r.returncode == 0, r.stderr)
+    resume = (*words[:5], "--resume")
+    for option, value, stored in (("--epochs", 3, "60"), ("--seed", 1, "0"), ("--batch", 16, "8"), ("--lr", 0.5, "0.001"), ("--optimizer", "sgd", "adam"),
+                                  ("--schedule", "cosine", "one_cycle"), ("--weight-decay", 0.1, "0"), ("--patience", 3, "0"), ("--limit", 30, "0"),
+                                  ("--set", "width=9", "8"), ("--model", "mlp", "cnn"), ("--transform", "flip p=0.5", "normalize"), ("--steps", 7, "27")):
+        r = cotan(*resume, option, value)
+        check(f"--resume {option} {value}: 2, and both values", r.returncode == 2 and f"{option}: " in r.stderr and str(value).split("=")[-1] in r.stderr and f"; wanted {stored}" in r.stderr, r.stderr)
+    fails(2, "wanted one of them", *resume, "--force")
+    p = subprocess.Popen([COTAN, *resume, "--threads", "3"], stderr=subprocess.PIPE, text=True)
+    time.sleep(0.3)
+    p.send_signal(signal.SIGTERM)
+    _, err = p.communicate(timeout=120)
+    check("SIGTERM: 143, saved", (p.returncode == 143 and "saved" in err) or p.returncode == 0, (p.returncode, err))
+    r = cotan(*words, "--resume", "--threads", "1")
+    fine("--resume with the same options, other threads", r)
     r = cotan(*words[:4], f"{d}/w.safetensors", *words[5:])
     check("stopped and resumed, or in one go: the same bytes", r.returncode == 0 and same(f"{d}/s.safetensors", f"{d}/w.safetensors"), r.stderr)
+    r = cotan("train", "image", "-o", f"{d}/s.safetensors", "--resume")
+    check("a finished run is left alone, the folder of data not needed", r.returncode == 0 and "nothing to do" in r.stderr and same(f"{d}/s.safetensors", f"{d}/w.safetensors"), r.stderr)
+    fails(2, "--epochs: 3; wanted 60", *resume, "--epochs", "3")
+    shutil.rmtree(f"{d}/s.run")
+    r = cotan(*resume)
+    check("a finished model without its run", r.returncode == 0 and "nothing to do" in r.stderr and not os.path.exists(f"{d}/s.run"), (r.stderr, os.listdir(d)))
+    shutil.copy(f"{data}/t10k-labels-idx1-ubyte", f"{d}/t.safetensors")
+    r = cotan(*words[:4], f"{d}/t.safetensors", "--resume")
+    check("a file that is no model is not replaced by --resume", r.returncode in (2, 3) and same(f"{data}/t10k-labels-idx1-ubyte", f"{d}/t.safetensors"), r.stderr)
+    r = cotan(*words[:4], f"{d}/u.safetensors", *SMALL, "--epochs", "1", "--resume")
+    check("--resume with nothing saved begins, and says so", r.returncode == 0 and "from the beginning" in r.stderr, r.stderr)
+    fails(2, "no run to resume", "train", "image", "-o", f"{d}/v.safetensors", "--resume")
 
 
-def wrong_files(d, data, base, model):
-    rest = base[3:]
-    fails(4, "", "train", "image", f"{d}/nowhere", *rest, "-o", f"{d}/x.safetensors")
-    os.makedirs(f"{d}/empty", exist_ok=True)
-    r = cotan("train", "image", f"{d}/empty", *rest, "-o", f"{d}/x.safetensors")
-    check("an empty folder", r.returncode in (3, 4) and "wanted" in r.stderr, (r.returncode, r.stderr))
-    bad = data_set(f"{d}/bad")
-    images = f"{bad}/train-images-idx3-ubyte"
-    with open(images, "rb") as f:
-        whole = f.read()
-    for name, content in (("cut", whole[:-1]), ("long", whole + b"x"), ("magic", b"\x01" + whole[1:]), ("header", whole[:10]), ("nothing", b""),
-                          ("huge", whole[:4] + b"\xff\xff\xff\xff" * 3 + whole[16:]), ("gzip", b"\x1f\x8b\x08\x00" + whole[:40])):
-        with open(images, "wb") as f:
-            f.write(content)
-        fails(3, "", "train", "image", bad, *rest, "-o", f"{d}/x.safetensors")
-        check(f"{name}: no model, no run left in the way", not os.path.exists(f"{d}/x.safetensors"))
-    with open(model, "rb") as f:
-        whole = f.read()
-    for name, content in (("cut", whole[:-3]), ("empty", b""), ("text", b"hello, world, this is no model"), ("flipped", whole[:-9] + bytes([whole[-9] ^ 64]) + whole[-8:]),
-                          ("length", b"\xff" * 8 + whole[8:])):
-        with open(f"{d}/damaged.safetensors", "wb") as f:
-            f.write(content)
-        fails(3, "damaged.safetensors", "evaluate", f"{d}/damaged.safetensors", data)
-    fails(4, "", "evaluate", f"{d}/none.safetensors", data)
-    other = data_set(f"{d}/other", side=12)
-    r = cotan("evaluate", model, other)
-    check("pictures of another size", r.returncode in (2, 3) and "12" in r.stderr and "10" in r.stderr, (r.returncode, r.stderr))
-    r = cotan("evaluate", f"{d}/none.safetensors", data, "--json")
-    v = json.loads(r.stdout)
-    check("a failure as JSON", r.returncode == 4 and v["code"] == 4 and "none.safetensors" in v["error"], r.stdout)
+def first_weights(d, data, model):
+    """Killed before the first checkpoint: the weights to begin with are read again, the validation part is remembered."""
+    words = ("train", "image", data, "-o", f"{d}/k.safetensors", *SMALL, "--epochs", "2", "--init", model, "--validate", f"{d}/gz", "--seed", "0")
+    fine("--validate and --init", cotan(*words))
+    shutil.copy(f"{d}/k.safetensors", f"{d}/k.first")
+    for name in ("k.safetensors", "k.run/checkpoint.safetensors", "k.run/previous.safetensors", "k.run/metrics.jsonl", "k.run/validation.jsonl"):
+        os.remove(f"{d}/{name}")
+    fails(2, "--seed: 7; wanted 0", *words[:5], "--resume", "--seed", "7")
+    r = cotan("train", "image", "-o", f"{d}/k.safetensors", "--resume")
+    check("all of it from config.json", r.returncode == 0 and "nothing was saved yet" in r.stderr and same(f"{d}/k.safetensors", f"{d}/k.first"), r.stderr)
+    fails(2, "--init: ", *words[:5], "--resume", "--init", f"{d}/i.safetensors")
+    r = cotan(*words, "--resume")
+    fine("the same options, --seed 0 among them", r)
+    v = objects(cotan("inspect", f"{d}/k.safetensors", "--json"))[0]
+    check("--validate leaves the training part whole", v["data"]["validation_given"] is True and v["metrics"]["samples"] == 400, v["metrics"])
+
+
+def limited(d, data):
+    words = ("train", "image", data, "-o", f"{d}/l.safetensors", *SMALL, "--batch", "16", "--time-limit", "2s", "--json", "--quiet")
+    begin = time.monotonic()
+    r = cotan(*words)
+    fine("--time-limit", r)
+    check("it is kept, within what a busy machine may add", time.monotonic() - begin < 60, time.monotonic() - begin)
+    with open(f"{d}/l.run/config.json") as f:
+        config = json.load(f)
+    check("the steps stand in the run", config["recipe"]["steps"] >= objects(r)[0]["steps"] > 0 and "--time-limit" not in config["command"], config)
+    again = config["command"].replace(f"{d}/l.safetensors", f"{d}/a.safetensors")
+    r = subprocess.run(["bash", "-c", again.replace("cotan", COTAN, 1)], capture_output=True, text=True)
+    check("with them the run repeats, bit by bit", r.returncode == 0 and same(f"{d}/l.safetensors", f"{d}/a.safetensors"), (again, r.stderr))
+    check("no limit in the model", "time" not in json.dumps(objects(cotan("inspect", f"{d}/l.safetensors", "--json"))[0]["recipe"]))
+    words = ("train", "image", data, *SMALL, "--batch", "16", "--epochs", "3")
+    r = cotan(*words, "--stop-at", "30", "-o", f"{d}/b.safetensors", "--json", "--quiet")
+    check("--stop-at in mid-epoch", r.returncode == 0 and objects(r)[0]["steps"] == 30 and objects(r)[0]["epochs"] == 2, (r.stdout, r.stderr))
+    r = cotan(*words[:-2], "--steps", "30", "-o", f"{d}/e.safetensors", "--json", "--quiet")
+    check("--steps alone sets the epochs", r.returncode == 0 and (objects(r)[0]["steps"], objects(r)[0]["epochs"]) == (30, 2), (r.stdout, r.stderr))
+    fails(2, "wanted at most", *words, "--steps", "3000", "-o", f"{d}/x.safetensors", "--quiet")
+
+
+def honest(d):
+    """A folder without a test part: a tenth of it is kept for the test, and evaluate finds it again."""
+    data = data_set(f"{d}/whole", train=600)
+    for kind in ("images-idx3", "labels-idx1"):
+        os.remove(f"{data}/t10k-{kind}-ubyte")
+    base = ("train", "image", data, *SMALL, "--epochs", "1", "--quiet")
+    fine("train", cotan(*base, "-o", f"{d}/p.safetensors"))
+    parts = {p: objects(cotan("evaluate", f"{d}/p.safetensors", data, "--part", p, "--json"))[0]["samples"] for p in ("train", "validation", "test", "all")}
+    check("three parts make the whole", parts["train"] + parts["validation"] + parts["test"] == parts["all"] == 600 and 30 < parts["test"] < 100, parts)
+    r = cotan("evaluate", f"{d}/p.safetensors", data, "--json")
+    check("evaluate reads the test part, and says so", objects(r)[0]["part"] == "test" and objects(r)[0]["samples"] == parts["test"] and "kept for the test" in r.stderr, r.stderr)
+    fine("train on a part", cotan(*base, "--limit", "300", "-o", f"{d}/q.safetensors"))
+    r = cotan("evaluate", f"{d}/q.safetensors", data, "--json")
+    check("and of the records that --limit took", objects(r)[0]["part"] == "test" and objects(r)[0]["samples"] < 60, r.stdout)
+    fine("train with --validate", cotan(*base, "--validate", f"{d}/gz", "-o", f"{d}/r.safetensors"))
+    v = objects(cotan("evaluate", f"{d}/r.safetensors", data, "--json"))[0]
+    check("with --validate the same test part", v["part"] == "test" and v["samples"] == parts["test"], v)
+    fails(2, "wanted that folder", "evaluate", f"{d}/r.safetensors", data, "--part", "validation")
+    r = cotan("evaluate", f"{d}/p.safetensors", data_set(f"{d}/new", train=50, seed=5), "--part", "all", "--json")
+    check("other data: all of it", r.returncode == 0 and objects(r)[0]["part"] == "all", r.stderr)
+    os.makedirs(f"{d}/alone")
+    for kind in ("images-idx3", "labels-idx1"):
+        shutil.copy(f"{d}/data/train-{kind}-ubyte", f"{d}/alone")
+    r = cotan("evaluate", f"{d}/first", f"{d}/alone", "--json")
+    check("the records trained on, alone: it says so", r.returncode == 0 and "says nothing about new ones" in r.stderr, r.stderr)
+
+
+def streams(model, data):
     with open("/dev/full", "w") as full:
-        r = subprocess.run([COTAN, "presets"], stdout=full, stderr=subprocess.PIPE, text=True)
-    check("a full standard output", r.returncode == 4 and "standard output" in r.stderr, (r.returncode, r.stderr))
+        for words in (("presets",), ("evaluate", model, data), ("inspect", model, "--json"), ("train", "--help"), ("man",)):
+            r = subprocess.run([COTAN, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+            check(f"{words}: a full standard output is status 4", r.returncode == 4 and "standard output" in r.stderr, (r.returncode, r.stderr))
+    r = subprocess.run(["bash", "-c", 'set -o pipefail; "$0" predict "$1" "$2" | head -1; exit ${PIPESTATUS[0]}', COTAN, model, f"{data}/train-images-idx3-ubyte"],
+                       capture_output=True, text=True)
+    check("head reads one line: nothing is said", r.stderr == "" and r.stdout.startswith("0\t") and r.returncode in (0, 4), (r.returncode, r.stderr))
+    for locale in ("C", "de_DE.UTF-8", "tr_TR.UTF-8"):
+        r = cotan("evaluate", model, data, "--json", env={"LC_ALL": locale, "TMPDIR": "/none"})
+        check(f"no HOME, {locale}", r.returncode == 0 and objects(r)[0]["samples"] == 60, r.stderr)
 
 
 def main():
     d = tempfile.mkdtemp(prefix="cotan_command_")
     try:
-        words()
+        wrong_words()
+        pages()
         data, base, model = training(d)
+        config_files(d, data)
         interrupted(d, data)
-        wrong_files(d, data, base, model)
+        first_weights(d, data, model)
+        limited(d, data)
+        honest(d)
+        streams(model, data)
     finally:
         shutil.rmtree(d, ignore_errors=True)
-    print(f"{checks} checks, {failures} failed")
-    sys.exit(1 if failures else 0)
+    finish()
 
 
 main()

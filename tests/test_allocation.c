@@ -7,7 +7,6 @@
 #include <stdint.h>
 /* cmocka needs the four above */
 #include <cmocka.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,38 +14,7 @@
 
 #include "cotan/model.h"
 #include "cotan/nn.h"
-
-typedef struct meter {
-    pthread_mutex_t lock;
-    int64_t calls, fail_at; /* -1: never */
-    int64_t live, live_bytes;
-} meter;
-
-static void *take(void *user, size_t bytes) {
-    meter *m = user;
-    pthread_mutex_lock(&m->lock);
-    int fail = m->calls++ == m->fail_at;
-    char *p = fail ? NULL : aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
-    if (p) {
-        memcpy(p, &bytes, sizeof bytes); /* what `give` has to name again */
-        p += 64;
-        m->live++;
-        m->live_bytes += (int64_t)bytes;
-    }
-    pthread_mutex_unlock(&m->lock);
-    return p;
-}
-static void give(void *user, void *memory, size_t bytes) {
-    meter *m = user;
-    pthread_mutex_lock(&m->lock);
-    m->live--;
-    m->live_bytes -= (int64_t)bytes;
-    pthread_mutex_unlock(&m->lock);
-    size_t own;
-    memcpy(&own, (char *)memory - 64, sizeof own);
-    if (own != bytes) abort();
-    free((char *)memory - 64);
-}
+#include "meter.h"
 
 static const char net[] =
     "h = maxpool2d(relu(batch_norm(conv2d(input(image), \"c\", 9, 3, pad=1), \"bn\")), 2)\n"
@@ -87,7 +55,7 @@ static ct_status train(ct_ctx *c, const char *path, ct_err *e) {
 }
 
 static ct_status all(meter *m, const char *path, ct_err *e) {
-    ct_options o = {.threads = 2, .allocator = {take, give, m}};
+    ct_options o = {.threads = 2, .allocator = meter_hook(m)};
     ct_ctx *c = ct_open(&o);
     if (!c) return ct_fail(e, CT_ELIMIT, "no context");
     ct_status s = ct_error_status(c);
@@ -109,7 +77,8 @@ static void walk(void **state) {
     assert_true(fd >= 0);
     close(fd);
     for (;; sites++) {
-        meter m = {.lock = PTHREAD_MUTEX_INITIALIZER, .fail_at = sites};
+        meter m = METER;
+        m.fail_at = sites;
         ct_err e = {0};
         ct_status s = all(&m, path, &e);
         if (m.live != 0 || m.live_bytes != 0)
@@ -128,8 +97,8 @@ static void walk(void **state) {
 }
 
 static void quiet_steps(void **state) {
-    meter m = {.lock = PTHREAD_MUTEX_INITIALIZER, .fail_at = -1};
-    ct_options o = {.threads = 2, .allocator = {take, give, &m}};
+    meter m = METER;
+    ct_options o = {.threads = 2, .allocator = meter_hook(&m)};
     float x[BATCH * 36] = {0}, loss;
     int64_t label[BATCH] = {0}, before = 0;
     ct_ctx *c = ct_open(&o);

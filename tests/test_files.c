@@ -7,14 +7,12 @@
 #include <cmocka.h>
 
 #include "base/files.h"
+#include "seam.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct meter {
@@ -42,77 +40,11 @@ static void meter_release(void *user, void *memory, size_t bytes) {
 
 static ct_allocator metered(meter *m) { return (ct_allocator){meter_allocate, meter_release, m}; }
 
-enum { OP_OPEN, OP_READ, OP_WRITE, OP_FSYNC, OP_CLOSE, OP_RENAME, OP_UNLINK, OPS };
-
-typedef struct faults {
-    int op, nth, error; /* fail the nth call (from 0) of op, once, with errno */
-    int mild;           /* 1: reads and writes of at most three bytes, EINTR before each */
-    int toggle;
-    int grow, shrink; /* 1: at the first read the file is changed */
-    int calls[OPS];
-    int opened, closed;
-    const char *path;
-} faults;
-
-static int hit(faults *f, int op) {
-    if (f->mild && op != OP_CLOSE && op != OP_RENAME && op != OP_UNLINK && (f->toggle ^= 1)) {
-        errno = EINTR;
-        return 1;
-    }
-    if (f->calls[op]++ != f->nth || f->op != op) return 0;
-    errno = f->error;
-    return 1;
-}
-
-static int f_open(void *user, const char *path, int flags, int mode) {
-    faults *f = user;
-    assert_true(flags & O_CLOEXEC);
-    if (hit(f, OP_OPEN)) return -1;
-    int fd = open(path, flags, (mode_t)mode);
-    f->opened += fd >= 0;
-    return fd;
-}
-
-static int64_t f_read(void *user, int fd, void *buffer, size_t bytes) {
-    faults *f = user;
-    if (hit(f, OP_READ)) return -1;
-    if (f->shrink && f->calls[OP_READ] == 1) assert_int_equal(truncate(f->path, 5), 0);
-    if (f->grow && f->calls[OP_READ] == 1) assert_int_equal(truncate(f->path, 100000), 0);
-    return read(fd, buffer, f->mild && bytes > 3 ? 3 : bytes);
-}
-
-static int64_t f_write(void *user, int fd, const void *buffer, size_t bytes) {
-    faults *f = user;
-    if (hit(f, OP_WRITE)) return -1;
-    return write(fd, buffer, f->mild && bytes > 3 ? 3 : bytes);
-}
-
-static int f_fsync(void *user, int fd) { return hit(user, OP_FSYNC) ? -1 : fsync(fd); }
-
-static int f_close(void *user, int fd) {
-    faults *f = user;
-    int failed = hit(f, OP_CLOSE), error = errno;
-    close(fd); /* the descriptor is gone either way, as on Linux */
-    f->closed++;
-    errno = error;
-    return failed ? -1 : 0;
-}
-
-static int f_rename(void *user, const char *from, const char *to) {
-    return hit(user, OP_RENAME) ? -1 : rename(from, to);
-}
-
-static int f_unlink(void *user, const char *path) { return hit(user, OP_UNLINK) ? -1 : unlink(path); }
-
-static ct_files faulty(faults *f) {
-    return (ct_files){.user = f,
-                      .open = f_open,
-                      .read = f_read,
-                      .write = f_write,
-                      .fsync = f_fsync,
-                      .close = f_close,
-                      .rename = f_rename,
-                      .unlink = f_unlink};
+static const char *changed_path;
+static int64_t changed_length;
+static void change_at_first_read(seam *s, int op, const char *path, int fd, const void *data, size_t bytes) {
+    (void)path, (void)fd, (void)data, (void)bytes;
+    if (op == OP_READ && s->calls[OP_READ] == 0) assert_int_equal(truncate(changed_path, changed_length), 0);
 }
 
 static int entries(const char *folder) {
@@ -178,8 +110,8 @@ static void test_write_and_read(void **state) {
 /* Short transfers and EINTR at every call give the same bytes. */
 static void test_mild_faults(void **state) {
     (void)state;
-    faults f = {.op = -1, .mild = 1};
-    ct_files files = faulty(&f);
+    seam f = {.op = -1, .mild = 1};
+    ct_files files = seam_files(&f);
     void *data = NULL;
     uint64_t bytes = 0;
     assert_int_equal(ct_file_write(&files, NULL, file, "0123456789abcdef", 16, NULL), CT_OK);
@@ -211,8 +143,8 @@ static void test_save_faults(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        faults f = {.op = rows[i].op, .nth = rows[i].nth, .error = rows[i].error};
-        ct_files files = faulty(&f);
+        seam f = {.op = rows[i].op, .nth = rows[i].nth, .error = rows[i].error};
+        ct_files files = seam_files(&f);
         ct_writer *w = NULL;
         ct_err e = {0};
         assert_int_equal(ct_file_write(NULL, NULL, file, "old", 3, NULL), CT_OK);
@@ -239,8 +171,8 @@ static void test_save_faults(void **state) {
 /* A folder that cannot be synced is no failure; a name that a killed process left is stepped over. */
 static void test_save_oddities(void **state) {
     (void)state;
-    faults f = {.op = OP_FSYNC, .nth = 1, .error = EINVAL}, g = {.op = OP_OPEN, .nth = 0, .error = EEXIST};
-    ct_files files = faulty(&f), others = faulty(&g);
+    seam f = {.op = OP_FSYNC, .nth = 1, .error = EINVAL}, g = {.op = OP_OPEN, .nth = 0, .error = EEXIST};
+    ct_files files = seam_files(&f), others = seam_files(&g);
     assert_int_equal(ct_file_write(&files, NULL, file, "a", 1, NULL), CT_OK);
     assert_int_equal(ct_file_write(&others, NULL, file, "b", 1, NULL), CT_OK);
     holds(file, "b");
@@ -303,13 +235,15 @@ static void test_read_faults(void **state) {
     assert_int_equal(mkfifo(fifo, 0600), 0);
     refuse_read(NULL, fifo, 0, CT_EIO, "pipe"); /* and does not wait for a writer */
     unlink(fifo);
-    faults f = {.op = OP_READ, .error = EIO};
-    ct_files files = faulty(&f);
+    seam f = {.op = OP_READ, .error = EIO};
+    ct_files files = seam_files(&f);
     refuse_read(&files, file, 0, CT_EIO, "Input/output error");
     assert_int_equal(f.opened, f.closed);
-    f = (faults){.op = -1, .grow = 1, .path = file};
+    changed_path = file, changed_length = 100000;
+    f = (seam){.op = -1, .before = change_at_first_read};
     refuse_read(&files, file, 0, CT_EIO, "changed while reading");
-    f = (faults){.op = -1, .shrink = 1, .path = file};
+    changed_length = 5;
+    f = (seam){.op = -1, .before = change_at_first_read};
     refuse_read(&files, file, 0, CT_EIO, "changed while reading");
     assert_int_equal(f.opened, f.closed);
 }

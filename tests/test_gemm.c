@@ -27,7 +27,7 @@ static float *numbers(int64_t n) {
 
 typedef struct problem {
     ct__gemm g;
-    float *a, *b, *panel, *bias, *c, *before; /* b with strides; its panels */
+    float *a, *b, *panel, *bias, *plus, *c, *before; /* b with strides; its panels; plus lies as c */
     int64_t c_floats;
 } problem;
 
@@ -36,7 +36,7 @@ static int64_t at(const ct__gemm *g, int64_t i, int64_t j) {
     return g->c_panel ? (j / 16) * stride + i * 16 + j % 16 : i * g->c_row + j;
 }
 
-/* kind: bits choose transposed A, transposed B, panels, accumulation, bias, relu, general strides, gaps. */
+/* kind: bits choose transposed A, transposed B, panels, accumulation, relu, general strides, gaps, bias, a sum. */
 static problem make(const ct__gemm_table *t, int64_t m, int64_t n, int64_t k, uint32_t kind) {
     problem p = {.g = {.m = m, .n = n, .k = k}};
     ct__gemm *g = &p.g;
@@ -68,6 +68,9 @@ static problem make(const ct__gemm_table *t, int64_t m, int64_t n, int64_t k, ui
     p.bias = (kind & 256) ? numbers(n) : NULL;
     p.c_floats = g->c_panel ? panels * (m * 16 + 32) : m * (n + gap);
     p.c = numbers(p.c_floats);
+    p.plus = kind & 512 ? numbers(p.c_floats) : NULL;
+    for (int64_t i = 0; p.plus && g->c_panel && i < m; i++)
+        for (int64_t j = n; j < panels * 16; j++) p.plus[at(g, i, j)] = 0;
     for (int64_t i = 0; g->c_panel && i < m; i++)
         for (int64_t j = n; g->accumulate && j < panels * 16; j++) p.c[at(g, i, j)] = 0;
     p.before = malloc((size_t)(p.c_floats + 16) * sizeof(float));
@@ -77,7 +80,7 @@ static problem make(const ct__gemm_table *t, int64_t m, int64_t n, int64_t k, ui
 }
 
 static void drop(problem *p) {
-    free(p->a), free(p->b), free(p->panel), free(p->bias), free(p->c), free(p->before);
+    free(p->a), free(p->b), free(p->panel), free(p->bias), free(p->plus), free(p->c), free(p->before);
 }
 
 static void run(const ct__gemm_table *t, problem *p) {
@@ -85,7 +88,7 @@ static void run(const ct__gemm_table *t, problem *p) {
     unsigned char *scratch = aligned_alloc(64, (bytes + 64 + 63) / 64 * 64);
     assert_non_null(scratch);
     memset(scratch + bytes, 0x5a, 64);
-    t->run(&p->g, p->a, p->g.b_panel ? p->panel : p->b, p->bias, p->c, scratch);
+    t->run(&p->g, p->a, p->g.b_panel ? p->panel : p->b, p->bias, p->plus, p->c, scratch);
     for (int i = 0; i < 64; i++) assert_int_equal(scratch[bytes + (size_t)i], 0x5a);
     free(scratch);
 }
@@ -113,6 +116,7 @@ static void check(const ct__simd *s, problem *p) {
             }
             if (p->bias && !g->accumulate) chain += p->bias[j], exact += p->bias[j];
             if (g->act && !g->accumulate) chain = chain <= 0 ? 0 : chain, exact = exact <= 0 ? 0 : exact;
+            if (p->plus) chain += p->plus[where], exact += p->plus[where];
             if (memcmp(&y, &chain, 4) != 0 || fabs(y - exact) > 1e-6 * size)
                 fail_msg("%s m %d n %d k %d (%d,%d): %a, chain %a, exact %g", s->name, (int)g->m, (int)g->n,
                          (int)g->k, (int)i, (int)j, y, chain, exact);
@@ -128,7 +132,7 @@ static void check(const ct__simd *s, problem *p) {
 
 static void test_kinds(void **unused) {
     (void)unused;
-    EACH_SET(s) for (uint32_t kind = 0; kind < 512; kind++) {
+    EACH_SET(s) for (uint32_t kind = 0; kind < 1024; kind++) {
         problem p = make(s->gemm, draw() % 40, draw() % 70, draw() % 40, kind);
         run(s->gemm, &p);
         check(s, &p);

@@ -43,7 +43,7 @@ static const function functions[] = {
     {"log", log, TABLE(log), {0}, 1, 1, 0},
     {"tanh", tanh, TABLE(tanh), {0}, 2, 1, 0},
     {"sigmoid", sigmoid, TABLE(sigmoid), {0}, 2.5, 1, 0},
-    {"gelu", gelu, TABLE(gelu), {0}, 5, 0, 0},
+    {"gelu", gelu, TABLE(gelu), {0}, 6, 0, 0},
     {"gelu_tanh", gelu_tanh, TABLE(gelu_tanh), {0}, 200, 0, 0},
     {"softplus", softplus, TABLE(softplus), {1, 20}, 2.5, 1, 0},
     {"rsqrt", rsqrt, TABLE(rsqrt), {0}, 1.5, -1, 0},

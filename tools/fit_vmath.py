@@ -42,15 +42,14 @@ show("erf small", fit(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1, mp.mpf("1e-
 show("erf large", fit(lambda x: (-mp.log(mp.erfc(x)) - x) / x, mp.mpf("0.9"), mp.mpf("4"), 6, lambda x: x * mp.erfc(x)))
 # expm1(x) = x + x^2 P(x), |x| < 0.5 ; log1p reuses log
 show("expm1", fit(lambda r: (mp.expm1(r) - r) / r ** 2 if r else mp.mpf(1) / 2, mp.mpf("-0.51"), mp.mpf("0.51"), 5, lambda r: abs(r)))
+# Phi(-a) = exp(-a^2/2) P(t) / (a + 4), t = (a - 4)/(a + 4), 0 < a < 13.5
+def mills(t):
+    a = 4 * (1 + t) / (1 - t)
+    return mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2 * (a + 4)
+
+
+show("normal tail", fit(mills, mp.mpf(-1), mp.mpf("9.5") / mp.mpf("17.5"), 9, lambda t: 1 / mills(t), nodes=200))
 Q = mp.pi / 4
 # sin(r) = r + r^3 P(r^2), cos(r) = 1 - r^2/2 + r^4 P(r^2), |r| < pi/4
 show("sin", fit(lambda z: (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, mp.mpf("1e-9"), Q * Q, 3, lambda z: z))
 show("cos", fit(lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z ** 2, mp.mpf("1e-9"), Q * Q, 3, lambda z: z ** 2))
-# exp(t^2/2) Phi(-t) = u P(u - 0.3702), u = 1 / (1 + t / 2), 1.25 < t < 14
-def tail(w):
-    u = w + mp.mpf("0.3702")
-    t = (1 / u - 1) * 2
-    return mp.exp(t * t / 2) * mp.erfc(t / mp.sqrt(2)) / 2 / u
-
-
-show("normal tail", fit(tail, mp.mpf(1) / 8 - mp.mpf("0.3702"), 1 / mp.mpf("1.625") - mp.mpf("0.3702"), 7, lambda w: 1 / tail(w), steps=25))

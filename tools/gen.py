@@ -5,10 +5,11 @@ An op file declares everything: attribute tables (rows OPT_*(struct, field, ...)
 records (const ct__op ct__op_NAME = {), and public builders (ct_t ct_name(...) with the comment above).
 The output is committed; --check fails when it is stale.
 """
-import os, re, sys
+import os, re, sys, textwrap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 C_TYPE = {"INT": "int32_t", "CHOICE": "int32_t", "FLOAT": "double", "TEXT": "const char *"}
+WIDTH = 110
 SIZE = {"INT": 4, "CHOICE": 4, "FLOAT": 8, "TEXT": 8}
 
 
@@ -72,24 +73,42 @@ def option_structs(files):
                 low = float(eval(arg[3], {"INT32_MAX": 2**31 - 1}))
                 if low <= 0:
                     sys.exit(f"gen.py: {name}: {s}.{field} has default {arg[2]} and a range with 0: make it positional or inverted")
-            note = help_ + (f"; {unquote(arg[2])}" if kind == "CHOICE" else f"; default {default}" if default not in ("", "0") else "")
+            note = help_ + (f"; {', '.join(unquote(arg[2]).split('|'))}" if kind == "CHOICE" else f"; default {default}" if default not in ("", "0") else "")
             fields.append((kind, field, note))
     return structs
 
 
+def struct_size(fields):
+    """Of the fields: 64 bytes, or 128 where they need more."""
+    size = 0
+    for kind, _, _ in fields:
+        size += -size % SIZE[kind] + SIZE[kind]
+    if size > 128:
+        sys.exit(f"gen.py: an option struct of {size} bytes: {fields[0]}")
+    return 64 if size < 64 else 128
+
+
 def struct_text(name, fields):
-    out, size = [f"typedef struct {name} {{"], 0
+    """The option struct: fields in their order, gaps and the tail reserved, comments in one column or above."""
+    rows, size = [], 0
     for kind, field, note in fields:
         pad = -size % SIZE[kind]
         if pad:
-            out.append(f"    int32_t reserved_{size};"); size += pad
+            rows.append((f"    int32_t reserved_{size};", "")); size += pad
         star = C_TYPE[kind] if C_TYPE[kind].endswith("*") else C_TYPE[kind] + " "
-        out.append(f"    {star}{field}; /* {note} */"); size += SIZE[kind]
-    total = 64 if size < 64 else 128
+        rows.append((f"    {star}{field};", f"/* {note} */")); size += SIZE[kind]
+    total = struct_size(fields)
     if size % 8:
-        out.append(f"    int32_t reserved_{size};"); size += 4
+        rows.append((f"    int32_t reserved_{size};", "")); size += 4
     if total > size:
-        out.append(f"    int64_t reserved[{(total - size) // 8}];")
+        rows.append((f"    int64_t reserved[{(total - size) // 8}];", ""))
+    column = max(len(left) for left, note in rows if note) + 1
+    out = [f"typedef struct {name} {{"]
+    for left, note in rows:
+        if note and column + len(note) > WIDTH:
+            out += textwrap.wrap(note, WIDTH - 4, initial_indent="    ", subsequent_indent="     * ", break_on_hyphens=False, break_long_words=False)
+            note = ""
+        out.append(f"{left:{column}}{note}".rstrip())
     return "\n".join(out + [f"}} {name};", ""])
 
 
@@ -97,6 +116,19 @@ def builders(text):
     pattern = r"(/\*(?:[^*]|\*(?!/))*\*/\n)?^((?:ct_t|ct_status|void) ct_(?!_|custom_op)[a-z0-9_]+\([^{;]*?\)) \{"
     for m in re.finditer(pattern, text, re.M):
         yield (m.group(1) or "").rstrip(), re.sub(r"\s+", " ", m.group(2))
+
+
+def wrapped(proto):
+    """A prototype in lines, broken between arguments."""
+    head, arguments = proto[:proto.index("(") + 1], proto[proto.index("(") + 1:].rstrip(")").split(", ")
+    indent, line, out = " " * len("CT_API " + head), "CT_API " + head, []
+    for i, argument in enumerate(arguments):
+        word = argument + (");" if i == len(arguments) - 1 else ",")
+        if i and len(line) + 1 + len(word) > WIDTH:
+            out.append(line); line = indent + word
+        else:
+            line += (" " if i else "") + word
+    return out + [line]
 
 
 def ops_h(files):
@@ -116,7 +148,7 @@ def ops_h(files):
             for comment, proto in found:
                 if comment:
                     out.append(comment)
-                out.append(f"CT_API {proto};")
+                out += wrapped(proto)
             out.append("")
     return "\n".join(out + ["#ifdef __cplusplus", "}", "#endif", "", "#endif", ""])
 
@@ -125,6 +157,8 @@ def table_c(files):
     names = sorted(n for _, t in files for n in re.findall(r"^const ct__op ct__op_(\w+) = \{", t, re.M))
     head = "/* table.c: all ops. Made by tools/gen.py. */\n#include \"graph/graph.h\"\n\n"
     decl = "".join(f"extern const ct__op ct__op_{n};\n" for n in names)
+    sizes = "".join(f'_Static_assert(sizeof({s}) == {struct_size(f)}, "{s}");\n' for s, f in sorted(option_structs(files).items()))
+    decl += "\n/* What programs compiled earlier rely on (src/nn/abi.c). */\n" + sizes
     return head + decl + "\nconst ct__op *const ct__ops[] = {\n" + "".join(f"    &ct__op_{n},\n" for n in names) + "    0,\n};\n"
 
 

@@ -44,8 +44,8 @@ typedef enum ct_status {
  * `text` is one line, "WHERE: found; wanted; what to do", non-printing bytes escaped. */
 typedef struct ct_err {
     int32_t status; /* a ct_status */
-    int32_t reserved;
-    int64_t pos;    /* byte offset, or line, in `file`; -1 unknown */
+    int32_t column; /* > 0: `file` is text, `pos` a line and this the column, both from 1 */
+    int64_t pos;    /* else a byte offset in `file`; -1: unknown */
     char file[256]; /* the file the error is about, or "" */
     char text[CT_ERROR_TEXT];
 } ct_err;
@@ -55,8 +55,11 @@ CT_API ct_status ct_fail(ct_err *e, ct_status status, const char *format, ...) C
 /* The same, for a place in a file: the text becomes "FILE:@POS: ..." (pos >= 0) or "FILE: ...". */
 CT_API ct_status ct_fail_at(ct_err *e, ct_status status, const char *file, int64_t pos, const char *format,
                             ...) CT_PRINTF(5, 6);
+/* The same, for a place in a text, line and column from 1: "FILE:LINE:COLUMN: ...". */
+CT_API ct_status ct_fail_line(ct_err *e, ct_status status, const char *file, int32_t line, int32_t column,
+                              const char *format, ...) CT_PRINTF(6, 7);
 CT_API void ct_error_clear(ct_err *e);
-/* "usage", "data", "io", "limit", ...: the word that the command prints as "code". Static storage. */
+/* "usage", "data", "io", "limit", ... Static storage. */
 CT_API const char *ct_status_name(ct_status status);
 
 /* ---- checked sizes: 1 and *out set when the result fits in 64 bits, else 0 ---- */
@@ -75,7 +78,7 @@ static inline int ct_add_ok(uint64_t a, uint64_t b, uint64_t *out) {
 
 /* The allocator hook. `allocate` returns memory aligned to 64 bytes, or NULL; `release` gets the size
  * that was asked for. Both must be callable from any thread. A zeroed ct_allocator means the default
- * (aligned_alloc and free). */
+ * (aligned_alloc and free; from 2 MB on, mappings that ask for huge pages). */
 typedef struct ct_allocator {
     void *(*allocate)(void *user, size_t bytes);
     void (*release)(void *user, void *memory, size_t bytes);
@@ -114,8 +117,8 @@ CT_API void ct_text_bytes(ct_text *t, const char *bytes, size_t length);
 CT_API void ct_text_format(ct_text *t, const char *format, ...) CT_PRINTF(2, 3);
 CT_API void ct_text_free(ct_text *t);
 /* Numbers as text and back, independent of the locale (always '.'). */
-CT_API void ct_text_number(ct_text *t,
-                           double value); /* shortest form that reads back equal; nan, inf, -inf */
+/* The shortest form that reads back equal; nan, inf, -inf. */
+CT_API void ct_text_number(ct_text *t, double value);
 /* The whole of `text` as a number: 1 and *out set, or 0 (empty, hex, spaces, trailing bytes, out of range). */
 CT_API int ct_parse_number(const char *text, double *out);
 CT_API int ct_parse_integer(const char *text, int64_t *out);
@@ -185,6 +188,27 @@ CT_API ct_status ct_writer_commit(ct_writer *w, ct_err *e);
 CT_API void ct_writer_abandon(ct_writer *w); /* remove the temporary file, free; NULL is fine */
 CT_API ct_status ct_file_write(const ct_files *f, const ct_allocator *a, const char *path, const void *data,
                                uint64_t bytes, ct_err *e);
+/* Remove the temporary files that killed writers of `path` left. Only where nobody else may be writing it. */
+CT_API void ct_writer_clean(const ct_files *f, const char *path);
+
+/* Append to a file and sync it; made when absent, its folder is synced too. When it fails, a part may stand at the
+ * end. */
+CT_API ct_status ct_file_append(const ct_files *f, const char *path, const void *data, uint64_t bytes,
+                                ct_err *e);
+/* Over what is there. The folder is not synced. */
+CT_API ct_status ct_file_rename(const ct_files *f, const char *from, const char *to, ct_err *e);
+/* A file that is not there is fine. The folder is not synced. */
+CT_API ct_status ct_file_remove(const ct_files *f, const char *path, ct_err *e);
+/* Make a folder and sync the one it stands in. *made: 0 when it was there already. */
+CT_API ct_status ct_folder_make(const ct_files *f, const char *path, int32_t *made, ct_err *e);
+/* Make the names in the folder of the file `path` last over a power loss. */
+CT_API ct_status ct_folder_sync(const ct_files *f, const char *path, ct_err *e);
+
+/* A file that one process at a time holds, its pid as text inside; the kernel releases it with the process.
+ * CT_EIO, naming that pid, when another holds it. *lock is given to ct_file_unlock, which empties the file, or
+ * removes it. */
+CT_API ct_status ct_file_lock(const ct_files *f, const char *path, int32_t *lock, ct_err *e);
+CT_API void ct_file_unlock(const ct_files *f, const char *path, int32_t lock, int32_t remove);
 
 /* The one bounded reader: every binary format is read through it; it never passes its end. */
 typedef struct ct_reader {

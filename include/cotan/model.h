@@ -15,41 +15,54 @@ extern "C" {
 /* ---- safetensors ---- */
 
 /* Named tensors and text metadata, in memory. Files are read whole; every number of the header is checked
- * against the bytes there are. Limits: header 100 MB, 8 axes. */
+ * against the bytes there are, and the ranges must tile the data, empty ones apart, which may lie anywhere in
+ * it. Limits: header 100 MB, 8 axes. */
 typedef struct ct_tensors ct_tensors;
 CT_API ct_status ct_tensors_new(const ct_allocator *a, ct_tensors **out, ct_err *e);
 CT_API void ct_tensors_free(ct_tensors *t);
 /* A copy of a contiguous array. A name twice is an error. */
 CT_API ct_status ct_tensors_add(ct_tensors *t, const char *name, const ct_array *from, ct_err *e);
 CT_API ct_status ct_tensors_set(ct_tensors *t, const char *key, const char *value, ct_err *e); /* metadata */
+/* A file, or bytes of one named `name` in errors. CT_EDATA, CT_EIO, CT_ELIMIT. To be freed. */
 CT_API ct_status ct_tensors_load(const ct_files *f, const ct_allocator *a, const char *path, ct_tensors **out,
                                  ct_err *e);
 CT_API ct_status ct_tensors_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
                                   ct_tensors **out, ct_err *e);
-CT_API ct_status ct_tensors_save(const ct_files *f, const ct_tensors *t, const char *path,
-                                 ct_err *e); /* atomically */
+/* Atomically: the old file stays until the new one is whole. CT_EIO. */
+CT_API ct_status ct_tensors_save(const ct_files *f, const ct_tensors *t, const char *path, ct_err *e);
 /* The file's bytes; *data is freed with ct_delete(a, data, bytes). */
 CT_API ct_status ct_tensors_bytes(const ct_tensors *t, const ct_allocator *a, void **data, uint64_t *bytes,
                                   ct_err *e);
 CT_API int64_t ct_tensors_count(const ct_tensors *t);
 CT_API const char *ct_tensors_name(const ct_tensors *t, int64_t i); /* in the file's order */
+/* A view that lives as long as the tensors. CT_EUSAGE, nothing recorded, for another index. */
 CT_API ct_status ct_tensors_at(const ct_tensors *t, int64_t i, ct_array *view);
 CT_API int64_t ct_tensors_find(const ct_tensors *t, const char *name);   /* -1: none */
 CT_API const char *ct_tensors_get(const ct_tensors *t, const char *key); /* metadata, or NULL */
+/* How many numbers are NaN or infinite; *first (may be NULL): the first tensor that has one, or -1. */
+CT_API int64_t ct_tensors_nonfinite(const ct_tensors *t, int64_t *first);
 
 /* ---- weights of a context ---- */
 
-/* Kinds of variables, as a mask: 1 << CT_PARAM | 1 << CT_BUFFER is a model, all four a checkpoint. States
- * are the session's (NULL: left out). */
+/* Kinds of variables, as a mask: 1 << CT_PARAM | 1 << CT_BUFFER is a model; moments, and the states of a session, are
+ * in checkpoints only. */
 #define CT_MODEL_KINDS (1 << CT_PARAM | 1 << CT_BUFFER)
 CT_API ct_status ct_weights_collect(ct_ctx *c, int32_t kinds, ct_tensors *to, ct_err *e);
+/* The session's states that have values, by name; and back: states without a tensor begin anew. */
+CT_API ct_status ct_states_collect(ct_session *s, ct_tensors *to, ct_err *e);
+CT_API ct_status ct_states_apply(ct_session *s, const ct_tensors *from, ct_err *e);
+/* Parameters and buffers as a model holds them: where a moving average of a parameter is kept (ct_train.average), the
+ * average under the parameter's name. */
+CT_API ct_status ct_weights_model(ct_ctx *c, ct_tensors *to, ct_err *e);
 /* Every variable of those kinds gets the tensor of its name. Before anything is changed all names and shapes
- * are compared; missing, superfluous and misshaped ones are listed together (CT_EDATA, "FILE: ...").
+ * are compared; missing, superfluous and misshaped ones are counted and listed together (CT_EDATA, "FILE: ...").
  * Superfluous names are allowed when `extra` is 1. Types are converted. */
 CT_API ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char *file, int32_t kinds,
                                   int32_t extra, ct_err *e);
 
 /* ---- models ---- */
+
+#define CT_MODEL_FORMAT 1 /* of the document; a file of a newer one is refused (CT_EDATA, both numbers) */
 
 /* Write the context's parameters and buffers with `document`, a JSON object as text, into which "tensors" (an
  * xxh3-128 of each) and "header" (one of the header, computed with its own digits as 0) are put. Keys sorted:
@@ -67,9 +80,11 @@ typedef struct ct_model ct_model;
 /* Load, build the net, set the weights, compile for prediction. `o` may be NULL. A loaded model is immutable:
  * any number of threads may run it, each with a session of its own. */
 CT_API ct_status ct_model_open(const char *path, const ct_options *o, ct_model **out, ct_err *e);
-CT_API void ct_model_close(ct_model *m);
+CT_API void ct_model_close(ct_model *m); /* NULL is fine; after the sessions of its runs */
+/* The model's own parts, and texts that live as long as it. */
 CT_API ct_ctx *ct_model_context(ct_model *m);
-CT_API ct_plan *ct_model_plan(ct_model *m); /* one output: the net's */
+CT_API int64_t ct_model_nonfinite(const ct_model *m); /* ct_tensors_nonfinite of its file */
+CT_API ct_plan *ct_model_plan(ct_model *m);           /* one output: the net's */
 CT_API ct_t ct_model_output(ct_model *m);
 CT_API const char *ct_model_document(const ct_model *m); /* JSON */
 CT_API const char *ct_model_task(const ct_model *m);
@@ -77,6 +92,7 @@ CT_API int64_t ct_model_labels(const ct_model *m); /* how many; 0: none */
 CT_API const char *ct_model_label(const ct_model *m, int64_t i);
 /* A text member of the document by its path of keys separated by '/', or "". */
 CT_API const char *ct_model_text(const ct_model *m, const char *path);
+/* A number likewise (true 1, false 0), or `otherwise`. */
 CT_API double ct_model_number(const ct_model *m, const char *path, double otherwise);
 
 #ifdef __cplusplus

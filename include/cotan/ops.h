@@ -14,29 +14,29 @@ extern "C" {
 
 typedef struct ct_adadelta {
     double weight_decay; /* adds weight_decay * p to the gradient */
-    double l1; /* adds l1 * sign(p) to the gradient */
-    double clip_value; /* > 0: gradients are cut to +-clip_value */
-    int32_t decoupled; /* 1: the decay is p *= 1 - lr * weight_decay instead */
+    double l1;           /* adds l1 * sign(p) to the gradient */
+    double clip_value;   /* > 0: gradients are cut to +-clip_value */
+    int32_t decoupled;   /* 1: the decay is p *= 1 - lr * weight_decay instead */
     int32_t reserved_28;
     int64_t reserved[4];
 } ct_adadelta;
 
 typedef struct ct_adagrad {
-    double lr_decay; /* decay of the learning rate */
+    double lr_decay;     /* decay of the learning rate */
     double weight_decay; /* adds weight_decay * p to the gradient */
-    double l1; /* adds l1 * sign(p) to the gradient */
-    double clip_value; /* > 0: gradients are cut to +-clip_value */
-    int32_t decoupled; /* 1: the decay is p *= 1 - lr * weight_decay instead */
+    double l1;           /* adds l1 * sign(p) to the gradient */
+    double clip_value;   /* > 0: gradients are cut to +-clip_value */
+    int32_t decoupled;   /* 1: the decay is p *= 1 - lr * weight_decay instead */
     int32_t reserved_36;
     int64_t reserved[3];
 } ct_adagrad;
 
 typedef struct ct_adam {
-    double weight_decay; /* adds weight_decay * p to the gradient */
-    int32_t decoupled; /* 1: AdamW, the decay is p *= 1 - lr * weight_decay instead */
+    double weight_decay;   /* adds weight_decay * p to the gradient */
+    int32_t decoupled;     /* 1: AdamW, the decay is p *= 1 - lr * weight_decay instead */
     int32_t reserved_12;
-    double l1; /* adds l1 * sign(p) to the gradient */
-    double clip_value; /* > 0: gradients are cut to +-clip_value */
+    double l1;             /* adds l1 * sign(p) to the gradient */
+    double clip_value;     /* > 0: gradients are cut to +-clip_value */
     double momentum_decay; /* NAdam alone: of its momentum's schedule; default 0.004 */
     int64_t reserved[3];
 } ct_adam;
@@ -50,155 +50,171 @@ typedef struct ct_argmax_options {
 typedef struct ct_attend {
     int32_t causal; /* 1: a query sees the keys up to its own place */
     int32_t reserved_4;
-    double scale; /* factor of the products; 0: 1/sqrt(D) */
+    double scale;   /* factor of the products; 0: 1/sqrt(D) */
     int64_t reserved[6];
 } ct_attend;
 
 typedef struct ct_batchnorm {
-    double eps; /* added to the variance; default 1e-5 */
-    double momentum; /* share of the new batch in the running statistics; default 0.1 */
+    double eps;        /* added to the variance; default 1e-5 */
+    double momentum;   /* share of the new batch in the running statistics; default 0.1 */
     int32_t no_affine; /* 1: without weight and bias */
     int32_t reserved_20;
     int64_t reserved[5];
 } ct_batchnorm;
 
 typedef struct ct_ce {
-    int32_t reduction; /* what becomes of the losses; mean|sum|none */
+    int32_t reduction;  /* what becomes of the losses; mean, sum, none */
     int32_t reserved_4;
-    double smoothing; /* share of the target that is spread over all classes */
+    double smoothing;   /* share of the target that is spread over all classes */
     int32_t has_ignore; /* 1: rows whose id is `ignore` count nothing */
-    int32_t ignore; /* the ignored id */
+    int32_t ignore;     /* the ignored id */
     int64_t reserved[5];
 } ct_ce;
 
 typedef struct ct_conv {
-    int32_t pad; /* zeros around, on each side */
-    int32_t stride; /* step of the window; default 1 */
-    int32_t dilation; /* distance between taps; default 1 */
-    int32_t groups; /* independent groups of channels; default 1 */
-    int32_t no_bias; /* 1: without bias */
-    int32_t kernel_w; /* kw; 0: as kernel */
-    int32_t pad_w; /* left and right; 0: as pad; -1: none */
-    int32_t stride_w; /* across; 0: as stride */
+    int32_t pad;        /* zeros around, on each side */
+    int32_t stride;     /* step of the window; default 1 */
+    int32_t dilation;   /* distance between taps; default 1 */
+    int32_t groups;     /* independent groups of channels; default 1 */
+    int32_t no_bias;    /* 1: without bias */
+    int32_t kernel_w;   /* kw; 0: as kernel */
+    int32_t pad_w;      /* left and right; 0: as pad; -1: none */
+    int32_t stride_w;   /* across; 0: as stride */
     int32_t dilation_w; /* across; 0: as dilation */
-    int32_t init; /* initialiser of the weight; default: uniform within 1/sqrt(fan in); default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal */
-    double init_a; /* its first number */
-    double init_b; /* its second number */
+    /* initialiser of the weight; default: uniform within 1/sqrt(fan in); default, zeros, ones, constant,
+     * uniform, normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal,
+     * orthogonal */
+    int32_t init;
+    double init_a;      /* its first number */
+    double init_b;      /* its second number */
     int64_t reserved[1];
 } ct_conv;
 
 typedef struct ct_conv1 {
-    int32_t pad; /* zeros on each side */
-    int32_t stride; /* step of the window; default 1 */
+    int32_t pad;      /* zeros on each side */
+    int32_t stride;   /* step of the window; default 1 */
     int32_t dilation; /* distance between taps; default 1 */
-    int32_t groups; /* independent groups of channels; default 1 */
-    int32_t no_bias; /* 1: without bias */
-    int32_t init; /* initialiser of the weight; default: uniform within 1/sqrt(fan in); default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal */
-    double init_a; /* its first number */
-    double init_b; /* its second number */
+    int32_t groups;   /* independent groups of channels; default 1 */
+    int32_t no_bias;  /* 1: without bias */
+    /* initialiser of the weight; default: uniform within 1/sqrt(fan in); default, zeros, ones, constant,
+     * uniform, normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal,
+     * orthogonal */
+    int32_t init;
+    double init_a;    /* its first number */
+    double init_b;    /* its second number */
     int64_t reserved[3];
 } ct_conv1;
 
 typedef struct ct_conv_t {
-    int32_t pad; /* taken off on each side */
-    int32_t stride; /* distance of the inputs in the output; default 1 */
-    int32_t dilation; /* distance between taps; default 1 */
-    int32_t groups; /* independent groups of channels; default 1 */
-    int32_t no_bias; /* 1: without bias */
+    int32_t pad;        /* taken off on each side */
+    int32_t stride;     /* distance of the inputs in the output; default 1 */
+    int32_t dilation;   /* distance between taps; default 1 */
+    int32_t groups;     /* independent groups of channels; default 1 */
+    int32_t no_bias;    /* 1: without bias */
     int32_t output_pad; /* added at the end; below stride or dilation */
-    int32_t init; /* initialiser of the weight; default: uniform within 1/sqrt(fan in); default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal */
+    /* initialiser of the weight; default: uniform within 1/sqrt(fan in); default, zeros, ones, constant,
+     * uniform, normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal,
+     * orthogonal */
+    int32_t init;
     int32_t reserved_28;
-    double init_a; /* its first number */
-    double init_b; /* its second number */
+    double init_a;      /* its first number */
+    double init_b;      /* its second number */
     int64_t reserved[2];
 } ct_conv_t;
 
 typedef struct ct_embed {
     int32_t has_padding; /* 1: the row `padding` stays as it is, zeros at first */
-    int32_t padding; /* its id */
-    int32_t init; /* initialiser of the weight; default: normal of mean 0 and deviation 1; default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal */
+    int32_t padding;     /* its id */
+    /* initialiser of the weight; default: normal of mean 0 and deviation 1; default, zeros, ones,
+     * constant, uniform, normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform,
+     * kaiming_normal, orthogonal */
+    int32_t init;
     int32_t reserved_12;
-    double init_a; /* its first number (value, low, mean or gain) */
-    double init_b; /* its second number (high, standard deviation) */
-    const char *tie; /* full name of an existing [V,D] parameter to share */
+    double init_a;       /* its first number (value, low, mean or gain) */
+    double init_b;       /* its second number (high, standard deviation) */
+    const char *tie;     /* full name of an existing [V,D] parameter to share */
     int64_t reserved[3];
 } ct_embed;
 
 typedef struct ct_groupnorm {
     int32_t no_weight; /* 1: without weight and bias */
     int32_t reserved_4;
-    double eps; /* added to the variance; default 1e-5 */
+    double eps;        /* added to the variance; default 1e-5 */
     int64_t reserved[6];
 } ct_groupnorm;
 
 typedef struct ct_huber_options {
-    int32_t reduction; /* what becomes of the losses; mean|sum|none */
+    int32_t reduction; /* what becomes of the losses; mean, sum, none */
     int32_t reserved_4;
-    double delta; /* where the square ends; default 1 */
+    double delta;      /* where the square ends; default 1 */
     int64_t reserved[6];
 } ct_huber_options;
 
 typedef struct ct_kl_options {
-    int32_t reduction; /* what becomes of the losses; batchmean: the sum over axis 0's extent; mean|sum|none|batchmean */
+    /* what becomes of the losses; batchmean: the sum over axis 0's extent; mean, sum, none, batchmean */
+    int32_t reduction;
     int32_t reserved_4;
     int64_t reserved[7];
 } ct_kl_options;
 
 typedef struct ct_layernorm {
     int32_t no_weight; /* 1: without weight and bias */
-    int32_t no_bias; /* 1: without bias */
-    int32_t axes; /* how many trailing axes make a row; default 1 */
+    int32_t no_bias;   /* 1: without bias */
+    int32_t axes;      /* how many trailing axes make a row; default 1 */
     int32_t reserved_12;
-    double eps; /* added to the variance; default 1e-5 */
+    double eps;        /* added to the variance; default 1e-5 */
     int64_t reserved[5];
 } ct_layernorm;
 
 typedef struct ct_lin {
     int32_t no_bias; /* 1: without bias */
-    int32_t init; /* initialiser of the weight; default: uniform within 1/sqrt(I); default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_uniform|kaiming_normal|orthogonal */
-    double init_a; /* its first number (value, low, mean or gain) */
-    double init_b; /* its second number (high, standard deviation) */
+    /* initialiser of the weight; default: uniform within 1/sqrt(I); default, zeros, ones, constant,
+     * uniform, normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal,
+     * orthogonal */
+    int32_t init;
+    double init_a;   /* its first number (value, low, mean or gain) */
+    double init_b;   /* its second number (high, standard deviation) */
     const char *tie; /* full name of an existing [O,I] parameter to share */
     int64_t reserved[4];
 } ct_lin;
 
 typedef struct ct_lion {
     double weight_decay; /* p *= 1 - lr * weight_decay */
-    double l1; /* adds l1 * sign(p) to the gradient */
-    double clip_value; /* > 0: gradients are cut to +-clip_value */
-    int32_t decoupled; /* the paper's form, and the only one; default 1 */
+    double l1;           /* adds l1 * sign(p) to the gradient */
+    double clip_value;   /* > 0: gradients are cut to +-clip_value */
+    int32_t decoupled;   /* the paper's form, and the only one; default 1 */
     int32_t reserved_28;
     int64_t reserved[4];
 } ct_lion;
 
 typedef struct ct_loss {
-    int32_t reduction; /* what becomes of the losses; mean|sum|none */
+    int32_t reduction; /* what becomes of the losses; mean, sum, none */
     int32_t reserved_4;
     int64_t reserved[7];
 } ct_loss;
 
 typedef struct ct_lrn {
     double alpha; /* weight of the squares; default 1e-4 */
-    double beta; /* exponent; default 0.75 */
-    double k; /* added to the sum; default 1 */
+    double beta;  /* exponent; default 0.75 */
+    double k;     /* added to the sum; default 1 */
     int64_t reserved[5];
 } ct_lrn;
 
 typedef struct ct_nll {
-    int32_t reduction; /* what becomes of the losses; mean|sum|none */
-    int32_t full; /* 1: with the constant log(2 pi) / 2 */
-    double eps; /* the least variance; default 1e-6 */
+    int32_t reduction; /* what becomes of the losses; mean, sum, none */
+    int32_t full;      /* 1: with the constant log(2 pi) / 2 */
+    double eps;        /* the least variance; default 1e-6 */
     int64_t reserved[6];
 } ct_nll;
 
 typedef struct ct_pool {
-    int32_t stride; /* step of the window; 0: its extent */
-    int32_t pad; /* padding on each side; at most half a window */
-    int32_t ceil; /* 1: a last window that is partly outside counts */
-    int32_t dilation; /* distance between the elements of a window; default 1 */
-    int32_t kernel_w; /* columns of the window; 0: as rows */
-    int32_t stride_w; /* step over columns; 0: as stride, else the window's columns */
-    int32_t pad_w; /* padding left and right; 0: as pad, -1: none */
+    int32_t stride;            /* step of the window; 0: its extent */
+    int32_t pad;               /* padding on each side; at most half a window */
+    int32_t ceil;              /* 1: a last window that is partly outside counts */
+    int32_t dilation;          /* distance between the elements of a window; default 1 */
+    int32_t kernel_w;          /* columns of the window; 0: as rows */
+    int32_t stride_w;          /* step over columns; 0: as stride, else the window's columns */
+    int32_t pad_w;             /* padding left and right; 0: as pad, -1: none */
     int32_t count_without_pad; /* average pooling: 1 to divide by the elements inside the image */
     int64_t reserved[4];
 } ct_pool;
@@ -216,36 +232,43 @@ typedef struct ct_reduce {
 
 typedef struct ct_rmsnorm {
     int32_t no_weight; /* 1: without weight */
-    int32_t axes; /* how many trailing axes make a row; default 1 */
-    double eps; /* added to the mean of squares; default 1.1920928955078125e-7 */
+    int32_t axes;      /* how many trailing axes make a row; default 1 */
+    double eps;        /* added to the mean of squares; default 1.1920928955078125e-7 */
     int64_t reserved[6];
 } ct_rmsnorm;
 
 typedef struct ct_rmsprop {
-    double momentum; /* factor of the momentum */
+    double momentum;     /* factor of the momentum */
     double weight_decay; /* adds weight_decay * p to the gradient */
-    double l1; /* adds l1 * sign(p) to the gradient */
-    double clip_value; /* > 0: gradients are cut to +-clip_value */
-    int32_t decoupled; /* 1: the decay is p *= 1 - lr * weight_decay instead */
+    double l1;           /* adds l1 * sign(p) to the gradient */
+    double clip_value;   /* > 0: gradients are cut to +-clip_value */
+    int32_t decoupled;   /* 1: the decay is p *= 1 - lr * weight_decay instead */
     int32_t reserved_36;
     int64_t reserved[3];
 } ct_rmsprop;
 
+typedef struct ct_self_attend {
+    int32_t causal; /* 1: a query sees the keys up to its own place */
+    int32_t groups; /* G, the key and value heads, a divisor of H; 0: H */
+    double scale;   /* factor of the products; 0: 1/sqrt(D) */
+    int64_t reserved[6];
+} ct_self_attend;
+
 typedef struct ct_sgd {
-    double momentum; /* factor of the momentum */
-    double dampening; /* share of the gradient that the momentum does not take */
-    int32_t nesterov; /* 1: Nesterov's form */
+    double momentum;     /* factor of the momentum */
+    double dampening;    /* share of the gradient that the momentum does not take */
+    int32_t nesterov;    /* 1: Nesterov's form */
     int32_t reserved_20;
     double weight_decay; /* adds weight_decay * p to the gradient */
-    double l1; /* adds l1 * sign(p) to the gradient */
-    double clip_value; /* > 0: gradients are cut to +-clip_value */
-    int32_t decoupled; /* 1: the decay is p *= 1 - lr * weight_decay instead */
+    double l1;           /* adds l1 * sign(p) to the gradient */
+    double clip_value;   /* > 0: gradients are cut to +-clip_value */
+    int32_t decoupled;   /* 1: the decay is p *= 1 - lr * weight_decay instead */
     int32_t reserved_52;
     int64_t reserved[1];
 } ct_sgd;
 
 typedef struct ct_variance {
-    int32_t keep; /* 1: reduced axes stay, with extent 1 */
+    int32_t keep;   /* 1: reduced axes stay, with extent 1 */
     int32_t biased; /* 1: divided by the count */
     int64_t reserved[7];
 } ct_variance;
@@ -279,7 +302,8 @@ CT_API ct_t ct_hardswish(ct_t x);
 /* ---- adadelta ---- */
 /* A step of Adadelta, an effect for a plan. square, delta: moment variables of the parameter's shape, zeros
  * at first. */
-CT_API ct_t ct_adadelta_update(ct_t param, ct_t grad, ct_t square, ct_t delta, ct_t lr, ct_t scale, double rho, double eps, ct_adadelta o);
+CT_API ct_t ct_adadelta_update(ct_t param, ct_t grad, ct_t square, ct_t delta, ct_t lr, ct_t scale,
+                               double rho, double eps, ct_adadelta o);
 
 /* ---- adagrad ---- */
 /* A step of Adagrad, an effect for a plan. sum: a moment variable of the parameter's shape. */
@@ -287,9 +311,11 @@ CT_API ct_t ct_adagrad_update(ct_t param, ct_t grad, ct_t sum, ct_t lr, ct_t sca
 
 /* ---- adam ---- */
 /* A step of Adam, an effect for a plan. m, v: moment variables of the parameter's shape, zeros at first. */
-CT_API ct_t ct_adam_update(ct_t param, ct_t grad, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1, double beta2, double eps, ct_adam o);
+CT_API ct_t ct_adam_update(ct_t param, ct_t grad, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1,
+                           double beta2, double eps, ct_adam o);
 /* A step of NAdam, an effect for a plan. m, v: moment variables of the parameter's shape, zeros at first. */
-CT_API ct_t ct_nadam_update(ct_t param, ct_t grad, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1, double beta2, double eps, ct_adam o);
+CT_API ct_t ct_nadam_update(ct_t param, ct_t grad, ct_t m, ct_t v, ct_t lr, ct_t scale, double beta1,
+                            double beta2, double eps, ct_adam o);
 
 /* ---- adaptive ---- */
 /* x [N,C,H,W] -> [N,C,out_h,out_w]. */
@@ -300,6 +326,12 @@ CT_API ct_t ct_global_avgpool(ct_t x);
 /* ---- assign ---- */
 /* variable = value at the end of each run of a plan that has this among its effects. */
 CT_API ct_t ct_assign(ct_t variable, ct_t value);
+/* state[.., position + i, ..] = value[.., i, ..] along `axis`, at the end of each run (an effect). position: scalar f32,
+ * i32 or i64, or [R] of i32 or i64, one for each row of axis 0; out of range is CT_EDATA and nothing is written. */
+CT_API ct_t ct_assign_at(ct_t state, ct_t position, ct_t value, int64_t axis);
+/* state[r, ..] = state[index[r], ..] for every row r of axis 0, at the end of each run (an effect). index [R] of i32 or
+ * i64; out of range is CT_EDATA and nothing is written. */
+CT_API ct_t ct_assign_rows(ct_t state, ct_t index);
 
 /* ---- attention ---- */
 /* q [N,H,T,D], k [N,G,S,D], v [N,G,S,E]; mask bool or f32, node NULL: none -> [N,H,T,E]. */
@@ -370,7 +402,8 @@ CT_API ct_t ct_stack(const ct_t *x, int32_t n, int64_t axis);
 /* x [N,C,T] -> [N,channels,T']; parameters NAME.weight [channels,C/groups,kernel] and NAME.bias. */
 CT_API ct_t ct_conv1d(ct_t x, const char *name, int64_t channels, int64_t kernel, ct_conv1 options);
 /* x [N,C,H,W] -> [N,channels,H',W'], larger; parameters NAME.weight [C,channels/groups,kernel,kernel] and NAME.bias. */
-CT_API ct_t ct_conv_transpose2d(ct_t x, const char *name, int64_t channels, int64_t kernel, ct_conv_t options);
+CT_API ct_t ct_conv_transpose2d(ct_t x, const char *name, int64_t channels, int64_t kernel,
+                                ct_conv_t options);
 
 /* ---- conv2d ---- */
 /* x [N,C,H,W] -> [N,channels,H',W']; parameters NAME.weight [channels,C/groups,kernel,kernel] and NAME.bias. */
@@ -423,7 +456,8 @@ CT_API ct_t ct_linear(ct_t x, const char *name, int64_t features, ct_lin options
 
 /* ---- lion ---- */
 /* A step of Lion, an effect for a plan. m: a moment variable of the parameter's shape, zeros at first. */
-CT_API ct_t ct_lion_update(ct_t param, ct_t grad, ct_t m, ct_t lr, ct_t scale, double beta1, double beta2, ct_lion o);
+CT_API ct_t ct_lion_update(ct_t param, ct_t grad, ct_t m, ct_t lr, ct_t scale, double beta1, double beta2,
+                           ct_lion o);
 
 /* ---- loss ---- */
 /* (x - target)^2, x and target of one shape. */
@@ -508,7 +542,8 @@ CT_API ct_t ct_unsqueeze(ct_t x, int64_t axis);
 /* ---- rmsprop ---- */
 /* A step of RMSprop, an effect for a plan. Moment variables of the parameter's shape, zeros at first: square;
  * average for the centred form, else node NULL; momentum when o.momentum is not 0, else node NULL. */
-CT_API ct_t ct_rmsprop_update(ct_t param, ct_t grad, ct_t square, ct_t average, ct_t momentum, ct_t lr, ct_t scale, double alpha, double eps, ct_rmsprop o);
+CT_API ct_t ct_rmsprop_update(ct_t param, ct_t grad, ct_t square, ct_t average, ct_t momentum, ct_t lr,
+                              ct_t scale, double alpha, double eps, ct_rmsprop o);
 
 /* ---- scalar ---- */
 /* x + value */
@@ -519,6 +554,10 @@ CT_API ct_t ct_mul_scalar(ct_t x, double value);
 CT_API ct_t ct_pow_scalar(ct_t x, double value);
 /* x cut to [low, high]; NaN stays. */
 CT_API ct_t ct_clip(ct_t x, double low, double high);
+
+/* ---- self_attention ---- */
+/* x [N,T,(H+2G) D]; mask bool or f32, node NULL: none -> [N,T,H D]. */
+CT_API ct_t ct_self_attention(ct_t x, ct_t mask, int64_t heads, ct_self_attend options);
 
 /* ---- sgd ---- */
 /* A step of SGD, an effect for a plan. `momentum`: a moment variable of the parameter's shape, zeros at

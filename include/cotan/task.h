@@ -14,82 +14,118 @@ extern "C" {
 
 /* ---- train image ---- */
 
-/* Told while training. kind says which fields are set. Text lines are for people. */
+/* What a training tells: `kind` says which fields are set. Texts are for people. */
 typedef enum ct_event_kind {
     CT_EVENT_FACT = 1,  /* key, text: "data", "60,000 pictures 28x28 grey, 10 classes" */
-    CT_EVENT_STEP = 2,  /* step, steps, epoch, epochs, loss, rate (samples/s), eta (seconds) */
-    CT_EVENT_EPOCH = 3, /* row */
+    CT_EVENT_STEP = 2,  /* step, steps, epoch, epochs, loss, rate, eta */
+    CT_EVENT_EPOCH = 3, /* row, and the same but loss, rate, eta */
     CT_EVENT_NOTE = 4   /* text: resumed at ..., a checkpoint was damaged ... */
 } ct_event_kind;
 typedef struct ct_event {
-    int32_t kind, epoch, epochs, reserved;
-    int64_t step, steps;
-    double loss, rate, eta;
+    int32_t kind;          /* a ct_event_kind */
+    int32_t epoch, epochs; /* from 1; all */
+    int32_t reserved;
+    int64_t step, steps; /* done; all */
+    double loss;         /* of this step's batch */
+    double rate;         /* samples per second since this call began its steps */
+    double eta;          /* seconds until the last step, at that rate */
     const char *key, *text;
     const ct_epoch *row;
 } ct_event;
 
+/* Options of a training. Zero means the default that the line says. Those marked R are the recipe: they decide
+ * the model's bytes, stand in it, and must be equal where a run is resumed. */
 typedef struct ct_image_train {
-    const char *data;      /* folder of idx files */
-    const char *output;    /* m.safetensors; m.run/ stands beside it */
-    const char *model;     /* a preset; NULL: "cnn" */
-    const char *net;       /* or a file of net text */
-    const char *validate;  /* folder of the validation part; NULL: a tenth by hash */
-    const char *init;      /* weights to begin with */
-    const char *transform; /* NULL: normalize by the training part's mean and std */
-    const char *optimiser; /* NULL: "adam" */
-    const char *schedule;  /* NULL: "one_cycle" */
-    const char *command;   /* of the user, for config.json; may be NULL */
-    const ct_setting *set; /* params of the net */
+    const char *data;      /* folder of idx files; may be NULL with `resume`: as the run has it */
+    const char *output;    /* m.safetensors; the run folder m.run/ stands beside it */
+    const char *model;     /* R: a preset; NULL: "cnn" */
+    const char *net;       /* R: or a file of net text */
+    const char *net_text;  /* R: or the text itself; `model` is its name then */
+    const char *validate;  /* R by its data: folder of the validation part; NULL: a tenth by hash */
+    const char *init;      /* R by its bytes: a safetensors file of weights to begin with */
+    const char *transform; /* R: NULL: normalize by the training part's mean and deviation */
+    const char *optimiser; /* R: NULL: "adam" */
+    const char *schedule;  /* R: NULL: "one_cycle" */
+    const char
+        *nonfinite;      /* R: at a loss or gradient that is not finite: NULL: "stop"; or "skip" the step, or
+                            * "rollback" to the end of the last epoch at half the learning rate; ten times at most */
+    const char *command; /* the words that repeat the run, for config.json; may be NULL */
+    const ct_setting *set; /* R: other values for params of the net */
     int32_t n_set;
-    int32_t threads;              /* 0: cores allowed */
-    int64_t epochs, batch, limit; /* 0: 10, 64, all records */
-    uint64_t seed;
-    double lr;         /* 0: the optimiser's default */
-    double time_limit; /* seconds from the call to the written model; 0: none */
-    double weight_decay, clip_norm, average, smoothing;
-    int32_t patience; /* early stop; 0: none */
-    int32_t resume, force, dry_run;
-    int32_t checkpoint_every; /* steps; 0: 200 */
-    int32_t debug, trap, reserved;
-    ct_files files; /* the seam */
-    ct_allocator allocator;
-    volatile int32_t *stop; /* set by a signal handler: the step ends, state is saved, CT_ECANCEL */
-    void (*tell)(void *user, const ct_event *event); /* may be NULL */
+    int32_t threads;                /* 0: the cores allowed to the process */
+    int64_t epochs, batch, limit;   /* R: 0: 10, 64, all records */
+    int64_t steps;                  /* R: in all; 0: epochs times batches, or what time_limit allows */
+    int64_t stop_at;                /* R: end after this step; 0: none */
+    uint64_t seed;                  /* R: of every random choice */
+    double lr;                      /* R: 0: the optimiser's default */
+    double time_limit;              /* seconds from the call to the written model; 0: none */
+    double weight_decay, clip_norm; /* R: 0: none. CT_ZERO: none, and that is meant */
+    double average, smoothing;      /* R: likewise */
+    int32_t patience;               /* R: early stop after so many epochs; 0: none; -1: none, meant */
+    int32_t seed_given;             /* 1: a seed of 0 is meant */
+    int32_t resume, force, dry_run; /* 1: go on; begin anew; tell the facts and write nothing */
+    int32_t checkpoint_every;       /* steps; 0: 200 */
+    int32_t debug, trap;            /* of ct_options */
+    int32_t
+        strict; /* 1: a damaged checkpoint, weights that are not finite, a broken picture are an error, not a note */
+    int32_t follow_links, allow_broken;              /* of ct_images_options */
+    ct_files files;                                  /* the seam */
+    ct_allocator allocator;                          /* the hook */
+    void (*log)(void *user, const char *line);       /* of ct_options, with `user`; NULL: silent */
+    volatile int32_t *stop;                          /* set by a signal handler: see below; may be NULL */
+    void (*tell)(void *user, const ct_event *event); /* on the caller's thread; may be NULL */
     void *user;
 } ct_image_train;
 typedef struct ct_train_result {
-    char model[4096], run[4096]; /* paths */
-    int64_t epochs, steps, best_epoch;
-    double seconds;
-    ct_score validation;              /* of the best epoch */
-    int32_t resumed, finished_before; /* 1: nothing was left to do */
+    char model[4096], run[4096], data[4096]; /* paths */
+    int64_t epochs, steps;                   /* done in all, those before a resume included */
+    int64_t best_epoch;                      /* from 1 */
+    double seconds;                          /* of this call */
+    ct_score validation;                     /* of the best epoch */
+    int32_t resumed;                         /* 1: went on from a checkpoint */
+    int32_t finished_before;                 /* 1: nothing was left to do */
 } ct_train_result;
+/* Train a net and write the model. *out is set on success. CT_EUSAGE for a wrong option, an output that exists
+ * (without force or resume) and a resume with other options; CT_EDATA for bad files; CT_EIO; CT_ELIMIT;
+ * CT_ENONFINITE when the numbers explode; CT_ECANCEL when `*stop` became non-zero: the step was ended and the
+ * state saved. One call at a time for an output; another process is kept out by a lock (CT_EIO). */
 CT_API ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *e);
-/* Names of all options that enter the recipe, in order: for --resume's comparison and --config. */
 
 /* ---- evaluate, predict ---- */
+
 typedef struct ct_evaluation {
     ct_score score;
-    char part[64]; /* "test", "validation", "all": which part was read */
-    int64_t classes;
-    int64_t *confusion; /* [classes, classes]; free with ct_evaluation_free */
+    char part[64];      /* "train", "validation", "test" or "all": which records were read */
+    char note[192];     /* a sentence where the choice needs one, or "" */
+    int64_t classes;    /* of the model */
+    int64_t *confusion; /* [classes, classes]: truth, prediction; ct_evaluation_free */
 } ct_evaluation;
-/* `part`: NULL: the test part; or "train", "validation", "all". */
+/* Score a model on a folder. `part` NULL: the folder's test part; where it has none, on the data the model was
+ * trained on the tenth that training kept away, on other data all of it. `limit`: the first records; 0: all.
+ * CT_EUSAGE for another part, CT_EDATA where data and model do not fit. The model may be used by other threads. */
 CT_API ct_status ct_evaluate_image(ct_model *m, const char *data, const char *part, int64_t limit,
                                    ct_evaluation *out, ct_err *e);
 CT_API void ct_evaluation_free(ct_evaluation *v);
+
 typedef struct ct_prediction {
     const char *path;
-    int64_t index;             /* record in the file */
-    int64_t label;             /* index of the most probable class */
+    int64_t index;             /* record in an idx file, from 0; of picture files 0 */
+    int64_t label;             /* index of the most probable class; -1: see error */
     const char *name;          /* its label */
-    const double *probability; /* [classes] */
+    const double *probability; /* [classes], valid during the call */
     int64_t classes;
+    int32_t file; /* 1: path is a picture; 0: of many records */
+    int32_t reserved;
+    const char
+        *error; /* NULL, or why this picture is not predicted; then there is nothing above but path, index */
 } ct_prediction;
-/* Every record of an idx file of pictures; `each` may stop the walk by a non-zero result (CT_ECANCEL). */
+/* Every picture, in order: records of an idx file, a picture file, the picture files of a folder and of the folders in
+ * it by their paths' bytes. A broken picture file is told with its error, the rest is predicted, and the end is
+ * CT_EDATA. `each` may stop the walk by a non-zero result (CT_ECANCEL). The model may be used by other threads. */
 CT_API ct_status ct_predict_image(ct_model *m, const char *path,
                                   int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e);
+CT_API ct_status ct_predict_images(ct_model *m, const char *const *path, int64_t n,
+                                   int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e);
 
 #ifdef __cplusplus
 }

@@ -54,35 +54,68 @@ const char *ct_escape(const char *text, char *out, size_t capacity) {
 
 static void record(ct_err *e, ct_status status, const char *file, int64_t pos, const char *raw) {
     e->status = (int32_t)status;
+    e->column = 0;
     e->pos = pos >= 0 ? pos : -1;
     ct_escape(file, e->file, sizeof e->file);
     ct_escape(raw, e->text, sizeof e->text);
 }
 
-ct_status ct_fail(ct_err *e, ct_status status, const char *format, ...) {
+#define LONG_NAME 480 /* of a file: longer ones lose their middle, or the text would have no room */
+
+static const char *short_name(const char *file, char out[LONG_NAME + 8]) {
+    size_t n = file ? strlen(file) : 0;
+    if (n <= LONG_NAME) return file ? file : "";
+    snprintf(out, LONG_NAME + 8, "%.*s...%s", LONG_NAME / 2, file, file + n - LONG_NAME / 2);
+    return out;
+}
+
+/* The text is WHERE followed by what the format makes. */
+static void compose(ct_err *e, ct_status status, const char *file, int64_t pos, const char *where,
+                    const char *format, va_list args) {
     char raw[RAW_TEXT];
+    int n = snprintf(raw, sizeof raw, "%s", where);
+    if (n < 0) n = 0;
+    if ((size_t)n < sizeof raw && vsnprintf(raw + n, sizeof raw - (size_t)n, format, args) < 0) raw[n] = 0;
+    record(e, status, file, pos, raw);
+}
+
+static int takes(const ct_err *e, ct_status status) {
+    return e && e->status == CT_OK && status != CT_OK; /* the first error stays */
+}
+
+ct_status ct_fail(ct_err *e, ct_status status, const char *format, ...) {
     va_list args;
-    if (!e || e->status != CT_OK || status == CT_OK) return status;
+    if (!takes(e, status)) return status;
     va_start(args, format);
-    if (vsnprintf(raw, sizeof raw, format, args) < 0) raw[0] = 0;
+    compose(e, status, "", -1, "", format, args);
     va_end(args);
-    record(e, status, "", -1, raw);
     return status;
 }
 
 ct_status ct_fail_at(ct_err *e, ct_status status, const char *file, int64_t pos, const char *format, ...) {
-    char raw[RAW_TEXT];
+    char where[RAW_TEXT], name[LONG_NAME + 8];
     va_list args;
-    if (!e || e->status != CT_OK || status == CT_OK) return status;
-    int n = pos >= 0 ? snprintf(raw, sizeof raw, "%s:@%lld: ", file ? file : "", (long long)pos)
-                     : snprintf(raw, sizeof raw, "%s: ", file ? file : "");
-    if (n < 0) n = 0;
-    if ((size_t)n < sizeof raw) {
-        va_start(args, format);
-        if (vsnprintf(raw + n, sizeof raw - (size_t)n, format, args) < 0) raw[n] = 0;
-        va_end(args);
-    }
-    record(e, status, file, pos, raw);
+    if (!takes(e, status)) return status;
+    if (pos >= 0)
+        snprintf(where, sizeof where, "%s:@%lld: ", short_name(file, name), (long long)pos);
+    else
+        snprintf(where, sizeof where, "%s: ", short_name(file, name));
+    va_start(args, format);
+    compose(e, status, file, pos, where, format, args);
+    va_end(args);
+    return status;
+}
+
+ct_status ct_fail_line(ct_err *e, ct_status status, const char *file, int32_t line, int32_t column,
+                       const char *format, ...) {
+    char where[RAW_TEXT], name[LONG_NAME + 8];
+    va_list args;
+    if (!takes(e, status)) return status;
+    snprintf(where, sizeof where, "%s:%d:%d: ", short_name(file, name), line, column);
+    va_start(args, format);
+    compose(e, status, file, line, where, format, args);
+    va_end(args);
+    e->column = column;
     return status;
 }
 

@@ -36,6 +36,18 @@ int64_t ct__files_write(const ct_files *f, int fd, const void *buffer, size_t by
     return n;
 }
 
+int ct__files_write_all(const ct_files *f, int fd, const void *data, uint64_t bytes, uint64_t *written) {
+    const char *from = data;
+    while (bytes) {
+        int64_t n = ct__files_write(f, fd, from, bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes);
+        if (n <= 0 || (uint64_t)n > bytes) return n < 0 ? errno : EIO;
+        from += n;
+        bytes -= (uint64_t)n;
+        if (written) *written += (uint64_t)n;
+    }
+    return 0;
+}
+
 int ct__files_fsync(const ct_files *f, int fd) {
     int r;
     do r = f && f->fsync ? f->fsync(f->user, fd) : fsync(fd);

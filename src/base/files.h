@@ -16,6 +16,10 @@ int ct__files_close(const ct_files *f, int fd);
 int ct__files_rename(const ct_files *f, const char *from, const char *to);
 int ct__files_unlink(const ct_files *f, const char *path);
 int ct__files_mkdir(const ct_files *f, const char *path, int mode);
+/* All of it: 0, or the errno; *written counts what went through (may be NULL). */
+int ct__files_write_all(const ct_files *f, int fd, const void *data, uint64_t bytes, uint64_t *written);
+/* 0, or the errno of why the names in a folder may not last. */
+int ct__folder_sync(const ct_files *f, const char *folder);
 /* The system's English text of an errno value. Static storage, from any thread. */
 const char *ct__files_why(int error);
 

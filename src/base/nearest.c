@@ -2,7 +2,8 @@
  *
  * Edit distance (insert, delete, replace, swap of two neighbours: one each; case is free) by the usual
  * table, of which three rows are kept. A name is near when at most about a third of the word would have to
- * change; a guess further off than that helps nobody. */
+ * change; a guess further off than that helps nobody. A word of three letters or more that a name begins with
+ * counts as one change: people abbreviate. */
 #include "cotan/base.h"
 
 #include <string.h>
@@ -40,8 +41,9 @@ const char *ct_nearest(const char *word, const char *const *names, size_t count)
     if (m == 0 || m > LONGEST) return NULL;
     for (size_t i = 0; i < count; i++) {
         size_t n = names[i] ? strlen(names[i]) : 0;
-        if (n == 0 || n > LONGEST || n > m + limit || m > n + limit) continue;
-        uint32_t d = distance(word, m, names[i], n);
+        int begins = m >= 3 && limit >= 1 && n > m && n <= LONGEST && strncmp(names[i], word, m) == 0;
+        if (!begins && (n == 0 || n > LONGEST || n > m + limit || m > n + limit)) continue;
+        uint32_t d = begins ? 1 : distance(word, m, names[i], n);
         if (d > limit || (best && d == limit)) continue;
         best = names[i];
         if (d == 0) break;

@@ -6,6 +6,7 @@
  * may have dropped the pages, so the temporary file counts as lost: it is removed, never synced again. */
 #include "base/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -125,48 +126,37 @@ ct_status ct_writer_open(const ct_files *f, const ct_allocator *a, const char *p
 }
 
 ct_status ct_writer_write(ct_writer *w, const void *data, uint64_t bytes, ct_err *e) {
-    const char *from = data;
+    uint64_t before = w->written;
     if (w->failed)
-        return ct_fail_at(e, CT_EIO, w->path, -1, "an earlier write failed; nothing more is written");
-    while (bytes) {
-        int64_t n = ct__files_write(&w->files, w->fd, from, bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes);
-        if (n <= 0 || (uint64_t)n > bytes) {
-            int error = n < 0 ? errno : EIO;
-            w->failed = 1;
-            return ct_fail_at(
-                e, CT_EIO, w->path, -1,
-                "%s after %llu bytes; wanted to write %llu more; make room or choose another folder "
-                "(the old file, if any, is untouched)",
-                ct__files_why(error), (unsigned long long)w->written, (unsigned long long)bytes);
-        }
-        from += n;
-        bytes -= (uint64_t)n;
-        w->written += (uint64_t)n;
-    }
-    return CT_OK;
-}
-
-/* Some file systems cannot sync a folder and say EINVAL; there is nothing to do about it there. */
-static ct_status sync_folder(ct_writer *w, ct_err *e) {
-    int fd = ct__files_open(&w->files, w->folder, O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0)
-        return refused(w, "written, but its folder cannot be opened to make the new name last", errno, e);
-    int error = ct__files_fsync(&w->files, fd) ? errno : 0;
-    (void)ct__files_close(&w->files, fd);
-    if (error && error != EINVAL && error != ENOTSUP)
-        return refused(w, "written, but the new name may not survive a power loss", error, e);
-    return CT_OK;
+        return ct_fail_at(e, CT_EIO, w->path, -1,
+                          "an earlier write failed; wanted none to; nothing more is written");
+    int error = ct__files_write_all(&w->files, w->fd, data, bytes, &w->written);
+    if (!error) return CT_OK;
+    w->failed = 1;
+    return ct_fail_at(
+        e, CT_EIO, w->path, -1,
+        "%s after %llu bytes; wanted to write %llu more; make room or choose another folder (the "
+        "old file, if any, is untouched)",
+        ct__files_why(error), (unsigned long long)w->written,
+        (unsigned long long)(bytes - (w->written - before)));
 }
 
 static ct_status commit(ct_writer *w, ct_err *e) {
-    if (w->failed) return ct_fail_at(e, CT_EIO, w->path, -1, "a write failed; the file is left as it was");
+    if (w->failed)
+        return ct_fail_at(e, CT_EIO, w->path, -1,
+                          "a write failed; wanted all of it written; the file is left as it was");
     if (ct__files_fsync(&w->files, w->fd)) return refused(w, "cannot sync", errno, e);
     int fd = w->fd;
     w->fd = -1;
     if (ct__files_close(&w->files, fd)) return refused(w, "cannot close", errno, e);
     if (ct__files_rename(&w->files, w->temporary, w->path)) return refused(w, "cannot rename", errno, e);
     w->exists = 0;
-    return sync_folder(w, e);
+    int error = ct__folder_sync(&w->files, w->folder);
+    return error
+               ? refused(
+                     w, "written, but its folder cannot be synced: the new name may not survive a power loss",
+                     error, e)
+               : CT_OK;
 }
 
 ct_status ct_writer_commit(ct_writer *w, ct_err *e) {
@@ -188,4 +178,27 @@ ct_status ct_file_write(const ct_files *f, const ct_allocator *a, const char *pa
     if (!status) return ct_writer_commit(w, e);
     ct_writer_abandon(w);
     return status;
+}
+
+/* ".NAME.tmp-" with digits after it, NAME as make_names keeps it. */
+static int is_leftover(const char *entry, const char *name) {
+    char prefix[KEPT_NAME + 16];
+    int n = snprintf(prefix, sizeof prefix, ".%.*s.tmp-", KEPT_NAME, name);
+    return strncmp(entry, prefix, (size_t)n) == 0 && entry[n] >= '0' && entry[n] <= '9';
+}
+
+void ct_writer_clean(const ct_files *f, const char *path) {
+    char full[4096];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
+    if (folder + 300 > sizeof full) return;
+    snprintf(full, sizeof full, "%.*s", folder ? (int)folder : 2, folder ? path : "./");
+    DIR *d = opendir(full);
+    if (!d) return;
+    for (struct dirent *x = readdir(d); x; x = readdir(d)) {
+        if (!is_leftover(x->d_name, name)) continue;
+        snprintf(full, sizeof full, "%.*s%s", (int)folder, path, x->d_name);
+        (void)ct__files_unlink(f, full);
+    }
+    closedir(d);
 }

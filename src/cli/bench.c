@@ -7,26 +7,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/bench.h"
 
 #define BATCHES 8
 
-typedef struct work {
-    const char *name;
-    const char *net;  /* preset name, or net text; of input(image) or input(ids) */
-    int64_t shape[3]; /* of one sample; 0 ends it */
-    int64_t batch, classes, items;
-    int32_t tokens, mse; /* tokens: inputs are ids below classes, targets too */
-} work;
-
 #define GPT_BLOCK(k) \
-    "q = linear(layer_norm(h, \"blocks." k ".ln1\", no_bias=1), \"blocks." k ".qkv\", 384, no_bias=1)\n" \
-    "a = attention(transpose(reshape(slice(q, 2, 0, 128), N, 64, 4, 32), 1, 2), transpose(reshape(slice(q, " \
-    "2, 128, 256), N, 64, 4, 32), 1, 2), " \
-    "transpose(reshape(slice(q, 2, 256, 384), N, 64, 4, 32), 1, 2), causal=1)\n" \
-    "h = add(h, linear(reshape(transpose(a, 1, 2), N, 64, 128), \"blocks." k ".proj\", 128, no_bias=1))\n" \
-    "h = add(h, linear(gelu(linear(layer_norm(h, \"blocks." k ".ln2\", no_bias=1), \"blocks." k \
-    ".up\", 512, no_bias=1)), \"blocks." k ".down\", 128, no_bias=1))\n"
+    "a = self_attention(linear(layer_norm(h, \"blocks." k ".ln1\", no_bias=1), \"blocks." k \
+    ".qkv\", 384, no_bias=1), 4, causal=1)\n" \
+    "h = add(h, linear(a, \"blocks." k ".proj\", 128, no_bias=1))\n" \
+    "m = gelu(linear(layer_norm(h, \"blocks." k ".ln2\", no_bias=1), \"blocks." k \
+    ".up\", 512, no_bias=1))\n" \
+    "h = add(h, linear(m, \"blocks." k ".down\", 128, no_bias=1))\n"
 
 static const work works[] = {
     {"mlp-small",
@@ -53,19 +44,6 @@ static const work works[] = {
      0},
     {0},
 };
-
-typedef struct bench {
-    cli *c;
-    const work *w;
-    ct_ctx *ctx;
-    ct_t y, loss;
-    ct_plan *train, *predict;
-    ct_session *session;
-    void *x, *target, *out;
-    int64_t sample, outputs; /* elements of one sample and its result */
-    size_t x_bytes, target_bytes;
-    double first, step[5], predict_us;
-} bench;
 
 static double now(void) {
     struct timespec t;
@@ -103,13 +81,13 @@ static ct_status build(bench *b) {
     snprintf(classes, sizeof classes, "%lld", (long long)w->classes);
     ct_setting constants[1] = {{"classes", classes}};
     ct_net_input input = {"image", shape, w->tokens ? CT_I64 : CT_F32, 0};
-    ct_setting settings[1] = {{"drop", "0"}}; /* gradients are compared without dropout */
+    ct_setting settings[1] = {{"drop", "0"}}; /* compared without dropout */
     ct_net_env env = {.inputs = &input,
                       .n_inputs = 1,
                       .constants = constants,
                       .n_constants = 1,
                       .settings = settings,
-                      .n_settings = b->c->gradients && strcmp(w->name, "alexnet") == 0};
+                      .n_settings = b->c->weights && strcmp(w->name, "alexnet") == 0};
     b->ctx = ct_open(&o);
     if (!b->ctx) return ct_fail(&b->c->e, CT_ELIMIT, "out of memory");
     ct_graph *g = ct_default_graph(b->ctx);
@@ -214,64 +192,13 @@ static void report(const bench *b, int first_of_process) {
     fflush(stdout);
 }
 
-/* ---- loss and gradients at given weights, for comparison with other programs ---- */
-
-static ct_status keep_output(bench *b, ct_tensors *to, const char *name, const float *data, ct_shape shape) {
-    ct_array a = ct_array_view((void *)(uintptr_t)data, CT_F32, shape);
-    return ct_tensors_add(to, name, &a, &b->c->e);
-}
-
-static ct_status compute(bench *b, const ct_tensors *from, ct_tensors *to, const ct_t *out, int32_t n) {
-    ct_plan *p = NULL;
-    void *room[256] = {0};
-    ct_array x, y;
-    int64_t at_x = ct_tensors_find(from, "input"), at_y = ct_tensors_find(from, "target");
-    if (at_x < 0 || at_y < 0 || ct_tensors_at(from, at_x, &x) || ct_tensors_at(from, at_y, &y))
-        return ct_fail(&b->c->e, CT_EDATA, "%s: no `input` or `target`; wanted both", b->c->weights);
-    ct_status s =
-        ct_plan_new(out, n + 1, NULL, 0, (ct_compile){.train = 1, .batch = b->w->batch}, &p, &b->c->e);
-    for (int32_t i = 0; !s && i <= n; i++) {
-        uint64_t count = 1;
-        ct_shape shape = ct_shape_of(out[i]);
-        ct_shape_count(&shape, 1, &count);
-        room[i] = calloc(count + 16, sizeof(float));
-        if (!room[i]) s = ct_fail(&b->c->e, CT_ELIMIT, "out of memory");
-    }
-    if (!s) {
-        s = ct_run(b->session, p, (const void *[2]){x.data, y.data}, x.dim[0], room);
-        if (s) ct_fail(&b->c->e, s, "bench %s: %s", b->w->name, ct_session_error(b->session));
-    }
-    for (int32_t i = 0; !s && i <= n; i++)
-        s = keep_output(b, to, i ? ct_name_of(out[i + n]) : "loss", room[i], ct_shape_of(out[i]));
-    for (int32_t i = 0; i <= n; i++) free(room[i]);
-    ct_plan_free(p);
-    return s;
-}
-
-static ct_status gradients(bench *b) {
-    ct_tensors *from = NULL, *to = NULL;
-    ct_t all[512];
-    int32_t n = ct_parameters(b->loss, NULL, 0);
-    if (n > 255) return ct_fail(&b->c->e, CT_ELIMIT, "%d parameters; wanted at most 255", n);
-    all[0] = b->loss; /* loss, gradients, parameters */
-    ct_parameters(b->loss, all + 1 + n, n);
-    ct_status s = ct_tensors_load(NULL, NULL, b->c->weights, &from, &b->c->e);
-    if (!s) s = ct_weights_apply(b->ctx, from, b->c->weights, 1 << CT_PARAM, 1, &b->c->e);
-    if (!s && ct_grad(b->loss, NULL, all + 1 + n, n, all + 1))
-        s = ct_fail(&b->c->e, CT_EINTERNAL, "%s", ct_error(b->ctx));
-    if (!s) s = ct_tensors_new(NULL, &to, &b->c->e);
-    if (!s) s = compute(b, from, to, all, n);
-    if (!s) s = ct_tensors_save(NULL, to, b->c->gradients, &b->c->e);
-    ct_tensors_free(from);
-    ct_tensors_free(to);
-    return s;
-}
-
 static ct_status run(cli *c, const work *w, int first_of_process) {
     bench b = {.c = c, .w = w};
     ct_status s = build(&b);
     if (!s && c->gradients) {
-        s = gradients(&b);
+        s = bench_gradients(&b);
+    } else if (!s && c->losses) {
+        s = bench_losses(&b);
     } else if (!s) {
         s = make_data(&b);
         if (!s) s = measure(&b);
@@ -300,13 +227,17 @@ int cli_bench(cli *c) {
         if (work_of(c->word[i])) continue;
         for (const work *w = works; w->name; w++) names[n++] = w->name;
         const char *near = ct_nearest(c->word[i], names, n);
-        ct_fail(&c->e, CT_EUSAGE, "bench %.60s: no such net; wanted %s", c->word[i],
+        ct_fail(&c->e, CT_EUSAGE, "bench %.60s: no such net; wanted %s; see cotan bench --help", c->word[i],
                 near ? near : "mlp-small, mlp, cnn, resnet20, alexnet or gpt");
         return cli_fail(c);
     }
     int first = 1;
-    if (!c->weights != !c->gradients || (c->weights && c->words != 1)) {
-        ct_fail(&c->e, CT_EUSAGE, "bench: --weights and --gradients belong together, with one net");
+    int writes = (c->gradients != NULL) + (c->losses != NULL);
+    if ((c->weights != NULL) != writes || (c->weights && c->words != 1)) {
+        ct_fail(
+            &c->e, CT_EUSAGE,
+            "bench: --weights without a place for what comes of them, or of several nets; wanted one net and "
+            "--gradients or --losses; see cotan bench --help");
         return cli_fail(c);
     }
     for (const work *w = works; w->name; w++) {

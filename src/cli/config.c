@@ -1,61 +1,153 @@
-/* config.c: options from a JSON file: an object of option names, or a run's config.json, whose "recipe" is
- * one. What the command line gave stays. */
+/* config.c: options from a JSON file: an object of option names, or a run's config.json, whose recipe, net, seed
+ * and files are taken. What the command line gave stays. A wrong file is a wrong option: exit status 2. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
-/* Numbers that a run works out by itself. */
-static int derived(const char *key) {
-    return strcmp(key, "steps") == 0 || strcmp(key, "stop") == 0 || strcmp(key, "init") == 0;
+#define LIMIT (1 << 20)
+
+typedef struct source {
+    cli *c;
+    const char *path, *text; /* text: the file, for places */
+} source;
+
+/* Where a key stands. The first place is the right one: keys of options are unique in the file. */
+static ct_status wrong(const source *s, const char *key, const char *what) {
+    char quoted[300];
+    int32_t line = 1;
+    snprintf(quoted, sizeof quoted, "\"%.256s\"", key);
+    const char *at = strstr(s->text, quoted), *begin = s->text;
+    for (const char *p = s->text; at && p < at; p++)
+        if (*p == '\n') line++, begin = p + 1;
+    return ct_fail_line(&s->c->e, CT_EUSAGE, s->path, line, at ? (int32_t)(at - begin) + 1 : 1,
+                        "%.60s: %s; see cotan %s --help", key, what, s->c->verb);
 }
 
-static int given(const cli *c, const option *o) {
-    static const char zeros[8];
-    size_t size = o->value ? 8 : 4;
-    return memcmp((const char *)c + o->offset, zeros, size) != 0;
-}
-
-static ct_status take(cli *c, const char *path, const char *key, json_t *v) {
-    char name[60], where[400], text[60];
+static const option *option_of(const cli *c, const char *key) {
+    char name[64];
     snprintf(name, sizeof name, "%s", strcmp(key, "clip_norm") == 0 ? "clip" : key);
     for (char *p = name; *p; p++) *p = *p == '_' ? '-' : *p;
-    snprintf(where, sizeof where, "%.300s: %.60s", path, key);
-    for (const option *o = cli_options; o->name; o++) {
-        if (strcmp(o->name, name) != 0 || !cli_takes(o, c->verb) || !o->verbs) continue;
-        if (given(c, o) || (json_is_string(v) && !*json_string_value(v)) || json_is_false(v) ||
-            json_is_null(v))
-            return CT_OK;
-        if (json_is_string(v)) return cli_set(c, o, where, json_string_value(v));
-        if (json_is_true(v) && !o->value) return cli_set(c, o, where, NULL);
-        if (!json_is_number(v) || !o->value)
-            return ct_fail(&c->e, CT_EDATA, "%s: wanted a number or a text", where);
-        if (json_number_value(v) == 0) return CT_OK; /* zero: the default */
+    for (const option *o = cli_options; o->name; o++)
+        if (strcmp(o->name, name) == 0 && o->verbs && cli_takes(o, c->verb)) return o;
+    return NULL;
+}
+
+static ct_status unknown(const source *s, const char *key) {
+    const char *names[MAX_OPTIONS], *near;
+    char text[200];
+    size_t n = 0;
+    for (const option *o = cli_options; o->name; o++)
+        if (o->verbs && cli_takes(o, s->c->verb)) names[n++] = o->name;
+    near = ct_nearest(key, names, n);
+    snprintf(text, sizeof text, "no such option of cotan %s; wanted %s", s->c->verb,
+             near ? near : "one that it has");
+    return wrong(s, key, text);
+}
+
+static ct_status take(const source *s, const char *key, json_t *v) {
+    char where[400], text[60];
+    const option *o = option_of(s->c, key);
+    if (!o) return unknown(s, key);
+    if (s->c->given[o - cli_options] || json_is_false(v) || json_is_null(v)) return CT_OK;
+    snprintf(where, sizeof where, "%.300s: %.60s", s->path, key);
+    if (json_is_true(v) && !o->value) return cli_set(s->c, o, where, NULL);
+    if (json_is_string(v) && o->value) return cli_set(s->c, o, where, json_string_value(v));
+    if (!json_is_number(v) || !o->value) return wrong(s, key, "another type; wanted a number or a text");
+    if (json_is_integer(v))
+        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(v));
+    else
         snprintf(text, sizeof text, "%.17g", json_number_value(v));
-        return cli_set(c, o, where, text);
+    const char *kept = ct_arena_text(&s->c->arena, text);
+    return kept ? cli_set(s->c, o, where, kept) : ct_fail(&s->c->e, CT_ELIMIT, "out of memory");
+}
+
+/* {"set": {"width": 8}} */
+static ct_status take_settings(const source *s, json_t *settings) {
+    const char *name;
+    json_t *v;
+    char text[200];
+    ct_status status = CT_OK;
+    if (!json_is_object(settings))
+        return wrong(s, "set", "another type; wanted an object of names and values");
+    if (cli_given(s->c, "set")) return CT_OK;
+    json_object_foreach(settings, name, v) {
+        if (json_is_number(v))
+            snprintf(text, sizeof text, "%.60s=%.17g", name, json_number_value(v));
+        else if (json_is_string(v))
+            snprintf(text, sizeof text, "%.60s=%.120s", name, json_string_value(v));
+        else
+            return wrong(s, name, "another type; wanted a number or a text");
+        for (const option *o = cli_options; !status && o->name; o++)
+            if (strcmp(o->name, "set") == 0) status = cli_set(s->c, o, s->path, text);
     }
-    return ct_fail(&c->e, CT_EDATA, "%s: no such option of cotan %s", where, c->verb);
+    return status;
+}
+
+/* A run's config.json: the recipe has a value for every option, 0 and "" where there is none. */
+static ct_status take_recipe(const source *s, json_t *config, json_t *recipe) {
+    static const char *const outside[] = {"validate", "init", "checkpoint_every"};
+    cli *c = s->c;
+    const char *key;
+    json_t *v;
+    ct_status status = CT_OK;
+    int own_net = cli_given(c, "model") || cli_given(c, "net");
+    int own_steps = cli_given(c, "epochs") || cli_given(c, "batch") || cli_given(c, "limit") ||
+                    cli_given(c, "time-limit") || cli_given(c, "validate");
+    json_object_foreach(recipe, key, v) {
+        int none =
+            (json_is_string(v) && !*json_string_value(v)) || (json_is_number(v) && json_number_value(v) == 0);
+        if (status || none || strcmp(key, "init") == 0 || strcmp(key, "model") == 0) continue;
+        if (own_steps && (strcmp(key, "steps") == 0 || strcmp(key, "stop_at") == 0)) continue;
+        status = take(s, key, v);
+    }
+    for (size_t i = 0; !status && i < sizeof outside / sizeof *outside; i++) {
+        v = json_object_get(config, outside[i]);
+        if ((json_is_string(v) && *json_string_value(v)) || json_integer_value(v) > 0)
+            status = take(s, outside[i], v);
+    }
+    if (status || own_net) return status;
+    c->config_net = json_string_value(json_object_get(config, "net"));
+    c->config_model = json_string_value(json_object_get(recipe, "model"));
+    return CT_OK;
+}
+
+static ct_status take_all(const source *s, json_t *config) {
+    const char *key;
+    json_t *v, *recipe = json_object_get(config, "recipe");
+    ct_status status = CT_OK;
+    if (!json_is_object(config))
+        return ct_fail_line(&s->c->e, CT_EUSAGE, s->path, 1, 1,
+                            "no JSON object; wanted one of options; write {\"epochs\": 3}, for one");
+    if (json_is_object(recipe)) return take_recipe(s, config, recipe);
+    json_object_foreach(config, key, v) {
+        if (status) break;
+        status = strcmp(key, "set") == 0 ? take_settings(s, v) : take(s, key, v);
+    }
+    return status;
 }
 
 ct_status cli_config(cli *c, const char *path) {
     json_error_t at;
-    const char *key;
-    json_t *v;
     void *data;
     uint64_t bytes;
-    ct_status s = ct_file_read(NULL, NULL, path, 1 << 24, &data, &bytes, &c->e);
+    ct_status s = ct_file_read(cli_files(), NULL, path, LIMIT, &data, &bytes, &c->e);
     if (s) return s;
+    char *text = calloc(bytes + 1, 1);
+    if (text) memcpy(text, data, bytes);
     c->config_file = json_loadb(data, bytes, JSON_REJECT_DUPLICATES, &at);
     ct_delete(NULL, data, bytes);
-    if (!c->config_file)
-        return ct_fail(&c->e, CT_EDATA, "%.300s:%d:%d: %s; wanted a JSON object of options", path, at.line,
-                       at.column, at.text);
-    json_t *recipe = json_object_get(c->config_file, "recipe"), *options = recipe ? recipe : c->config_file;
-    if (!json_is_object(options))
-        return ct_fail(&c->e, CT_EDATA, "%.300s: no JSON object; wanted one of options", path);
-    json_object_foreach(options, key, v) {
-        if (recipe && derived(key)) continue;
-        if (!s) s = take(c, path, key, v);
-    }
+    source from = {c, path, text};
+    if (!text)
+        s = ct_fail(&c->e, CT_ELIMIT, "%s: out of memory", path);
+    else if (!c->config_file && json_error_code(&at) == json_error_stack_overflow)
+        s = ct_fail_line(&c->e, CT_ELIMIT, path, at.line, at.column,
+                         "nested too deep; wanted options by name; write {\"epochs\": 3}, for one");
+    else if (!c->config_file)
+        s = ct_fail_line(&c->e, CT_EUSAGE, path, at.line, at.column,
+                         "%s; wanted a JSON object of options; mend the file", at.text);
+    else
+        s = take_all(&from, c->config_file);
+    free(text);
     return s;
 }

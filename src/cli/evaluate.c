@@ -1,12 +1,11 @@
 /* evaluate.c: cotan evaluate MODEL DIR. */
-#include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 
 static void print_json(const ct_evaluation *v, ct_model *m) {
-    const ct_score *s = &v->score;
-    json_t *rows = json_array(), *labels = json_array();
+    json_t *all = cli_score(&v->score), *rows = json_array(), *labels = json_array();
     for (int64_t i = 0; i < v->classes; i++) {
         json_t *row = json_array();
         for (int64_t k = 0; k < v->classes; k++)
@@ -14,13 +13,10 @@ static void print_json(const ct_evaluation *v, ct_model *m) {
         json_array_append_new(rows, row);
         if (i < ct_model_labels(m)) json_array_append_new(labels, json_string(ct_model_label(m, i)));
     }
-    cli_json(json_pack("{s:s, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "part",
-                       v->part, "samples", (json_int_t)s->samples, "accuracy", cli_number(s->accuracy),
-                       "loss", cli_number(s->loss), "interval", cli_number(s->low), cli_number(s->high),
-                       "baseline", cli_number(s->baseline), "top5", cli_number(s->top5), "macro_f1",
-                       cli_number(s->macro_f1), "macro_precision", cli_number(s->macro_precision),
-                       "macro_recall", cli_number(s->macro_recall), "ece", cli_number(s->ece), "labels",
-                       labels, "confusion", rows));
+    json_object_set_new(all, "part", json_string(v->part));
+    json_object_set_new(all, "labels", labels);
+    json_object_set_new(all, "confusion", rows);
+    cli_json(all);
 }
 
 /* The pairs of classes that are taken for each other most often. */
@@ -53,15 +49,21 @@ static void print_text(const ct_evaluation *v, ct_model *m) {
     print_confusions(v, m);
     printf("95 %% interval     %.1f %% to %.1f %%\n", s->low * 100, s->high * 100);
     printf("naive baseline    %.1f %%\n", s->baseline * 100);
-    printf("%s accuracy: %.1f %%\n", v->part, s->accuracy * 100);
+    printf("%s%saccuracy: %.1f %%\n", strcmp(v->part, "all") == 0 ? "" : v->part,
+           strcmp(v->part, "all") == 0 ? "" : " ", s->accuracy * 100);
 }
 
 int cli_evaluate(cli *c) {
     ct_model *m = NULL;
     ct_evaluation v = {0};
-    ct_options o = cli_context(c);
-    ct_status s = ct_model_open(c->word[0], &o, &m, &c->e);
+    struct stat st;
+    ct_status s = CT_OK;
+    if (stat(c->word[0], &st) == 0 && S_ISDIR(st.st_mode))
+        s = ct_fail_at(&c->e, CT_EUSAGE, c->word[0], -1,
+                       "a folder; wanted a model; write cotan evaluate MODEL DIR");
+    if (!s) s = cli_model(c, c->word[0], &m);
     if (!s) s = ct_evaluate_image(m, c->word[1], c->part, c->limit, &v, &c->e);
+    if (!s && v.note[0]) fprintf(stderr, "  %s\n", v.note);
     if (!s && c->json) print_json(&v, m);
     if (!s && !c->json) print_text(&v, m);
     ct_evaluation_free(&v);

@@ -1,4 +1,5 @@
-/* inspect.c: cotan inspect MODEL; and cotan presets. */
+/* inspect.c: cotan inspect MODEL; of pictures audit.c. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -17,83 +18,109 @@ static int64_t print_tensors(const ct_tensors *t) {
     return all;
 }
 
+/* One line a member; lists of two numbers are intervals. */
 static void print_object(const char *title, const json_t *v) {
     const char *key;
     json_t *x;
     if (!json_is_object(v)) return;
     printf("\n%s\n", title);
     json_object_foreach((json_t *)(uintptr_t)v, key, x) {
-        if (json_is_string(x))
-            printf("  %-16s %s\n", key, json_string_value(x));
+        if (json_is_string(x) && *json_string_value(x))
+            printf("  %-18s %s\n", key, json_string_value(x));
         else if (json_is_integer(x))
-            printf("  %-16s %lld\n", key, (long long)json_integer_value(x));
+            printf("  %-18s %lld\n", key, (long long)json_integer_value(x));
         else if (json_is_real(x))
-            printf("  %-16s %.6g\n", key, json_real_value(x));
+            printf("  %-18s %.6g\n", key, json_real_value(x));
+        else if (json_is_boolean(x))
+            printf("  %-18s %s\n", key, json_is_true(x) ? "yes" : "no");
+        else if (json_array_size(x) == 2)
+            printf("  %-18s %.6g to %.6g\n", key, json_number_value(json_array_get(x, 0)),
+                   json_number_value(json_array_get(x, 1)));
     }
 }
 
+static void print_labels(const json_t *labels) {
+    if (!json_is_array(labels)) return;
+    printf("  labels             ");
+    for (size_t i = 0; i < json_array_size(labels) && i < 20; i++)
+        printf("%s%s", i ? ", " : "", json_string_value(json_array_get(labels, i)));
+    if (json_array_size(labels) > 20) printf(" and %zu more", json_array_size(labels) - 20);
+    printf("\n");
+}
+
 static void print_text(const char *path, const ct_tensors *t, const json_t *v) {
-    char n[32];
-    const json_t *labels = json_object_get(v, "labels");
-    printf("%s\n", path);
-    if (json_is_string(json_object_get(v, "task")))
-        printf("  task             %s\n", json_string_value(json_object_get(v, "task")));
-    if (json_is_array(labels)) {
-        printf("  labels           ");
-        for (size_t i = 0; i < json_array_size(labels) && i < 20; i++)
-            printf("%s%s", i ? ", " : "", json_string_value(json_array_get(labels, i)));
-        printf("%s\n", json_array_size(labels) > 20 ? " ..." : "");
-    }
-    if (json_is_string(json_object_get(v, "net")))
-        printf("\nnet\n%s", json_string_value(json_object_get(v, "net")));
+    char n[32], shown[4200];
+    const char *task = json_string_value(json_object_get(v, "task")),
+               *transform = json_string_value(json_object_get(v, "transform")),
+               *net = json_string_value(json_object_get(v, "net"));
+    printf("%s\n", ct_escape(path, shown, sizeof shown));
+    if (!v) printf("  written by another program: no net, labels or preprocessing\n");
+    if (task) printf("  task               %s\n", task);
+    print_labels(json_object_get(v, "labels"));
+    if (transform) printf("  preprocessing      %s\n", transform);
+    if (net) printf("\nnet\n%s", net);
     printf("\ntensors\n");
     int64_t all = print_tensors(t);
     printf("  %-32s %39s\n", "in all", cli_group(all, n));
-    print_object("preprocessing", json_object_get(v, "preprocessing"));
+    if (ct_tensors_nonfinite(t, NULL))
+        printf("  %-32s %39s\n", "NaN or infinite", cli_group(ct_tensors_nonfinite(t, NULL), n));
     print_object("recipe", json_object_get(v, "recipe"));
-    print_object("metrics of the validation part", json_object_get(v, "metrics"));
-    if (!v) printf("\nwritten by another program: no net, labels or preprocessing\n");
+    print_object("metrics of the validation part, best epoch", json_object_get(v, "metrics"));
+    print_object("data, by hash", json_object_get(v, "data"));
+}
+
+/* The document, with the file's name, and the tensors as a list instead of hashes by name. */
+static void print_json(const char *path, const ct_tensors *t, json_t *v) {
+    json_t *out = v ? json_copy(v) : json_object(), *list = json_array();
+    const json_t *hashes = json_object_get(v, "tensors");
+    int64_t all = 0;
+    for (int64_t i = 0; i < ct_tensors_count(t); i++) {
+        ct_array a;
+        const char *hash = json_string_value(json_object_get(hashes, ct_tensors_name(t, i)));
+        if (ct_tensors_at(t, i, &a)) continue;
+        ct_shape s = ct_shape_make(a.rank, a.dim);
+        all += (int64_t)ct_array_count(&a);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:s*}", "name", ct_tensors_name(t, i), "dtype",
+                                              ct_dtype_name((ct_dtype)a.dtype), "shape", cli_shape(&s),
+                                              "xxh3", hash));
+    }
+    json_object_set_new(out, "file", cli_path(path));
+    json_object_set_new(out, "tensors", list);
+    json_object_set_new(out, "elements", json_integer(all));
+    json_object_set_new(out, "nonfinite", json_integer(ct_tensors_nonfinite(t, NULL)));
+    cli_json(out);
+}
+
+/* The net as it is built: defs, loops, scopes and params written out, one op a line, with shapes. */
+static ct_status print_flat(cli *c, const char *path) {
+    ct_model *m = NULL;
+    ct_text t = {0};
+    ct_options o = cli_context(c);
+    ct_status s = ct_model_open(path, &o, &m, &c->e);
+    if (!s && ct_graph_print(ct_model_output(m), &t))
+        s = ct_fail(&c->e, CT_ELIMIT, "%s: out of memory", path);
+    if (!s && c->json)
+        cli_json(json_pack("{s:o, s:s}", "file", cli_path(path), "net", t.data));
+    else if (!s)
+        fputs(t.data, stdout);
+    ct_text_free(&t);
+    ct_model_close(m);
+    return s;
 }
 
 int cli_inspect(cli *c) {
     ct_tensors *t = NULL;
-    const char *document = NULL;
-    ct_status s = ct_model_read(NULL, NULL, c->word[0], &t, &document, &c->e);
+    const char *document = NULL, *path = c->word[0];
+    if (cli_is_data(path)) return cli_audit(c, path);
+    if (c->flat) return print_flat(c, path) ? cli_fail(c) : 0;
+    ct_status s = ct_model_read(cli_files(), NULL, path, &t, &document, &c->e);
     if (s) return cli_fail(c);
     json_t *v = document ? json_loads(document, 0, NULL) : NULL;
-    if (c->json && v)
-        cli_json(json_incref(v));
-    else if (c->json)
-        cli_json(json_pack("{s:s, s:I}", "file", c->word[0], "tensors", (json_int_t)ct_tensors_count(t)));
+    if (c->json)
+        print_json(path, t, v);
     else
-        print_text(c->word[0], t, v);
+        print_text(path, t, v);
     json_decref(v);
     ct_tensors_free(t);
-    return 0;
-}
-
-int cli_presets(cli *c) {
-    if (c->words == 1) {
-        const char *text = ct_preset_text(c->word[0]), *names[64];
-        int32_t n = 0;
-        if (text && c->json)
-            cli_json(json_pack("{s:s, s:s}", "name", c->word[0], "net", text));
-        else if (text)
-            fputs(text, stdout);
-        if (text) return 0;
-        for (; n < ct_preset_count() && n < 64; n++) names[n] = ct_preset_name(n);
-        const char *near = ct_nearest(c->word[0], names, (size_t)n);
-        ct_fail(&c->e, CT_EUSAGE, "%.60s: no such preset; wanted %s; see cotan presets", c->word[0],
-                near ? near : "one of the list");
-        return cli_fail(c);
-    }
-    for (int32_t i = 0; i < ct_preset_count(); i++) {
-        const char *text = ct_preset_text(ct_preset_name(i));
-        int first = (int)strcspn(text, "\n");
-        if (c->json)
-            cli_json(json_pack("{s:s, s:s}", "name", ct_preset_name(i), "net", text));
-        else
-            printf("%-12s %.*s\n", ct_preset_name(i), text[0] == '#' ? first - 2 : 0, text + 2);
-    }
     return 0;
 }

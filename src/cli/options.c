@@ -1,4 +1,4 @@
-/* options.c: the table of all options, and reading a command line by it. */
+/* options.c: the table of all options, and giving one its value. --help, man pages and completion read it too. */
 #include <errno.h>
 #include <math.h>
 #include <stddef.h>
@@ -9,98 +9,186 @@
 
 enum { SWITCH, TEXT, WHOLE, REAL, SEED, DURATION, SETTING };
 #define AT(field) offsetof(cli, field)
+#define ANY 9e15 /* as a maximum: no limit of its own */
 
 const option cli_options[] = {
-    {"output", 'o', "FILE", TEXT, AT(output), 0, 0, " train ",
+    {"output", 'o', "FILE", TEXT, AT(output), 0, 0, NULL, " train ",
      "the model to write, such as m.safetensors; m.run/ stands beside it"},
-    {"model", 0, "PRESET", TEXT, AT(model), 0, 0, " train ", "a built-in net (`cotan presets`); default cnn"},
-    {"net", 0, "FILE", TEXT, AT(net), 0, 0, " train ", "a net of your own as text"},
-    {"set", 0, "NAME=VALUE", SETTING, 0, 0, 0, " train plan ",
+    /* the net */
+    {"model", 0, "PRESET", TEXT, AT(model), 0, 0, "presets", " train ", "a built-in net: {}; default cnn"},
+    {"net", 0, "FILE", TEXT, AT(net), 0, 0, NULL, " train ", "a net of your own as text"},
+    {"set", 0, "NAME=VALUE", SETTING, 0, 0, 0, NULL, " train plan ",
      "another value for a `param` of the net; repeat for more"},
-    {"epochs", 0, "N", WHOLE, AT(epochs), 1, 1e6, " train ", "passes over the training part; default 10"},
-    {"batch", 0, "N", WHOLE, AT(batch), 1, 1 << 24, " train plan ", "records a step; default 64"},
-    {"lr", 0, "X", REAL, AT(lr), 1e-30, 1e30, " train ", "learning rate; default: the optimizer's"},
-    {"optimizer", 0, "NAME", TEXT, AT(optimizer), 0, 0, " train ",
-     "adam, adamw, sgd, nadam, rmsprop, adagrad, adadelta, lion; default adam"},
-    {"schedule", 0, "NAME", TEXT, AT(schedule), 0, 0, " train ",
-     "constant, step, cosine, one_cycle, inverse_sqrt, plateau, linear; default one_cycle"},
-    {"weight-decay", 0, "X", REAL, AT(weight_decay), 0, 1e9, " train ",
-     "shrinks weights (L2; decoupled with adamw and lion)"},
-    {"clip", 0, "X", REAL, AT(clip), 0, 1e30, " train ", "the greatest global norm of the gradient"},
-    {"ema", 0, "DECAY", REAL, AT(ema), 0, 1, " train ", "keep an exponential moving average of the weights"},
-    {"label-smoothing", 0, "X", REAL, AT(label_smoothing), 0, 1, " train ",
-     "share of the target spread over all classes"},
-    {"patience", 0, "N", WHOLE, AT(patience), 0, 1e6, " train ",
-     "stop after N epochs without a better validation loss"},
-    {"transform", 0, "LIST", TEXT, AT(transform), 0, 0, " train ",
-     "steps for pictures: \"normalize mean=M std=S, random_crop 28 pad=2, flip 0.5\""},
-    {"validate", 0, "DIR", TEXT, AT(validate), 0, 0, " train ",
+    {"init", 0, "MODEL", TEXT, AT(init), 0, 0, NULL, " train ",
+     "weights to begin with, of any safetensors file"},
+    /* the data */
+    {"validate", 0, "DIR", TEXT, AT(validate), 0, 0, NULL, " train ",
      "the validation part; default: a tenth of the training part, by hash"},
-    {"init", 0, "MODEL", TEXT, AT(init), 0, 0, " train ", "weights to begin with"},
-    {"limit", 0, "N", WHOLE, AT(limit), 1, 9e15, " train evaluate predict ", "only the first N records"},
-    {"time-limit", 0, "TIME", DURATION, AT(time_limit), 1e-3, 1e9, " train ",
-     "90s, 10m, 2h: the model is written by then"},
-    {"resume", 0, NULL, SWITCH, AT(resume), 0, 0, " train ", "go on where the run stopped"},
-    {"force", 0, NULL, SWITCH, AT(force), 0, 0, " train ", "begin anew over an existing output"},
-    {"dry-run", 0, NULL, SWITCH, AT(dry_run), 0, 0, " train ", "show what would be done, write nothing"},
-    {"checkpoint-every", 0, "STEPS", WHOLE, AT(checkpoint_every), 1, 1e9, " train ",
+    {"transform", 0, "LIST", TEXT, AT(transform), 0, 0, NULL, " train ",
+     "steps for pictures: \"resize 64x64, random_crop 64 pad=4, flip 0.5, normalize mean=M std=S\""},
+    {"follow-links", 0, NULL, SWITCH, AT(follow_links), 0, 0, NULL, " train inspect ",
+     "read symbolic links in a folder of pictures"},
+    {"allow-broken", 0, NULL, SWITCH, AT(allow_broken), 0, 0, NULL, " train ",
+     "any number of pictures may be broken; default: 1 %"},
+    {"limit", 0, "N", WHOLE, AT(limit), 1, ANY, NULL, " train evaluate predict ", "only the first N records"},
+    {"part", 0, "NAME", TEXT, AT(part), 0, 0, "train|validation|test|all", " evaluate ",
+     "which records: {}; default test"},
+    /* the training */
+    {"epochs", 0, "N", WHOLE, AT(epochs), 1, 1e6, NULL, " train ",
+     "passes over the training part; default 10"},
+    {"batch", 0, "N", WHOLE, AT(batch), 1, 1 << 24, NULL, " train plan ",
+     "records a step; default 64 (plan: 1, with --train 64)"},
+    {"optimizer", 0, "NAME", TEXT, AT(optimizer), 0, 0, "adam|adamw|sgd|nadam|rmsprop|adagrad|adadelta|lion",
+     " train ", "{}; default adam"},
+    {"lr", 0, "X", REAL, AT(lr), 1e-30, 1e30, NULL, " train ", "learning rate; default: the optimizer's"},
+    {"schedule", 0, "NAME", TEXT, AT(schedule), 0, 0,
+     "constant|step|cosine|one_cycle|inverse_sqrt|plateau|linear", " train ",
+     "of the learning rate: {}; default one_cycle"},
+    {"weight-decay", 0, "X", REAL, AT(weight_decay), 0, 1e9, NULL, " train ",
+     "shrinks weights (L2; decoupled with adamw and lion)"},
+    {"nonfinite", 0, "WHAT", TEXT, AT(nonfinite), 0, 0, "stop|skip|rollback", " train ",
+     "when a loss or gradient is not finite: {}; rollback goes to the end of the last epoch, at half the "
+     "learning "
+     "rate; default stop"},
+    {"clip", 0, "X", REAL, AT(clip), 0, 1e30, NULL, " train ", "the greatest global norm of the gradient"},
+    {"ema", 0, "DECAY", REAL, AT(ema), 0, 1, NULL, " train ",
+     "keep an exponential moving average of the weights"},
+    {"label-smoothing", 0, "X", REAL, AT(label_smoothing), 0, 1, NULL, " train ",
+     "share of the target spread over all classes"},
+    {"patience", 0, "N", WHOLE, AT(patience), 0, 1e6, NULL, " train ",
+     "stop after N epochs without a better validation loss"},
+    {"seed", 0, "N", SEED, AT(seed), 0, 0, NULL, " train check inspect ",
+     "of every random choice; default 0"},
+    {"time-limit", 0, "TIME", DURATION, AT(time_limit), 1e-3, 1e9, NULL, " train ",
+     "90s, 10m, 2h: the model is written by then; the number of steps is fixed before the first"},
+    {"steps", 0, "N", WHOLE, AT(steps), 1, ANY, NULL, " train ",
+     "steps in all, as a time limit fixed them; default: epochs times batches"},
+    {"stop-at", 0, "N", WHOLE, AT(stop_at), 1, ANY, NULL, " train ",
+     "end after step N of them, where a time limit cut the run short"},
+    /* the run */
+    {"resume", 0, NULL, SWITCH, AT(resume), 0, 0, NULL, " train ", "go on where the run stopped"},
+    {"force", 0, NULL, SWITCH, AT(force), 0, 0, NULL, " train ", "begin anew over an existing output"},
+    {"strict", 0, NULL, SWITCH, AT(strict), 0, 0, NULL, " train evaluate predict ",
+     "a broken picture, a damaged checkpoint, or weights that are not finite, are an error, not a note"},
+    {"dry-run", 0, NULL, SWITCH, AT(dry_run), 0, 0, NULL, " train ",
+     "show what would be done, write nothing"},
+    {"config", 0, "FILE", TEXT, AT(config), 0, 0, NULL, " train ",
+     "options from a JSON file, such as a run's config.json; those on the command line win"},
+    {"checkpoint-every", 0, "N", WHOLE, AT(checkpoint_every), 1, 1e9, NULL, " train ",
      "steps between checkpoints; default 200"},
-    {"config", 0, "FILE", TEXT, AT(config), 0, 0, " train ",
-     "options from a JSON file, such as a run's config.json; given options win"},
-    {"part", 0, "NAME", TEXT, AT(part), 0, 0, " evaluate ", "train, validation, test or all; default test"},
-    {"top", 0, "K", WHOLE, AT(top), 1, 1e6, " predict ", "the K most probable classes; default 1"},
-    {"input", 0, "SHAPE", TEXT, AT(input), 0, 0, " plan ",
+    {"threads", 0, "N", WHOLE, AT(threads), 1, 4096, NULL, " train evaluate predict plan bench inspect ",
+     "default: the cores allowed (bench: 1); changes no result"},
+    /* what is shown */
+    {"top", 0, "K", WHOLE, AT(top), 1, 1e6, NULL, " predict ", "the K most probable classes; default 1"},
+    {"flat", 0, NULL, SWITCH, AT(flat), 0, 0, NULL, " inspect ",
+     "the net alone, with defs, loops and params written out"},
+    {"input", 0, "SHAPE", TEXT, AT(input), 0, 0, NULL, " plan ",
      "for a preset or a net: the picture's shape, such as 3x32x32; default 1x28x28"},
-    {"classes", 0, "N", WHOLE, AT(classes), 1, 1e9, " plan ", "for a preset or a net: classes; default 10"},
-    {"train", 0, NULL, SWITCH, AT(train), 0, 0, " plan ",
+    {"classes", 0, "N", WHOLE, AT(classes), 1, 1e9, NULL, " plan ",
+     "for a preset or a net: classes; default 10"},
+    {"train", 0, NULL, SWITCH, AT(train), 0, 0, NULL, " plan ",
      "the plan of a training step instead of a prediction"},
-    {"dot", 0, NULL, SWITCH, AT(dot), 0, 0, " plan ", "the graph as Graphviz dot"},
-    {"repeats", 0, "N", WHOLE, AT(repeats), 1, 1e6, " plan ", "runs to measure; default 20"},
-    {"seconds", 0, "S", REAL, AT(seconds), 1e-3, 1e6, " bench ",
+    {"dot", 0, NULL, SWITCH, AT(dot), 0, 0, NULL, " plan ", "the graph as Graphviz dot"},
+    {"repeats", 0, "N", WHOLE, AT(repeats), 1, 1000, NULL, " plan ", "runs to measure; default 20"},
+    {"seconds", 0, "S", REAL, AT(seconds), 1e-3, 1e6, NULL, " bench ",
      "length of each of five windows; default 0.5"},
-    {"weights", 0, "FILE", TEXT, AT(weights), 0, 0, " bench ",
-     "with --gradients: weights, `input` and `target` from a safetensors file"},
-    {"gradients", 0, "FILE", TEXT, AT(gradients), 0, 0, " bench ",
+    {"weights", 0, "FILE", TEXT, AT(weights), 0, 0, NULL, " bench ",
+     "with --gradients or --losses: weights and batches from a safetensors file"},
+    {"gradients", 0, "FILE", TEXT, AT(gradients), 0, 0, NULL, " bench ",
      "write the loss and all gradients at --weights there, measure nothing"},
-    {"seed", 0, "N", SEED, AT(seed), 0, 0, " train check ", "of every random choice; default 0"},
-    {"threads", 0, "N", WHOLE, AT(threads), 1, 4096, " train evaluate predict plan check bench ",
-     "default: the cores allowed"},
-    {"json", 0, NULL, SWITCH, AT(json), 0, 0, " train evaluate predict inspect plan check bench presets ",
-     "results as JSON on stdout"},
-    {"quiet", 'q', NULL, SWITCH, AT(quiet), 0, 0, " train check ", "nothing on stderr but errors"},
-    {"verbose", 'v', NULL, SWITCH, AT(verbose), 0, 0, " ",
+    {"losses", 0, "FILE", TEXT, AT(losses), 0, 0, NULL, " bench ",
+     "write the losses of training freely from --weights on its batches there, measure nothing"},
+    {"json", 0, NULL, SWITCH, AT(json), 0, 0, NULL,
+     " train evaluate predict inspect plan check bench presets ", "results as JSON on standard output"},
+    {"quiet", 'q', NULL, SWITCH, AT(quiet), 0, 0, NULL, " train check ",
+     "nothing on standard error but errors"},
+    {"verbose", 'v', NULL, SWITCH, AT(verbose), 0, 0, NULL, " ",
      "with --version: CPU features, libraries, threads"},
-    {"help", 'h', NULL, SWITCH, AT(help), 0, 0, NULL, "this text"},
-    {"version", 0, NULL, SWITCH, AT(version), 0, 0, " ", "the version"},
+    {"version", 0, NULL, SWITCH, AT(version), 0, 0, NULL, " ", "the version"},
+    {"help", 'h', NULL, SWITCH, AT(help), 0, 0, NULL, NULL, "this text"},
     {0},
 };
+_Static_assert(sizeof cli_options / sizeof *cli_options <= MAX_OPTIONS,
+               "cli.given has a place for every option");
 
-int cli_takes(const option *o, const char *of) {
+int cli_takes(const option *o, const char *verb_name) {
     char key[40];
     if (!o->verbs) return 1;
-    snprintf(key, sizeof key, " %s ", of ? of : "");
-    return strstr(o->verbs, of ? key : " ") && (of || strcmp(o->verbs, " ") == 0);
+    if (!verb_name) return strcmp(o->verbs, " ") == 0;
+    snprintf(key, sizeof key, " %s ", verb_name);
+    return strstr(o->verbs, key) != NULL;
 }
+
+int cli_given(const cli *c, const char *name) {
+    for (const option *o = cli_options; o->name; o++)
+        if (strcmp(o->name, name) == 0) return c->given[o - cli_options] != NULL;
+    return 0;
+}
+
+const char *cli_choice(const option *o, int32_t k, char out[64]) {
+    const char *at = o->choices;
+    if (at && strcmp(at, "presets") == 0) return ct_preset_name(k);
+    for (; at && k > 0; k--) at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL;
+    if (!at) return NULL;
+    snprintf(out, 64, "%.*s", (int)strcspn(at, "|"), at);
+    return out;
+}
+
+/* ---- one value ---- */
 
 static ct_status bad(cli *c, const char *where, const char *text, const char *wanted) {
-    return ct_fail(&c->e, CT_EUSAGE, "%s: %.200s; wanted %s", where, text, wanted);
+    return ct_fail(&c->e, CT_EUSAGE, "%s: %.200s; wanted %s; see cotan %s --help", where,
+                   *text ? text : "an empty text", wanted, c->verb ? c->verb : "");
 }
 
-static ct_status number(cli *c, const option *o, const char *where, const char *text, double *out) {
-    char *end = NULL, range[100];
+static void range_text(const option *o, char out[120]) {
+    const char *kind = o->type == WHOLE ? "a whole number" : "a number";
+    if (o->max >= ANY && o->type == WHOLE)
+        snprintf(out, 120, "%s, %.0f or more", kind, o->min);
+    else if (o->type == WHOLE)
+        snprintf(out, 120, "%s from %.0f to %.0f", kind, o->min, o->max);
+    else
+        snprintf(out, 120, "%s from %.9g to %.9g", kind, o->min, o->max);
+}
+
+/* 90s, 10m, 2h, or seconds. */
+static int duration(const char *text, double *out) {
+    char digits[64];
+    size_t n = strlen(text);
+    double unit = 1;
+    if (n == 0 || n >= sizeof digits) return 0;
+    if (strchr("smh", text[n - 1])) unit = text[--n] == 's' ? 1 : text[n] == 'm' ? 60 : 3600;
+    memcpy(digits, text, n);
+    digits[n] = '\0';
+    if (!ct_parse_number(digits, out)) return 0;
+    *out *= unit;
+    return 1;
+}
+
+static ct_status number(cli *c, const option *o, const char *where, const char *text) {
+    double v = 0;
+    int64_t whole = 0;
+    char wanted[120], *at = (char *)c + o->offset;
+    int ok = o->type == WHOLE  ? ct_parse_integer(text, &whole)
+             : o->type == REAL ? ct_parse_number(text, &v)
+                               : duration(text, &v);
+    if (!ok && o->type == DURATION) return bad(c, where, text, "a time such as 90s, 10m or 2h");
+    if (o->type == WHOLE) v = (double)whole;
+    range_text(o, wanted);
+    if (!ok || v < o->min || v > o->max) return bad(c, where, text, wanted);
+    if (o->type == WHOLE)
+        *(int64_t *)(void *)at = whole;
+    else
+        *(double *)(void *)at = v;
+    return CT_OK;
+}
+
+static ct_status seed(cli *c, const char *where, const char *text, uint64_t *out) {
+    char *end;
     errno = 0;
-    double v = strtod(text, &end);
-    snprintf(range, sizeof range, "%s from %.9g to %.9g", o->type == WHOLE ? "a whole number" : "a number",
-             o->min, o->max);
-    if (o->type == DURATION && end != text && *end && !end[1]) {
-        double unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : 0;
-        if (!(unit > 0)) return bad(c, where, text, "a time such as 90s, 10m or 2h");
-        v *= unit;
-        end++;
-    }
-    if (end == text || *end || errno || !isfinite(v) || v < o->min || v > o->max ||
-        (o->type == WHOLE && v != floor(v)))
-        return bad(c, where, text, range);
+    unsigned long long v = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno)
+        return bad(c, where, text, "a whole number from 0 to 18446744073709551615");
     *out = v;
     return CT_OK;
 }
@@ -109,111 +197,54 @@ static ct_status setting(cli *c, const char *where, const char *text) {
     const char *equal = strchr(text, '=');
     if (!equal || equal == text || !equal[1]) return bad(c, where, text, "NAME=VALUE");
     if (c->n_set == MAX_SETS) return bad(c, where, text, "at most 64 settings");
-    char *name = strdup(text);
+    for (int32_t i = 0; i < c->n_set; i++)
+        if (strncmp(c->set[i].name, text, (size_t)(equal - text)) == 0 && !c->set[i].name[equal - text])
+            return bad(c, where, text, "each NAME once");
+    char *name = ct_arena_text(&c->arena, text);
     if (!name) return ct_fail(&c->e, CT_ELIMIT, "%s: out of memory", where);
     name[equal - text] = 0;
     c->set[c->n_set++] = (ct_setting){name, name + (equal - text) + 1};
     return CT_OK;
 }
 
+static ct_status choice(cli *c, const option *o, const char *where, const char *text) {
+    char name[64][64], one[64];
+    const char *names[64], *k;
+    int32_t n = 0;
+    ct_text all = {0};
+    for (; n < 64 && (k = cli_choice(o, n, one)); n++) {
+        snprintf(name[n], sizeof *name, "%s", k);
+        names[n] = name[n];
+        if (strcmp(k, text) == 0) break;
+        ct_text_format(&all, "%s%s", n ? ", " : "", k);
+    }
+    int found = n < 64 && k != NULL;
+    const char *near = found ? NULL : ct_nearest(text, names, (size_t)n);
+    if (!found)
+        ct_fail(&c->e, CT_EUSAGE, "%s: %.200s; wanted one of %s; %s%s", where, text,
+                all.data ? all.data : "none", near ? "nearest is " : "choose one", near ? near : "");
+    ct_text_free(&all);
+    return found ? CT_OK : CT_EUSAGE;
+}
+
 ct_status cli_set(cli *c, const option *o, const char *where, const char *text) {
     char *at = (char *)c + o->offset;
-    double v = 0;
+    ct_status s = CT_OK;
+    if (c->given[o - cli_options] && o->type != SETTING)
+        return ct_fail(&c->e, CT_EUSAGE, "%s: given twice; wanted once; leave one out", where);
     if (o->type == SWITCH) {
         *(int32_t *)(void *)at = 1;
-        return CT_OK;
-    }
-    if (o->type == TEXT) {
+    } else if (o->type == TEXT) {
         if (!*text) return bad(c, where, "an empty text", o->value);
+        if (o->choices) s = choice(c, o, where, text);
         *(const char **)(void *)at = text;
-        return CT_OK;
+    } else if (o->type == SETTING) {
+        s = setting(c, where, text);
+    } else if (o->type == SEED) {
+        s = seed(c, where, text, (uint64_t *)(void *)at);
+    } else {
+        s = number(c, o, where, text);
     }
-    if (o->type == SETTING) return setting(c, where, text);
-    if (o->type == SEED) {
-        char *end;
-        errno = 0;
-        unsigned long long seed = strtoull(text, &end, 10);
-        if (*text < '0' || *text > '9' || *end || errno)
-            return bad(c, where, text, "a whole number from 0 to 18446744073709551615");
-        *(uint64_t *)(void *)at = seed;
-        return CT_OK;
-    }
-    ct_status s = number(c, o, where, text, &v);
-    if (s) return s;
-    if (o->type == WHOLE)
-        *(int64_t *)(void *)at = (int64_t)v;
-    else
-        *(double *)(void *)at = v;
-    return CT_OK;
-}
-
-static const option *find(const cli *c, const char *name, size_t length) {
-    for (const option *o = cli_options; o->name; o++)
-        if (strlen(o->name) == length && memcmp(o->name, name, length) == 0 && cli_takes(o, c->verb))
-            return o;
-    return NULL;
-}
-
-static ct_status unknown(cli *c, const char *text) {
-    const char *names[64], *near;
-    size_t n = 0;
-    char word[100];
-    snprintf(word, sizeof word, "%.*s", (int)strcspn(text + strspn(text, "-"), "="),
-             text + strspn(text, "-"));
-    for (const option *o = cli_options; o->name && n < 64; o++)
-        if (cli_takes(o, c->verb)) names[n++] = o->name;
-    near = ct_nearest(word, names, n);
-    return ct_fail(&c->e, CT_EUSAGE,
-                   "%.100s: no such option of `cotan%s%s`; wanted %s%s; see cotan %s --help", text,
-                   c->verb ? " " : "", c->verb ? c->verb : "", near ? "--" : "one of its options",
-                   near ? near : "", c->verb ? c->verb : "");
-}
-
-static ct_status long_option(cli *c, char **argv, int *i, int argc) {
-    const char *text = argv[*i] + 2, *equal = strchr(text, '='), *value = equal ? equal + 1 : NULL;
-    const option *o = find(c, text, equal ? (size_t)(equal - text) : strlen(text));
-    char where[60];
-    if (!o) return unknown(c, argv[*i]);
-    snprintf(where, sizeof where, "--%s", o->name);
-    if (!o->value && value) return bad(c, where, value, "no value: it is a switch");
-    if (o->value && !value && *i + 1 < argc) value = argv[++*i];
-    if (o->value && !value)
-        return ct_fail(&c->e, CT_EUSAGE, "%s: nothing follows; wanted %s", where, o->value);
-    return cli_set(c, o, where, value);
-}
-
-static ct_status short_option(cli *c, char **argv, int *i, int argc) {
-    const char *text = argv[*i];
-    char where[3] = {'-', text[1], 0};
-    for (const option *o = cli_options; o->name; o++) {
-        if (o->letter != text[1] || !cli_takes(o, c->verb)) continue;
-        if (!o->value) return text[2] ? unknown(c, text) : cli_set(c, o, where, NULL);
-        const char *value = text[2] ? text + 2 : *i + 1 < argc ? argv[++*i] : NULL;
-        if (!value) return ct_fail(&c->e, CT_EUSAGE, "%s: nothing follows; wanted %s", where, o->value);
-        return cli_set(c, o, where, value);
-    }
-    return unknown(c, text);
-}
-
-ct_status cli_parse(cli *c, int argc, char **argv) {
-    ct_status s = CT_OK;
-    int plain = 0;
-    for (int i = 1; !s && i < argc; i++) {
-        const char *text = argv[i];
-        if (!plain && strcmp(text, "--") == 0)
-            plain = 1;
-        else if (!plain && strncmp(text, "--", 2) == 0)
-            s = long_option(c, argv, &i, argc);
-        else if (!plain && text[0] == '-' && text[1])
-            s = short_option(c, argv, &i, argc);
-        else if (!c->verb)
-            c->verb = text;
-        else if (c->words == MAX_WORDS)
-            s = ct_fail(&c->e, CT_EUSAGE, "%.100s: more than %d words; call the command several times", text,
-                        MAX_WORDS);
-        else
-            c->word[c->words++] = text;
-        if (!s && c->verb == text && !cli_verb(text)) return CT_OK; /* main says so */
-    }
+    if (!s) c->given[o - cli_options] = text && o->type != SETTING ? text : "";
     return s;
 }

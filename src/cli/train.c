@@ -1,85 +1,186 @@
 /* train.c: cotan train image DIR -o MODEL. */
+#include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
-static ct_image_train job_of(cli *c) {
+/* A number option given as 0: meant, not left out. */
+static double meant(const cli *c, const char *name, double v) {
+    return cli_given(c, name) && !(fabs(v) > 0) ? CT_ZERO : v;
+}
+
+static ct_image_train job_of(cli *c, const char *command) {
+    ct_options context = cli_context(c);
     return (ct_image_train){
-        .data = c->word[1],
+        .data = c->words > 1 ? c->word[1] : NULL,
         .output = c->output,
-        .model = c->model,
+        .model = c->config_net ? c->config_model : c->model,
         .net = c->net,
+        .net_text = c->config_net,
         .validate = c->validate,
         .init = c->init,
         .transform = c->transform,
         .optimiser = c->optimizer,
         .schedule = c->schedule,
-        .command = c->command,
+        .nonfinite = c->nonfinite,
+        .command = command,
         .set = c->set,
         .n_set = c->n_set,
         .threads = (int32_t)c->threads,
         .epochs = c->epochs,
         .batch = c->batch,
         .limit = c->limit,
+        .steps = c->steps,
+        .stop_at = c->stop_at,
         .seed = c->seed,
+        .seed_given = cli_given(c, "seed"),
         .lr = c->lr,
         .time_limit = c->time_limit,
-        .weight_decay = c->weight_decay,
-        .clip_norm = c->clip,
-        .average = c->ema,
-        .smoothing = c->label_smoothing,
-        .patience = (int32_t)c->patience,
+        .weight_decay = meant(c, "weight-decay", c->weight_decay),
+        .clip_norm = meant(c, "clip", c->clip),
+        .average = meant(c, "ema", c->ema),
+        .smoothing = meant(c, "label-smoothing", c->label_smoothing),
+        .patience = cli_given(c, "patience") && c->patience == 0 ? -1 : (int32_t)c->patience,
         .resume = c->resume,
         .force = c->force,
         .dry_run = c->dry_run,
         .checkpoint_every = (int32_t)c->checkpoint_every,
         .debug = c->debug,
         .trap = c->trap,
+        .strict = c->strict,
+        .follow_links = c->follow_links,
+        .allow_broken = c->allow_broken,
+        .files = *context.files,
+        .log = context.log,
         .stop = &cli_stop,
         .tell = cli_screen,
         .user = c,
     };
 }
 
-static void report(const cli *c, const ct_train_result *r) {
-    char spent[32];
-    if (c->json) {
-        json_t *v =
-            json_pack("{s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:b, s:b}", "model", r->model, "run", r->run,
-                      "epochs", (json_int_t)r->epochs, "steps", (json_int_t)r->steps, "best_epoch",
-                      (json_int_t)r->best_epoch, "seconds", cli_number(r->seconds), "validation_accuracy",
-                      cli_number(r->validation.accuracy), "validation_loss", cli_number(r->validation.loss),
-                      "resumed", r->resumed, "finished_before", r->finished_before);
-        cli_json(v);
+/* The words that make the same model again: every option of the recipe that was given. A time limit becomes the
+ * number of steps that came of it; the job adds it. */
+static const char *command_of(cli *c) {
+    static const char *const left_out[] = {"resume", "force", "dry-run", "config",
+                                           "json",   "quiet", "set",     NULL};
+    ct_text t = {0};
+    ct_text_add(&t, "cotan train image ");
+    cli_quote(&t, c->words > 1 ? c->word[1] : "DIR");
+    for (const option *o = cli_options; o->name; o++) {
+        const char *text = c->given[o - cli_options];
+        int skip = !text || strcmp(o->name, "time-limit") == 0 ||
+                   (c->time_limit > 0 && strcmp(o->name, "epochs") == 0);
+        for (int i = 0; left_out[i]; i++) skip |= strcmp(o->name, left_out[i]) == 0;
+        if (skip) continue;
+        ct_text_format(&t, o->letter ? " -%.1s" : " --%s", o->letter ? &o->letter : o->name);
+        if (!o->value) continue;
+        ct_text_add(&t, " ");
+        cli_quote(&t, text);
     }
-    if (c->quiet || r->finished_before || c->dry_run) return;
-    fprintf(stderr, "\n  %-12s %s\n  %-12s %s\n  %-12s %s\n", "model", r->model, "run", r->run, "time",
-            cli_time(r->seconds, spent));
-    fprintf(stderr, "\nNext:\n  cotan evaluate %s %s\n  cotan inspect %s\n", r->model, c->word[1], r->model);
+    for (int32_t i = 0; i < c->n_set; i++) {
+        char word[400];
+        snprintf(word, sizeof word, "%.100s=%.280s", c->set[i].name, c->set[i].value);
+        ct_text_add(&t, " --set ");
+        cli_quote(&t, word);
+    }
+    const char *kept = t.failed ? NULL : ct_arena_text(&c->arena, t.data);
+    ct_text_free(&t);
+    return kept;
+}
+
+static void report_json(const ct_train_result *r) {
+    json_t *metrics = r->validation.samples ? cli_score(&r->validation) : json_null();
+    if (json_is_object(metrics)) {
+        json_object_set_new(metrics, "part", json_string("validation"));
+        json_object_set_new(metrics, "best_epoch", json_integer(r->best_epoch));
+    }
+    cli_json(json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:b}", "model", cli_path(r->model), "run",
+                       cli_path(r->run), "epochs", (json_int_t)r->epochs, "steps", (json_int_t)r->steps,
+                       "seconds", cli_number(r->seconds), "metrics", metrics, "resumed", r->resumed,
+                       "finished_before", r->finished_before));
+}
+
+static void next_commands(const ct_train_result *r) {
+    ct_text model = {0}, data = {0};
+    cli_quote(&model, r->model);
+    cli_quote(&data, r->data[0] ? r->data : "DIR");
+    if (!model.failed && !data.failed)
+        fprintf(stderr, "\nNext:\n  cotan evaluate %s %s\n  cotan inspect %s\n", model.data, data.data,
+                model.data);
+    ct_text_free(&model);
+    ct_text_free(&data);
+}
+
+static void report(const cli *c, const ct_train_result *r) {
+    char spent[32], model[4200], run[4200];
+    const ct_score *v = &r->validation;
+    if (c->json) report_json(r);
+    if (c->quiet || c->dry_run) return;
+    if (!r->finished_before)
+        fprintf(
+            stderr,
+            "\n  %-12s %lld of %lld: validation accuracy %.2f %% (%.1f to %.1f), naive baseline %.1f %%\n",
+            "best epoch", (long long)r->best_epoch, (long long)r->epochs, v->accuracy * 100, v->low * 100,
+            v->high * 100, v->baseline * 100);
+    if (!r->finished_before)
+        fprintf(stderr, "  %-12s %s\n  %-12s %s/\n  %-12s %s\n", "model",
+                ct_escape(r->model, model, sizeof model), "run", ct_escape(r->run, run, sizeof run), "time",
+                cli_time(r->seconds, spent));
+    next_commands(r);
+}
+
+static void how_to_go_on(const cli *c) {
+    ct_text t = {0};
+    if (c->words > 1) cli_quote(&t, c->word[1]);
+    ct_text_add(&t, c->words > 1 ? " -o " : "-o ");
+    cli_quote(&t, c->output);
+    if (!t.failed) fprintf(stderr, "\nGo on with:\n  cotan train image %s --resume\n", t.data);
+    ct_text_free(&t);
+}
+
+static ct_status check(cli *c) {
+    if (strcmp(c->word[0], "image") != 0)
+        return ct_fail(&c->e, CT_EUSAGE,
+                       "cotan train %.200s: no such task; wanted image; write cotan train image %.200s",
+                       c->word[0], access(c->word[0], F_OK) == 0 ? c->word[0] : "DIR -o MODEL");
+    if (c->config && cli_config(c, c->config)) return CT_EUSAGE;
+    if (!c->output && c->words < 2)
+        return ct_fail(&c->e, CT_EUSAGE,
+                       "cotan train image: no data and no output; wanted both; write cotan train image DIR "
+                       "-o m.safetensors");
+    if (!c->output)
+        return ct_fail(&c->e, CT_EUSAGE,
+                       "cotan train image: no output; wanted -o FILE; add -o m.safetensors, for one");
+    if (c->words < 2 && !c->resume)
+        return ct_fail(
+            &c->e, CT_EUSAGE,
+            "cotan train image: no data; wanted a folder of idx files; write cotan train image DIR -o %.200s",
+            c->output);
+    if (c->resume && c->force)
+        return ct_fail(
+            &c->e, CT_EUSAGE,
+            "--resume and --force: one goes on, the other begins anew; wanted one of them; leave one out");
+    if (c->model && c->net)
+        return ct_fail(&c->e, CT_EUSAGE,
+                       "--model %.60s and --net %.100s: two nets; wanted one of them; leave one out",
+                       c->model, c->net);
+    return CT_OK;
 }
 
 int cli_train(cli *c) {
     ct_train_result result = {0};
-    if (strcmp(c->word[0], "image") != 0) {
-        ct_fail(&c->e, CT_EUSAGE, "cotan train %.60s: no such task; wanted image; see cotan train --help",
-                c->word[0]);
-        return cli_fail(c);
+    if (check(c)) return cli_fail(c);
+    const char *command = command_of(c);
+    if (!command) ct_fail(&c->e, CT_ELIMIT, "out of memory");
+    ct_image_train job = job_of(c, command);
+    ct_status s = command ? ct_train_image(&job, &result, &c->e) : CT_ELIMIT;
+    cli_screen_clear(&c->screen);
+    if (s) {
+        int code = cli_fail(c);
+        if (s == CT_ECANCEL && !c->quiet) how_to_go_on(c);
+        return code;
     }
-    if (c->config && cli_config(c, c->config)) return cli_fail(c);
-    if (!c->output) {
-        ct_fail(&c->e, CT_EUSAGE, "cotan train image: no output; wanted -o FILE, such as -o m.safetensors");
-        return cli_fail(c);
-    }
-    if (c->model && c->net) {
-        ct_fail(&c->e, CT_EUSAGE, "--model %.60s and --net %.100s: two nets; wanted one of them", c->model,
-                c->net);
-        return cli_fail(c);
-    }
-    ct_image_train job = job_of(c);
-    ct_status s = ct_train_image(&job, &result, &c->e);
-    if (s == CT_ECANCEL && !c->quiet)
-        fprintf(stderr, "\nGo on with:\n  cotan train image %s -o %s --resume\n", c->word[1], c->output);
-    if (s) return cli_fail(c);
     report(c, &result);
     return 0;
 }

@@ -110,14 +110,20 @@ static int slot_new(ct_loader *l, slot *s) {
 }
 
 static ct_status check(const ct_source *s, const ct_loader_options *o, ct_err *e) {
-    if (s->count < 1) return ct_fail(e, CT_EDATA, "data: 0 records; wanted at least one");
+    if (s->count < 1)
+        return ct_fail(e, CT_EDATA,
+                       "data: 0 records; wanted at least one; give a data set that is not empty");
     if (o->batch < 1 || o->batch > INT32_MAX)
-        return ct_fail(e, CT_EUSAGE, "loader: batch is %lld; wanted 1 to 2147483647", (long long)o->batch);
+        return ct_fail(e, CT_EUSAGE, "loader: batch is %lld; wanted 1 to 2147483647; give another",
+                       (long long)o->batch);
     if (o->threads < 0 || o->threads > MAX_THREADS)
-        return ct_fail(e, CT_EUSAGE, "loader: %d threads; wanted 0 to %d", o->threads, MAX_THREADS);
+        return ct_fail(e, CT_EUSAGE, "loader: %d threads; wanted 0 to %d; give fewer", o->threads,
+                       MAX_THREADS);
     if (o->drop_last && s->count < o->batch)
         return ct_fail(e, CT_EUSAGE,
-                       "loader: %lld records do not fill a batch of %lld; wanted a smaller batch",
+                       "loader: %lld records do not fill a batch of %lld; wanted one full batch at least; "
+                       "make the batch "
+                       "smaller, or do not drop the last",
                        (long long)s->count, (long long)o->batch);
     return CT_OK;
 }

@@ -8,9 +8,10 @@
 
 struct ct_scores {
     const ct_allocator *allocator;
-    int64_t classes, samples, top5;
+    int64_t classes, samples;
     double loss;
     int64_t *confusion; /* [truth, predicted] */
+    int64_t *rank;      /* [classes]: samples whose label has so many classes above it */
     double *probability;
     int64_t bin_count[BINS], bin_right[BINS];
     double bin_confidence[BINS];
@@ -25,8 +26,9 @@ ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out,
     s->allocator = a;
     s->classes = classes;
     s->confusion = ct_new_array(a, cells, sizeof *s->confusion);
+    s->rank = ct_new_array(a, (uint64_t)classes, sizeof *s->rank);
     s->probability = ct_new_array(a, (uint64_t)classes, sizeof *s->probability);
-    if (!s->confusion || !s->probability) {
+    if (!s->confusion || !s->rank || !s->probability) {
         ct_scores_free(s);
         return ct_fail(e, CT_ELIMIT, "scores: out of memory for %lld classes", (long long)classes);
     }
@@ -37,6 +39,7 @@ ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out,
 void ct_scores_free(ct_scores *s) {
     if (!s) return;
     ct_delete(s->allocator, s->confusion, (size_t)(s->classes * s->classes) * sizeof *s->confusion);
+    ct_delete(s->allocator, s->rank, (size_t)s->classes * sizeof *s->rank);
     ct_delete(s->allocator, s->probability, (size_t)s->classes * sizeof *s->probability);
     ct_delete(s->allocator, s, sizeof *s);
 }
@@ -76,7 +79,7 @@ ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label,
         s->bin_confidence[bin] += confidence;
         s->confusion[label[r] * s->classes + best]++;
         s->loss += cross_entropy(logits, s->classes, label[r]);
-        s->top5 += above < 5;
+        s->rank[above]++;
         s->samples++;
     }
     return CT_OK;
@@ -124,7 +127,7 @@ ct_score ct_scores_result(const ct_scores *s) {
     per_class(s, &r, &right, &largest);
     r.loss = s->loss / n;
     r.accuracy = (double)right / n;
-    r.top5 = (double)s->top5 / n;
+    r.top5 = ct_scores_top(s, 5);
     r.baseline = (double)largest / n;
     wilson(r.accuracy, n, &r.low, &r.high);
     for (int32_t b = 0; b < BINS; b++)
@@ -132,7 +135,44 @@ ct_score ct_scores_result(const ct_scores *s) {
     return r;
 }
 
+double ct_scores_top(const ct_scores *s, int64_t k) {
+    int64_t right = 0;
+    for (int64_t i = 0; i < k && i < s->classes; i++) right += s->rank[i];
+    return s->samples ? (double)right / (double)s->samples : NAN;
+}
+
 int64_t ct_scores_confusion(const ct_scores *s, int64_t truth, int64_t predicted) {
     if (truth < 0 || predicted < 0 || truth >= s->classes || predicted >= s->classes) return 0;
     return s->confusion[truth * s->classes + predicted];
+}
+
+static void number(ct_text *t, double v) {
+    if (isfinite(v))
+        ct_text_number(t, v);
+    else
+        ct_text_add(t, "null");
+}
+
+static void member(ct_text *t, const char *key, double v) {
+    ct_text_format(t, ",\"%s\":", key);
+    number(t, v);
+}
+
+void ct_score_json(const ct_score *s, ct_text *out) {
+    ct_text_format(out, "{\"samples\":%lld", (long long)s->samples);
+    member(out, "loss", s->loss);
+    member(out, "accuracy", s->accuracy);
+    ct_text_add(out, ",\"accuracy_ci95\":[");
+    number(out, s->low);
+    ct_text_add(out, ",");
+    number(out, s->high);
+    ct_text_add(out, "]");
+    member(out, "top5_accuracy", s->top5);
+    member(out, "macro_f1", s->macro_f1);
+    member(out, "macro_precision", s->macro_precision);
+    member(out, "macro_recall", s->macro_recall);
+    member(out, "log_loss", s->loss);
+    member(out, "ece", s->ece);
+    member(out, "baseline_accuracy", s->baseline);
+    ct_text_add(out, "}");
 }

@@ -13,6 +13,7 @@ typedef struct arrays {
     const ct_allocator *allocator;
     ct_array array[CT_MAX_FIELDS];
     uint64_t bytes[CT_MAX_FIELDS]; /* of a record */
+    int64_t step[CT_MAX_FIELDS];   /* from one record to the next */
     int32_t count;
 } arrays;
 
@@ -23,11 +24,40 @@ static ct_status read_arrays(void *user, int64_t record, int64_t epoch, uint64_t
     (void)seed;
     (void)e;
     for (int32_t i = 0; i < s->count; i++)
-        memcpy(out[i], (const char *)s->array[i].data + (uint64_t)record * s->bytes[i], s->bytes[i]);
+        memcpy(out[i], (const char *)s->array[i].data + record * s->step[i], s->bytes[i]);
     return CT_OK;
 }
 
 static void close_arrays(void *user) { ct_delete(((arrays *)user)->allocator, user, sizeof(arrays)); }
+
+/* One row at a time: rows are contiguous, whatever lies between them. */
+static int rows_contiguous(const ct_array *x) {
+    int64_t want = 1;
+    for (int32_t d = x->rank - 1; d >= 1; d--) {
+        if (x->dim[d] > 1 && x->stride[d] != want) return 0;
+        want *= x->dim[d];
+    }
+    return 1;
+}
+
+static ct_status check_array(const ct_array *x, const char *name, const ct_array *first,
+                             const char *first_name, ct_err *e) {
+    if (x->rank < 1)
+        return ct_fail(e, CT_EDATA,
+                       "source: array \"%.60s\" is a single number; wanted records along its first axis; "
+                       "reshape it to [N,...]",
+                       name);
+    if (!rows_contiguous(x))
+        return ct_fail(e, CT_EDATA,
+                       "source: array \"%.60s\" has rows with gaps; wanted contiguous ones; copy it first",
+                       name);
+    if (x->dim[0] != first->dim[0])
+        return ct_fail(e, CT_EDATA,
+                       "source: array \"%.60s\" has %lld records, \"%.60s\" has %lld; wanted equal counts; "
+                       "give arrays of the same records",
+                       name, (long long)x->dim[0], first_name, (long long)first->dim[0]);
+    return CT_OK;
+}
 
 ct_status ct_source_arrays(const ct_allocator *a, const ct_array *array, const char *const *names,
                            int32_t count, ct_source *out, ct_err *e) {
@@ -40,16 +70,14 @@ ct_status ct_source_arrays(const ct_allocator *a, const ct_array *array, const c
     s->count = count;
     for (int32_t i = 0; i < count; i++) {
         const ct_array *x = &array[i];
-        if (x->rank < 1 || !ct_array_contiguous(x) || (i && x->dim[0] != array[0].dim[0])) {
+        ct_status bad = check_array(x, names[i], &array[0], names[0], e);
+        if (bad) {
             ct_delete(a, s, sizeof *s);
-            return ct_fail(e, CT_EDATA,
-                           "source: array \"%s\" has no rows, is not contiguous or has %lld rows where "
-                           "\"%s\" has %lld; wanted equal counts",
-                           names[i], x->rank ? (long long)x->dim[0] : 0, names[0],
-                           (long long)array[0].dim[0]);
+            return bad;
         }
         s->array[i] = *x;
         s->bytes[i] = ct_dtype_size((ct_dtype)x->dtype);
+        s->step[i] = x->stride[0] * (int64_t)s->bytes[i];
         for (int32_t d = 1; d < x->rank; d++) s->bytes[i] *= (uint64_t)x->dim[d];
         r.field[i] = (ct_field){names[i], x->dtype, 0, ct_shape_make(x->rank - 1, x->dim + 1)};
     }

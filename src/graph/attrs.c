@@ -37,9 +37,13 @@ static ct_status check_range(const ct__op *op, const char *name, const ct__attr 
            max = a->type == CT__CHOICE ? choice_count(a->choices) - 1 : a->max;
     if (x >= min && x <= max) return CT_OK;
     if (a->type == CT__CHOICE)
-        snprintf(text, sizeof text, "%s is %lld; wanted one of %s", a->name, (long long)v.i, a->choices);
+        snprintf(text, sizeof text, "%s is %lld; wanted one of %s; choose one", a->name, (long long)v.i,
+                 a->choices);
+    else if (a->type == CT__INT)
+        snprintf(text, sizeof text, "%s is %lld; wanted %.0f to %.0f; change it", a->name, (long long)v.i,
+                 min, max);
     else
-        snprintf(text, sizeof text, "%s is %.9g; wanted %.9g to %.9g", a->name, x, min, max);
+        snprintf(text, sizeof text, "%s is %.9g; wanted %.9g to %.9g; change it", a->name, x, min, max);
     return bad(op, name, e, text);
 }
 
@@ -50,7 +54,8 @@ ct_status ct__attrs_complete(const ct__op *op, const char *name, ct__value *attr
         char text[200];
         if (!given[i]) {
             if (a->def == CT__NODEF) {
-                snprintf(text, sizeof text, "%s is not given; wanted a number: %.120s", a->name, a->help);
+                snprintf(text, sizeof text, "%s is not given; wanted a number; give %.120s", a->name,
+                         a->help);
                 return bad(op, name, e, text);
             }
             if (a->type == CT__FLOAT) attr[i].f = a->def;

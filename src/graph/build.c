@@ -126,6 +126,14 @@ static ct_status take_inputs(ct_graph *g, const ct__call *call, draft *d) {
                            i + 1);
             return CT_EUSAGE;
         }
+        if (!op->update && (x.node->op->update || (x.node->op->flags & CT__OP_ASSIGN))) {
+            ct__graph_fail(
+                g,
+                "%s: input %d is the result of %s, an effect of a plan; wanted a tensor; take the value "
+                "that it assigns",
+                op->name, i + 1, x.node->op->name);
+            return CT_EUSAGE;
+        }
         d->in_type[i] = x.node->out[x.out];
     }
     d->n_in = d->data_inputs = call->n_in;
@@ -180,6 +188,18 @@ static ct_status full_name(ct_graph *g, const ct__call *call, draft *d) {
     ct__graph_fail(g, "%s: name \"%.40s\" is empty or longer than %zu bytes", call->op->name, call->name,
                    sizeof d->name - 1);
     return CT_EUSAGE;
+}
+
+/* Numbers of a random op are keyed by its full name: two of one name would draw the same. */
+static ct_status random_name(ct_graph *g, const ct__call *call, const draft *d) {
+    if (!(call->op->flags & CT__OP_RANDOM) || !call->name || g->private_names) return CT_OK;
+    for (int32_t i = 0; i < g->nodes; i++)
+        if ((g->node[i]->op->flags & CT__OP_RANDOM) && strcmp(g->node[i]->name, d->name) == 0) {
+            ct__graph_fail(g, "%s \"%s\": made twice in one graph (%s %s, then this one); use another name",
+                           call->op->name, d->name, g->node[i]->op->name, d->name);
+            return CT_EUSAGE;
+        }
+    return CT_OK;
 }
 
 static int32_t attr_index(const ct__op *op, const char *name) {
@@ -268,7 +288,7 @@ static ct_t node_commit(ct_graph *g, ct_node *n, uint64_t h) {
 
 static ct_t draft_commit(ct_graph *g, const ct__op *op, const draft *d) {
     uint64_t h = hash_draft(op, d);
-    int unique = (op->flags & (CT__OP_RANDOM | CT__OP_ASSIGN)) != 0;
+    int unique = g->no_merge || (op->flags & (CT__OP_RANDOM | CT__OP_ASSIGN)) != 0;
     ct_node *n = unique ? NULL : find_equal(g, op, d, h);
     if (n) return (ct_t){n, 0, 0};
     n = node_new(g, op, d->n_in, d->n_out, d->attrs, d->name);
@@ -283,7 +303,9 @@ ct_t ct__build_in(ct_graph *g, const ct__call *call) {
     draft d;
     if (g->error.status) return ct__poison(g);
     memset(d.out, 0, sizeof d.out);
-    if (take_inputs(g, call, &d) || full_name(g, call, &d) || take_attrs(g, call, &d)) return ct__poison(g);
+    if (take_inputs(g, call, &d) || full_name(g, call, &d) || random_name(g, call, &d) ||
+        take_attrs(g, call, &d))
+        return ct__poison(g);
     ct__infer f = {call->op, call->name ? d.name : "", d.attr, d.n_in, 1, d.in_type, d.out, &g->error};
     if (bind_slots(g, call, &d, &f)) return ct__poison(g);
     f.n_in = d.n_in;

@@ -21,8 +21,11 @@ ct_ctx *ct_open(const ct_options *o) {
     ct_ctx *c = ct_new(&o->allocator, sizeof *c);
     if (!c) return NULL;
     c->options = *o;
+    if (o->files) c->files = *o->files;
+    c->options.files = &c->files;
     c->allocator = o->allocator;
     c->arena.allocator = &c->allocator;
+    pthread_mutex_init(&c->lock, NULL);
     c->threads = o->threads;
     if (o->threads == 0) c->threads = allowed_cores();
     if (o->threads < 0 || o->threads > 4096) {
@@ -37,13 +40,27 @@ ct_ctx *ct_open(const ct_options *o) {
     return c;
 }
 
+/* Copies whose plans were not freed: the context owns all memory, theirs too. */
+static void free_derived(ct_ctx *c, ct__var *v) {
+    while (v->derived) {
+        ct__derived *d = v->derived;
+        v->derived = d->next;
+        pthread_mutex_destroy(&d->lock);
+        ct_delete(&c->allocator, d->data, d->bytes);
+        ct_delete(&c->allocator, d->opaque, d->opaque_bytes);
+        ct_delete(&c->allocator, d, sizeof *d);
+    }
+}
+
 void ct_close(ct_ctx *c) {
     if (!c) return;
     if (c->plans_free) c->plans_free(c->plans);
+    c->plans = NULL;
     if (c->session_free) c->session_free(c->session);
     ct_graph_free(c->graph);
     for (int32_t i = 0; i < c->vars; i++) {
         ct__var *v = c->var[i];
+        free_derived(c, v);
         ct_delete(&c->allocator, v->data, v->bytes);
         ct_delete(&c->allocator, v->home_opaque, v->home_opaque_bytes);
     }
@@ -51,12 +68,15 @@ void ct_close(ct_ctx *c) {
     ct_delete(&c->allocator, c->var_table, (size_t)c->var_table_size * sizeof *c->var_table);
     ct_arena_free(&c->arena);
     ct__pool_close(c->pool);
+    pthread_mutex_destroy(&c->lock);
     ct_allocator a = c->allocator;
     ct_delete(&a, c, sizeof *c);
 }
 
+/* An error of building stays; one of a run of ct_predict is the session's, until its next run. */
 ct_err *ct_error_of(ct_ctx *c) {
     if (!c->error.status && c->graph && c->graph->error.status) c->error = c->graph->error;
+    if (!c->error.status && c->session) return c->session_error(c->session);
     return &c->error;
 }
 const char *ct_error(ct_ctx *c) { return c ? ct_error_of(c)->text : "context: none; out of memory"; }
@@ -64,14 +84,13 @@ ct_status ct_error_status(ct_ctx *c) { return c ? (ct_status)ct_error_of(c)->sta
 int32_t ct_threads(const ct_ctx *c) { return c->threads; }
 uint64_t ct_seed(const ct_ctx *c) { return c->options.seed; }
 const ct_allocator *ct_allocator_of(const ct_ctx *c) { return &c->allocator; }
-const ct_files *ct_files_of(const ct_ctx *c) { return &c->options.files; }
+const ct_files *ct_files_of(const ct_ctx *c) { return &c->files; }
 ct_graph *ct_default_graph(ct_ctx *c) { return c->graph; }
 
 ct_status ct__pool_of(ct_ctx *c, struct ct_pool **out, ct_err *e) {
     if (!c->pool) {
         ct_status s = ct__pool_open(&c->allocator, c->threads, &c->pool, e);
-        if (s) return s;
-        c->threads = ct__pool_threads(c->pool);
+        if (s) return s; /* the system may have given fewer: c->threads, which others read, stays the limit */
     }
     *out = c->pool;
     return CT_OK;

@@ -16,6 +16,7 @@ ct_graph *ct_graph_new(ct_ctx *c) {
     ct_graph *g = ct_new(&c->allocator, sizeof *g);
     if (!g) return NULL;
     g->ctx = c;
+    g->serial = __atomic_add_fetch(&c->graphs, 1, __ATOMIC_RELAXED); /* plans make graphs from any thread */
     g->arena.allocator = &c->allocator;
     ct_node *p = ct_arena_new(&g->arena, sizeof *p);
     ct__type *type = ct_arena_new(&g->arena, sizeof *type);
@@ -32,6 +33,7 @@ ct_graph *ct_graph_new(ct_ctx *c) {
 void ct_graph_free(ct_graph *g) {
     if (!g) return;
     const ct_allocator *a = &g->ctx->allocator;
+    if (g->ctx->plans && !g->private_names) g->ctx->plans_forget(g->ctx->plans, g);
     ct_delete(a, g->node, (size_t)g->capacity * sizeof *g->node);
     ct_delete(a, g->table, (size_t)g->table_size * sizeof *g->table);
     ct_delete(a, g->effects, (size_t)g->effects_capacity * sizeof *g->effects);

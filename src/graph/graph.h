@@ -6,7 +6,20 @@
 #ifndef CT_GRAPH_GRAPH_H
 #define CT_GRAPH_GRAPH_H
 
+#include <pthread.h>
+
 #include "graph/op.h"
+
+typedef struct ct__derived { /* a copy of a variable in another storage order (plan/derived.c) */
+    struct ct__derived *next;
+    ct__layout layout;
+    void *data, *opaque; /* opaque: what the layout points to */
+    uint64_t bytes, opaque_bytes;
+    uint64_t version; /* atomic: of the variable when it was made; 0: never */
+    int32_t users;    /* plan instances */
+    int32_t reserved;
+    pthread_mutex_t lock; /* of refreshing */
+} ct__derived;
 
 typedef struct ct__var {
     const char *name; /* full */
@@ -20,12 +33,13 @@ typedef struct ct__var {
     int64_t fan_in, fan_out;
     void *data;        /* in home order, 64-aligned; NULL for CT_STATE */
     uint64_t bytes;    /* of storage */
-    ct__layout home;   /* PLAIN until the first plan fixes it */
+    ct__layout home;   /* PLAIN until the first plan that uses it fixes it */
     void *home_opaque; /* owned copies of home.opaque and home.shape */
     uint64_t home_opaque_bytes;
     int32_t home_fixed;
     int32_t reserved;
-    uint64_t version; /* grows with every change */
+    uint64_t version; /* from 1, grows with every change */
+    ct__derived *derived;
 } ct__var;
 
 struct ct_node {
@@ -45,6 +59,7 @@ struct ct_node {
 
 struct ct_graph {
     ct_ctx *ctx;
+    uint64_t serial; /* of the context's graphs; an address may come again */
     ct_arena arena;
     ct_node **node;
     int32_t nodes, capacity;
@@ -57,16 +72,21 @@ struct ct_graph {
     ct_t *effects; /* assignments made by expand */
     int32_t n_effects, effects_capacity;
     int32_t private_names; /* 1: a plan's work graph: names need not be unique */
+    int32_t no_merge;      /* 1: equal nodes are made anew (sources excepted) */
+    int32_t reserved;
     ct_err error;
 };
 
 #define CT__MAX_SCALARS 64
 struct ct_ctx {
-    ct_options options;
+    ct_options options; /* .files points to the copy below */
+    ct_files files;
     ct_allocator allocator;
     struct ct_pool *pool; /* opened at first use */
     int32_t pool_busy;    /* atomic: a run has the threads */
     int32_t threads;
+    pthread_mutex_t lock; /* plans being made: homes and derived copies of variables */
+    uint64_t graphs;      /* made so far */
     int32_t vars, var_capacity;
     ct__var **var;
     ct_arena arena;     /* names of variables */
@@ -76,10 +96,12 @@ struct ct_ctx {
     const char *scalar_name[CT__MAX_SCALARS];
     double scalar_initial[CT__MAX_SCALARS];
     ct_graph *graph;     /* the default graph */
-    ct_session *session; /* the default session, and how the upper room frees it */
+    ct_session *session; /* the default session; how the upper room frees it, and its error */
     void (*session_free)(ct_session *s);
-    void *plans; /* cache of ct_predict, and how the upper room frees it */
+    ct_err *(*session_error)(ct_session *s);
+    void *plans; /* cache of ct_predict; how the upper room frees it, or what of it is of one graph */
     void (*plans_free)(void *plans);
+    void (*plans_forget)(void *plans, const ct_graph *g);
     const struct ct__simd *simd; /* set by the upper room at first use */
     ct_err error;
 };

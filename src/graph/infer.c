@@ -1,8 +1,15 @@
 /* infer.c: what shape inference of many ops shares: error texts, checks, broadcasting, the batch axis. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "graph/graph.h"
+
+/* An error that does not say what to do sends to the op's page. */
+static const char *what_to_do(const char *text) {
+    const char *wanted = strstr(text, "; wanted ");
+    return wanted && strstr(wanted + 2, "; ") ? "" : "; see docs/ops.md";
+}
 
 ct_status ct__infer_fail(const ct__infer *f, const char *format, ...) {
     char text[700];
@@ -10,8 +17,10 @@ ct_status ct__infer_fail(const ct__infer *f, const char *format, ...) {
     va_start(ap, format);
     vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
-    if (f->name && f->name[0]) return ct_fail(f->e, CT_EUSAGE, "%s \"%s\": %s", f->op->name, f->name, text);
-    return ct_fail(f->e, CT_EUSAGE, "%s: %s", f->op->name, text);
+    const char *more = what_to_do(text);
+    if (f->name && f->name[0])
+        return ct_fail(f->e, CT_EUSAGE, "%s \"%s\": %s%s", f->op->name, f->name, text, more);
+    return ct_fail(f->e, CT_EUSAGE, "%s: %s%s", f->op->name, text, more);
 }
 
 static const char *input_text(const ct__infer *f, int32_t input, char out[CT_SHAPE_TEXT]) {

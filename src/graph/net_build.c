@@ -1,51 +1,19 @@
-/* net_build.c: tree to graph. Names are bound in frames; an op call goes through the op's own attribute
- * table, so whatever a C builder accepts the text accepts, and nothing else. The work is bounded: at most
- * MAX_CALLS op calls and loop turns, so that a small hostile text cannot ask for a huge graph. */
+/* net_build.c: tree to graph. Names are bound in frames, one of the net and one of each call of a def; net_call.c
+ * makes the ops. The work is bounded: at most MAX_CALLS calls and loop turns, so that a small hostile text cannot ask
+ * for a huge graph. */
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/net.h"
+#include "graph/net_build.h"
 
 #define MAX_CALLS 200000
 
-typedef enum kind { NUMBER_INT, NUMBER_FLOAT, TEXT, TENSOR, NONE } kind;
-typedef struct value {
-    int32_t kind;
-    int32_t reserved;
-    int64_t i;
-    double f;
-    const char *text;
-    ct_t tensor;
-} value;
-
-typedef struct binding {
-    const char *name;
-    value value;
-    struct binding *next;
-} binding;
-
-typedef struct frame { /* of the net, or of one def call */
-    binding *first;
-    const ct__stmt *defs_before; /* defs visible: those of the text before this statement */
-    value last;
-    int32_t returned, has_last;
-} frame;
-
-typedef struct builder {
-    ct_graph *graph;
-    ct_arena arena;
-    const char *file;
-    const ct_net_env *env;
-    const ct__stmt *tree;
-    int32_t calls, depth;
-    uint64_t used; /* settings met, bit by index */
-    ct_err *e;
-} builder;
-
-#define FAIL(b, x, ...) ct__net_fail((b)->e, (b)->file, (x)->line, (x)->column, __VA_ARGS__)
-
-static ct_status eval(builder *b, frame *f, const ct__expr *x, value *out);
 static ct_status run_block(builder *b, frame *f, const ct__stmt *s);
+
+ct_status ct__net_graph_failed(const builder *b, int32_t line, int32_t column) {
+    const ct_err *g = &b->graph->error;
+    return ct_fail_line(b->e, (ct_status)g->status, b->file, line, column, "%s", g->text);
+}
 
 static ct_status bind(builder *b, frame *f, const char *name, const value *v) {
     for (binding *i = f->first; i; i = i->next)
@@ -77,7 +45,7 @@ static ct_status lookup(builder *b, const frame *f, const ct__expr *x, value *ou
         if (strcmp(b->env->constants[i].name, x->text) != 0) continue;
         *out = integer(0);
         if (!ct_parse_integer(b->env->constants[i].value, &out->i))
-            return FAIL(b, x, "constant %s is \"%s\"; wanted an integer", x->text,
+            return FAIL(b, x, "constant %s is \"%s\"; wanted an integer; give another", x->text,
                         b->env->constants[i].value);
         out->f = (double)out->i;
         return CT_OK;
@@ -85,8 +53,8 @@ static ct_status lookup(builder *b, const frame *f, const ct__expr *x, value *ou
     if (strcmp(x->text, "N") == 0) return *out = integer(CT_N), CT_OK;
     if (strcmp(x->text, "none") == 0) return *out = (value){.kind = NONE}, CT_OK;
     const char *near = ct_nearest(x->text, names, n);
-    if (near) return FAIL(b, x, "%s is not defined; nearest is %s", x->text, near);
-    return FAIL(b, x, "%s is not defined; wanted a name assigned above", x->text);
+    return FAIL(b, x, "%s is not defined; wanted %s; assign it above", x->text,
+                near ? near : "a name that is");
 }
 
 /* "layer{i}": names in braces are replaced by their integer values. */
@@ -104,7 +72,8 @@ static ct_status interpolate(builder *b, const frame *f, const ct__expr *x, valu
         snprintf(name, sizeof name, "%.*s", (int)(close - c - 1 < 63 ? close - c - 1 : 63), c + 1);
         ct__expr inner = {.kind = CT__EXPR_NAME, .line = x->line, .column = x->column, .text = name};
         s = lookup(b, f, &inner, &v);
-        if (!s && v.kind != NUMBER_INT) s = FAIL(b, x, "{%s} is no integer", name);
+        if (!s && v.kind != NUMBER_INT)
+            s = FAIL(b, x, "{%s} is no integer; wanted a name of one; put one in the braces", name);
         if (!s) ct_text_format(&t, "%lld", (long long)v.i);
         c = close;
     }
@@ -118,8 +87,9 @@ static ct_status interpolate(builder *b, const frame *f, const ct__expr *x, valu
 
 static ct_status arithmetic(builder *b, const ct__expr *x, const value *p, const value *q, value *out) {
     if (p->kind == TENSOR || q->kind == TENSOR)
-        return FAIL(b, x, "'%c' works on numbers; use add(), sub(), mul() or div() for tensors", x->op);
-    if (p->kind > NUMBER_FLOAT || q->kind > NUMBER_FLOAT) return FAIL(b, x, "'%c' works on numbers", x->op);
+        return FAIL(b, x, "'%c' with a tensor; wanted numbers; use add(), sub(), mul() or div()", x->op);
+    if (p->kind > NUMBER_FLOAT || q->kind > NUMBER_FLOAT)
+        return FAIL(b, x, "'%c' with a text; wanted numbers; take the quotes away", x->op);
     if (p->kind == NUMBER_INT && q->kind == NUMBER_INT) {
         int64_t r = 0;
         int bad = 0;
@@ -131,8 +101,8 @@ static ct_status arithmetic(builder *b, const ct__expr *x, const value *p, const
             if (!bad) r = p->i / q->i;
         }
         if (bad)
-            return FAIL(b, x, "%lld %c %lld has no value in 64 bits", (long long)p->i, x->op,
-                        (long long)q->i);
+            return FAIL(b, x, "%lld %c %lld has no value; wanted an integer of 64 bits; change it",
+                        (long long)p->i, x->op, (long long)q->i);
         *out = integer(r);
         return CT_OK;
     }
@@ -141,145 +111,6 @@ static ct_status arithmetic(builder *b, const ct__expr *x, const value *p, const
                : x->op == '*' ? p->f * q->f
                               : p->f / q->f;
     *out = (value){.kind = NUMBER_FLOAT, .f = r};
-    return CT_OK;
-}
-
-/* ---- op calls ---- */
-
-typedef struct call { /* arguments sorted by what they are */
-    ct_t in[CT__MAX_IN];
-    int32_t n_in;
-    const char *name;
-    ct__value attr[CT__MAX_ATTRS];
-    uint8_t given[CT__MAX_ATTRS];
-    ct__ints list;
-} call;
-
-static int32_t choice_index(const char *choices, const char *word) {
-    size_t length = strlen(word);
-    for (int32_t n = 0;; n++) {
-        const char *end = strchr(choices, '|');
-        size_t here = end ? (size_t)(end - choices) : strlen(choices);
-        if (here == length && memcmp(choices, word, here) == 0) return n;
-        if (!end) return -1;
-        choices = end + 1;
-    }
-}
-
-static ct_status set_attr(builder *b, const ct__expr *x, const ct__op *op, call *c, int32_t i,
-                          const value *v) {
-    const ct__attr *a = &op->attrs[i];
-    if (a->type != CT__LIST && c->given[i]) return FAIL(b, x, "%s: %s is given twice", op->name, a->name);
-    c->given[i] = 1;
-    if (a->type == CT__FLOAT && v->kind <= NUMBER_FLOAT) return c->attr[i].f = v->f, CT_OK;
-    if (a->type == CT__INT && v->kind == NUMBER_INT) return c->attr[i].i = v->i, CT_OK;
-    if (a->type == CT__TEXT && v->kind == TEXT) return c->attr[i].s = v->text, CT_OK;
-    if (a->type == CT__CHOICE && v->kind == TEXT) {
-        int32_t k = choice_index(a->choices, v->text);
-        if (k < 0)
-            return FAIL(b, x, "%s: %s is \"%.60s\"; wanted one of %s", op->name, a->name, v->text,
-                        a->choices);
-        return c->attr[i].i = k, CT_OK;
-    }
-    if (a->type == CT__LIST && v->kind == NUMBER_INT && c->list.count < 16) {
-        c->list.v[c->list.count++] = v->i;
-        c->attr[i].list = &c->list;
-        return CT_OK;
-    }
-    static const char *const wanted[] = {"",         "an integer", "a number",
-                                         "a string", "a string",   "at most 16 integers"};
-    return FAIL(b, x, "%s: %s has the wrong type; wanted %s", op->name, a->name, wanted[a->type]);
-}
-
-static ct_status set_key(builder *b, const ct__expr *x, const ct__op *op, call *c, const char *key,
-                         const value *v) {
-    const char *names[CT__MAX_ATTRS];
-    int32_t n = ct__attrs_count(op);
-    for (int32_t i = 0; i < n; i++) {
-        names[i] = op->attrs[i].name;
-        if (strcmp(names[i], key) == 0) return set_attr(b, x, op, c, i, v);
-    }
-    const char *near = ct_nearest(key, names, (size_t)n);
-    if (near) return FAIL(b, x, "%s: no attribute %s; nearest is %s", op->name, key, near);
-    return FAIL(b, x, "%s: no attribute %s; its attributes are in docs/ops.md", op->name, key);
-}
-
-static int32_t next_positional(const ct__op *op, const call *c) {
-    for (int32_t i = 0; op->attrs && op->attrs[i].name; i++)
-        if (op->attrs[i].offset == CT__POSITIONAL && (op->attrs[i].type == CT__LIST || !c->given[i]))
-            return i;
-    return -1;
-}
-
-static ct_status take_argument(builder *b, const ct__expr *x, const ct__op *op, call *c, const value *v) {
-    if (v->kind == TENSOR || v->kind == NONE) {
-        if (c->n_in == CT__MAX_IN || c->n_in >= op->inputs_max)
-            return FAIL(b, x, "%s: more than %d tensors", op->name, op->inputs_max);
-        c->in[c->n_in++] = v->kind == TENSOR ? v->tensor : ct__none();
-        return CT_OK;
-    }
-    if (v->kind == TEXT && op->layer && !c->name) return c->name = v->text, CT_OK;
-    int32_t i = next_positional(op, c);
-    if (i < 0) return FAIL(b, x, "%s: one argument too many", op->name);
-    return set_attr(b, x, op, c, i, v);
-}
-
-static ct_status build_op(builder *b, frame *f, const ct__expr *x, const ct__op *op, value *out) {
-    call c = {0};
-    for (int32_t i = 0; i < x->args; i++) {
-        value v;
-        ct_status s = eval(b, f, x->arg[i], &v);
-        if (!s)
-            s = x->key[i] ? set_key(b, x->arg[i], op, &c, x->key[i], &v)
-                          : take_argument(b, x->arg[i], op, &c, &v);
-        if (s) return s;
-    }
-    if (c.n_in < op->inputs_min)
-        return FAIL(b, x, "%s: %d tensors; wanted %d", op->name, c.n_in, op->inputs_min);
-    if (op->layer && !c.name)
-        return FAIL(b, x, "%s: no name; wanted a string after the tensors, such as \"fc1\"", op->name);
-    ct_err inner = {0};
-    if (ct__attrs_complete(op, c.name, c.attr, c.given, &inner)) return FAIL(b, x, "%s", inner.text);
-    ct__call made = {.op = op, .name = op->layer ? c.name : NULL, .in = c.in, .n_in = c.n_in, .attr = c.attr};
-    ct_t y = ct__build_in(b->graph, &made);
-    if (b->graph->error.status) return FAIL(b, x, "%s", b->graph->error.text);
-    *out = (value){.kind = TENSOR, .tensor = y};
-    return CT_OK;
-}
-
-static ct_status build_input(builder *b, const ct__expr *x, value *out) {
-    if (x->args != 1 || x->key[0] || x->arg[0]->kind != CT__EXPR_NAME)
-        return FAIL(b, x, "input: wanted the name of one input, as in input(image)");
-    const char *name = x->arg[0]->text, *names[32] = {0};
-    ct_graph *g = b->graph;
-    for (int32_t i = 0; i < g->nodes; i++)
-        if (g->node[i]->op == &ct__op_input && strcmp(g->node[i]->name, name) == 0)
-            return *out = (value){.kind = TENSOR, .tensor = {g->node[i], 0, 0}}, CT_OK;
-    size_t n = 0;
-    for (int32_t i = 0; b->env && i < b->env->n_inputs; i++) {
-        const ct_net_input *in = &b->env->inputs[i];
-        if (strcmp(in->name, name) == 0) {
-            *out = (value){.kind = TENSOR, .tensor = ct_graph_input(g, name, (ct_dtype)in->dtype, in->shape)};
-            return g->error.status ? FAIL(b, x, "%s", g->error.text) : CT_OK;
-        }
-        if (n < 32) names[n++] = in->name;
-    }
-    const char *near = ct_nearest(name, names, n);
-    if (!near && n) near = names[0];
-    return FAIL(b, x, "input: the task gives no input %s%s%s", name, near ? "; it gives " : "",
-                near ? near : "");
-}
-
-/* output(x, k): another output of x's op. */
-static ct_status build_output(builder *b, frame *f, const ct__expr *x, value *out) {
-    value t, k;
-    if (x->args != 2) return FAIL(b, x, "output: wanted a tensor and a number, as in output(x, 1)");
-    ct_status s = eval(b, f, x->arg[0], &t);
-    if (!s) s = eval(b, f, x->arg[1], &k);
-    if (s) return s;
-    if (t.kind != TENSOR || k.kind != NUMBER_INT || k.i < 0 || k.i >= t.tensor.node->n_out)
-        return FAIL(b, x, "output: wanted a tensor and the number of one of its outputs");
-    *out = (value){.kind = TENSOR, .tensor = ct__output(t.tensor, (int32_t)k.i)};
     return CT_OK;
 }
 
@@ -294,18 +125,28 @@ static ct_status call_def(builder *b, frame *f, const ct__expr *x, const ct__stm
         int32_t k = x->key[i] ? 0 : next++;
         value v;
         while (x->key[i] && k < d->params && strcmp(d->param[k], x->key[i]) != 0) k++;
+        if (k >= d->params && x->key[i]) {
+            const char *near = ct_nearest(x->key[i], d->param, (size_t)d->params);
+            return FAIL(b, x->arg[i], "%s: no parameter %s; wanted %s; see its def in line %d", d->name,
+                        x->key[i], near ? near : "one that it has", d->line);
+        }
         if (k >= d->params)
-            return FAIL(b, x->arg[i], "%s: %s", d->name,
-                        x->key[i] ? "no such parameter" : "one argument too many");
-        if (given[k]) return FAIL(b, x->arg[i], "%s: %s is given twice", d->name, d->param[k]);
+            return FAIL(b, x->arg[i], "%s: one argument too many; wanted %d; see its def in line %d", d->name,
+                        d->params, d->line);
+        if (given[k])
+            return FAIL(b, x->arg[i], "%s: %s is given twice; wanted once; leave one out", d->name,
+                        d->param[k]);
         given[k] = 1;
-        if ((s = eval(b, f, x->arg[i], &v)) || (s = bind(b, &inner, d->param[k], &v))) return s;
+        if ((s = ct__net_eval(b, f, x->arg[i], &v)) || (s = bind(b, &inner, d->param[k], &v))) return s;
     }
     for (int32_t k = 0; k < d->params; k++) {
         value v;
         if (given[k]) continue;
-        if (!d->preset[k]) return FAIL(b, x, "%s: parameter %s is not given", d->name, d->param[k]);
-        if ((s = eval(b, &inner, d->preset[k], &v)) || (s = bind(b, &inner, d->param[k], &v))) return s;
+        if (!d->preset[k])
+            return FAIL(b, x, "%s: %s is not given; wanted a value; see its def in line %d", d->name,
+                        d->param[k], d->line);
+        if ((s = ct__net_eval(b, &inner, d->preset[k], &v)) || (s = bind(b, &inner, d->param[k], &v)))
+            return s;
     }
     for (const ct__stmt *p = b->tree; p; p = p->next) { /* params of the net are seen inside defs */
         if (p->kind != CT__STMT_PARAM) continue;
@@ -313,7 +154,8 @@ static ct_status call_def(builder *b, frame *f, const ct__expr *x, const ct__stm
             if (strcmp(i->name, p->name) == 0 && (s = bind(b, &inner, i->name, &i->value))) return s;
     }
     s = run_block(b, &inner, d->body);
-    if (!s && !inner.returned) return FAIL(b, x, "%s: has no return", d->name);
+    if (!s && !inner.returned)
+        return FAIL(b, x, "%s: ended without a return; wanted a value; end the def with return", d->name);
     *out = inner.last;
     return s;
 }
@@ -328,25 +170,18 @@ static const ct__stmt *find_def(const builder *b, const frame *f, const char *na
 
 static ct_status eval_call(builder *b, frame *f, const ct__expr *x, value *out) {
     if (++b->calls > MAX_CALLS)
-        return ct_fail(b->e, CT_ELIMIT, "%s:%d: more than %d calls; wanted a smaller net", b->file, x->line,
-                       MAX_CALLS);
+        return ct_fail_line(b->e, CT_ELIMIT, b->file, x->line, x->column,
+                            "more than %d calls; wanted a smaller net; see its loops", MAX_CALLS);
     const ct__stmt *d = find_def(b, f, x->text);
     if (d) return call_def(b, f, x, d, out);
-    if (strcmp(x->text, "input") == 0) return build_input(b, x, out);
-    if (strcmp(x->text, "output") == 0) return build_output(b, f, x, out);
+    if (strcmp(x->text, "input") == 0) return ct__net_input(b, x, out);
+    if (strcmp(x->text, "output") == 0) return ct__net_output(b, f, x, out);
     const ct__op *op = ct__op_find(x->text);
-    if (op && !(op->flags & (CT__OP_INTERNAL | CT__OP_SOURCE | CT__OP_ASSIGN)) && !op->update)
-        return build_op(b, f, x, op, out);
-    const char *names[256];
-    size_t n = 0;
-    for (int32_t i = 0; ct__ops[i] && n < 256; i++)
-        if (!(ct__ops[i]->flags & (CT__OP_INTERNAL | CT__OP_SOURCE))) names[n++] = ct__ops[i]->name;
-    const char *near = ct_nearest(x->text, names, n);
-    if (near) return FAIL(b, x, "no op or def %s; nearest is %s", x->text, near);
-    return FAIL(b, x, "no op or def %s; wanted one of docs/ops.md or a def above", x->text);
+    if (ct__net_may_call(op)) return ct__net_op(b, f, x, op, out);
+    return ct__net_no_such_op(b, f, x);
 }
 
-static ct_status eval(builder *b, frame *f, const ct__expr *x, value *out) {
+ct_status ct__net_eval(builder *b, frame *f, const ct__expr *x, value *out) {
     value p, q;
     ct_status s;
     switch (x->kind) {
@@ -361,15 +196,15 @@ static ct_status eval(builder *b, frame *f, const ct__expr *x, value *out) {
         case CT__EXPR_CALL:
             return eval_call(b, f, x, out);
         case CT__EXPR_NEGATE:
-            s = eval(b, f, x->arg[0], &p);
-            if (!s && p.kind > NUMBER_FLOAT) s = FAIL(b, x, "'-' works on numbers; use neg() for a tensor");
+            s = ct__net_eval(b, f, x->arg[0], &p);
+            if (!s && p.kind > NUMBER_FLOAT) s = FAIL(b, x, "'-' with a tensor; wanted a number; use neg()");
             if (!s)
                 *out = p.kind == NUMBER_INT ? integer(p.i == INT64_MIN ? p.i : -p.i)
                                             : (value){.kind = NUMBER_FLOAT, .f = -p.f};
             return s;
         default:
-            s = eval(b, f, x->arg[0], &p);
-            if (!s) s = eval(b, f, x->arg[1], &q);
+            s = ct__net_eval(b, f, x->arg[0], &p);
+            if (!s) s = ct__net_eval(b, f, x->arg[1], &q);
             return s ? s : arithmetic(b, x, &p, &q, out);
     }
 }
@@ -378,7 +213,10 @@ static ct_status eval(builder *b, frame *f, const ct__expr *x, value *out) {
 
 static ct_status run_param(builder *b, frame *f, const ct__stmt *s) {
     value v;
-    ct_status status = eval(b, f, s->value, &v);
+    for (const binding *i = f->first; i; i = i->next)
+        if (strcmp(i->name, s->name) == 0)
+            return FAIL(b, s, "param %s: the name is taken; wanted a new one; rename it", s->name);
+    ct_status status = ct__net_eval(b, f, s->value, &v);
     for (int32_t i = 0; !status && b->env && i < b->env->n_settings; i++) {
         const ct_setting *set = &b->env->settings[i];
         if (strcmp(set->name, s->name) != 0) continue;
@@ -392,7 +230,7 @@ static ct_status run_param(builder *b, frame *f, const ct__stmt *s) {
         else if (v.kind == NUMBER_FLOAT && ct_parse_number(set->value, &number))
             v.f = number;
         else
-            return ct_fail(b->e, CT_EUSAGE, "--set %s: found \"%.60s\"; wanted %s", s->name, set->value,
+            return ct_fail(b->e, CT_EUSAGE, "--set: %s=%.60s; wanted %s; give one", s->name, set->value,
                            v.kind == NUMBER_INT ? "an integer" : "a number");
     }
     return status ? status : bind(b, f, s->name, &v);
@@ -400,15 +238,15 @@ static ct_status run_param(builder *b, frame *f, const ct__stmt *s) {
 
 static ct_status run_for(builder *b, frame *f, const ct__stmt *s) {
     value from, to;
-    ct_status status = eval(b, f, s->value, &from);
-    if (!status) status = eval(b, f, s->to, &to);
+    ct_status status = ct__net_eval(b, f, s->value, &from);
+    if (!status) status = ct__net_eval(b, f, s->to, &to);
     if (!status && (from.kind != NUMBER_INT || to.kind != NUMBER_INT))
-        return FAIL(b, s, "for: wanted integers around '..'");
+        return FAIL(b, s, "for: another type; wanted integers around '..'; write for i in 0..n { ... }");
     for (int64_t i = status ? 0 : from.i; !status && i < to.i; i++) {
         value v = integer(i);
         if (++b->calls > MAX_CALLS)
-            return ct_fail(b->e, CT_ELIMIT, "%s:%d: more than %d turns; wanted a smaller net", b->file,
-                           s->line, MAX_CALLS);
+            return ct_fail_line(b->e, CT_ELIMIT, b->file, s->line, s->column,
+                                "more than %d turns; wanted a smaller net; see its loops", MAX_CALLS);
         status = bind(b, f, s->name, &v);
         if (!status) status = run_block(b, f, s->body);
         if (f->returned) break;
@@ -418,10 +256,10 @@ static ct_status run_for(builder *b, frame *f, const ct__stmt *s) {
 
 static ct_status run_scope(builder *b, frame *f, const ct__stmt *s) {
     value v;
-    ct_status status = eval(b, f, s->value, &v);
+    ct_status status = ct__net_eval(b, f, s->value, &v);
     if (status) return status;
     ct_scope_push(b->graph, v.text);
-    if (b->graph->error.status) return FAIL(b, s, "%s", b->graph->error.text);
+    if (b->graph->error.status) return ct__net_graph_failed(b, s->line, s->column);
     status = run_block(b, f, s->body);
     ct_scope_pop(b->graph);
     return status;
@@ -440,11 +278,13 @@ static ct_status run_stmt(builder *b, frame *f, const ct__stmt *s) {
         case CT__STMT_DEF:
             return CT_OK;
         case CT__STMT_RETURN:
-            if (f->defs_before == NULL) return FAIL(b, s, "return outside of a def");
+            if (f->defs_before == NULL)
+                return FAIL(
+                    b, s, "return outside of a def; wanted it inside; the last name assigned is the output");
             f->returned = 1;
-            return eval(b, f, s->value, &f->last);
+            return ct__net_eval(b, f, s->value, &f->last);
         default:
-            status = eval(b, f, s->value, &v);
+            status = ct__net_eval(b, f, s->value, &v);
             if (status) return status;
             f->last = v;
             f->has_last = 1;
@@ -455,8 +295,9 @@ static ct_status run_stmt(builder *b, frame *f, const ct__stmt *s) {
 static ct_status run_block(builder *b, frame *f, const ct__stmt *s) {
     ct_status status = CT_OK;
     if (b->depth >= CT__NET_DEPTH)
-        return ct_fail(b->e, CT_ELIMIT, "%s:%d: nested deeper than %d levels", b->file, s ? s->line : 0,
-                       CT__NET_DEPTH);
+        return ct_fail_line(b->e, CT_ELIMIT, b->file, s ? s->line : 1, s ? s->column : 1,
+                            "nested deeper than %d levels; wanted a flatter net; name the inner parts",
+                            CT__NET_DEPTH);
     b->depth++;
     for (; s && !status && !f->returned; s = s->next) status = run_stmt(b, f, s);
     b->depth--;
@@ -483,7 +324,8 @@ ct_status ct_net_build(ct_graph *g, const char *text, const char *file, const ct
             ct_text_free(&none);
         }
     if (!s && (!f.has_last || f.last.kind != TENSOR))
-        s = ct_fail(e, CT_EDATA, "%s: the last name assigned is no tensor; wanted the net's output", b.file);
+        s = ct_fail_at(e, CT_EUSAGE, b.file, -1,
+                       "the last name assigned is no tensor; wanted the net's output; assign it last");
     if (!s) *y = f.last.tensor;
     ct_arena_free(&b.arena);
     return s;

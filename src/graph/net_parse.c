@@ -23,9 +23,7 @@ ct_status ct__net_fail(ct_err *e, const char *file, int32_t line, int32_t column
     va_start(ap, format);
     vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
-    ct_status s = ct_fail(e, CT_EDATA, "%.200s:%d:%d: %s", file, line, column, text);
-    if (e && e->pos <= 0) e->pos = line;
-    return s;
+    return ct_fail_line(e, CT_EUSAGE, file, line, column, "%s", text);
 }
 
 #define FAIL(p, ...) ct__net_fail((p)->e, (p)->file, (p)->token_line, (p)->token_column, __VA_ARGS__)
@@ -79,7 +77,8 @@ static ct_status lex_string(parser *p) {
     size_t length = 0;
     const char *c = p->at + 1;
     for (; *c != '"'; c++, length++) {
-        if (*c == '\0' || *c == '\n') return FAIL(p, "string without end; wanted a closing quote");
+        if (*c == '\0' || *c == '\n')
+            return FAIL(p, "string without end; wanted a quote on the same line; close it");
         if (*c == '\\' && (c[1] == '"' || c[1] == '\\')) c++;
     }
     char *t = copy(p, p->at, length);
@@ -120,8 +119,9 @@ static ct_status advance(parser *p) {
     }
     if (!strchr("=(){},+-*/", *p->at)) {
         char shown[16], one[2] = {*p->at, '\0'};
-        return FAIL(p, "found '%s'; wanted a name, a number, a string or one of = ( ) { } , + - * /",
-                    ct_escape(one, shown, sizeof shown));
+        return FAIL(
+            p, "found '%s'; wanted a name, a number, a string or one of = ( ) { } , + - * /; take it out",
+            ct_escape(one, shown, sizeof shown));
     }
     p->token = MARK;
     p->mark = *p->at++;
@@ -143,7 +143,7 @@ static const char *found(const parser *p, char out[80]) {
 
 static ct_status expect(parser *p, char c) {
     char text[80];
-    if (!is_mark(p, c)) return FAIL(p, "found %s; wanted '%c'", found(p, text), c);
+    if (!is_mark(p, c)) return FAIL(p, "found %s; wanted '%c'; put it before", found(p, text), c);
     return advance(p);
 }
 
@@ -167,11 +167,15 @@ static ct__expr *expr_new(parser *p, int32_t kind, int32_t args) {
 static ct_status parse_call(parser *p, ct__expr *x) {
     ct__expr *arg[MAX_ARGS];
     const char *key[MAX_ARGS];
+    char text[80];
     ct_status s = advance(p);
     int32_t n = 0;
     while (!s && !is_mark(p, ')')) {
-        if (n == MAX_ARGS) return FAIL(p, "more than %d arguments", MAX_ARGS);
-        if (n && (s = expect(p, ','))) return s;
+        if (n == MAX_ARGS)
+            return FAIL(p, "more than %d arguments; wanted fewer; use several calls", MAX_ARGS);
+        if (n && !is_mark(p, ','))
+            return FAIL(p, "found %s; wanted ',' or ')'; close the call", found(p, text));
+        if (n && (s = advance(p))) return s;
         key[n] = NULL;
         if (p->token == NAME) { /* NAME "=" ? look ahead without consuming */
             parser saved = *p;
@@ -207,23 +211,30 @@ static ct_status parse_atom(parser *p, ct__expr **out) {
     if (p->token == INTEGER) {
         x->kind = CT__EXPR_INT;
         if (!ct_parse_integer(p->text, &x->i))
-            return FAIL(p, "%.60s is out of range; wanted an integer of 64 bits", p->text);
+            return FAIL(p, "%.60s is out of range; wanted an integer of 64 bits; use a smaller one", p->text);
     } else if (p->token == REAL) {
         x->kind = CT__EXPR_FLOAT;
-        if (!ct_parse_number(p->text, &x->f)) return FAIL(p, "%.60s is no number", p->text);
+        if (!ct_parse_number(p->text, &x->f))
+            return FAIL(p, "%.60s is out of range; wanted a finite number; use a smaller one", p->text);
     } else if (p->token == STRING) {
         x->kind = CT__EXPR_STRING;
     } else if (p->token != NAME) {
-        return FAIL(p, "found %s; wanted a name, a number, a string or '('", found(p, text));
+        return FAIL(p, "found %s; wanted a name, a number, a string or '('; put it before", found(p, text));
     }
     int name = p->token == NAME;
     ct_status s = advance(p);
     return !s && name && is_mark(p, '(') ? parse_call(p, x) : s;
 }
 
+static ct_status too_deep(parser *p) {
+    return ct_fail_line(p->e, CT_ELIMIT, p->file, p->token_line, p->token_column,
+                        "nested deeper than %d levels; wanted a flatter net; name the inner parts",
+                        CT__NET_DEPTH);
+}
+
 static ct_status parse_factor(parser *p, ct__expr **out) {
     ct_status s;
-    if (p->depth >= CT__NET_DEPTH) return FAIL(p, "nested deeper than %d levels", CT__NET_DEPTH);
+    if (p->depth >= CT__NET_DEPTH) return too_deep(p);
     p->depth++;
     if (is_mark(p, '-')) {
         ct__expr *x = expr_new(p, CT__EXPR_NEGATE, 1);
@@ -265,7 +276,7 @@ static ct_status parse_block(parser *p, ct__stmt **out, int braces);
 
 static ct_status take_name(parser *p, const char **out) {
     char text[80];
-    if (p->token != NAME) return FAIL(p, "found %s; wanted a name", found(p, text));
+    if (p->token != NAME) return FAIL(p, "found %s; wanted a name; put one before", found(p, text));
     *out = p->text;
     return advance(p);
 }
@@ -277,9 +288,12 @@ static ct_status parse_def(parser *p, ct__stmt *d) {
     if (!s) s = take_name(p, &d->name);
     if (!s) s = expect(p, '(');
     while (!s && !is_mark(p, ')')) {
-        if (d->params == 16) return FAIL(p, "more than 16 parameters");
+        if (d->params == 16) return FAIL(p, "more than 16 parameters; wanted fewer; split the def");
         if (d->params && (s = expect(p, ','))) return s;
         preset[d->params] = NULL;
+        for (int32_t i = 0; p->token == NAME && i < d->params; i++)
+            if (strcmp(param[i], p->text) == 0)
+                return FAIL(p, "%s: a parameter twice; wanted each once; rename one", p->text);
         if ((s = take_name(p, &param[d->params]))) return s;
         if (is_mark(p, '=') && !(s = advance(p))) s = parse_expr(p, &preset[d->params]);
         d->params++;
@@ -300,10 +314,12 @@ static ct_status parse_for(parser *p, ct__stmt *d) {
     char text[80];
     ct_status s = advance(p);
     if (!s) s = take_name(p, &d->name);
-    if (!s && !is_word(p, "in")) return FAIL(p, "found %s; wanted 'in'", found(p, text));
+    if (!s && !is_word(p, "in"))
+        return FAIL(p, "found %s; wanted 'in'; write for i in 0..n { ... }", found(p, text));
     if (!s) s = advance(p);
     if (!s) s = parse_expr(p, &d->value);
-    if (!s && p->token != RANGE) return FAIL(p, "found %s; wanted '..'", found(p, text));
+    if (!s && p->token != RANGE)
+        return FAIL(p, "found %s; wanted '..'; write for i in 0..n { ... }", found(p, text));
     if (!s) s = advance(p);
     if (!s) s = parse_expr(p, &d->to);
     return s ? s : parse_block(p, &d->body, 1);
@@ -313,7 +329,8 @@ static ct_status parse_scope(parser *p, ct__stmt *d) {
     char text[80];
     ct_status s = advance(p);
     if (!s && p->token != STRING)
-        return FAIL(p, "found %s; wanted the scope's name as a string", found(p, text));
+        return FAIL(p, "found %s; wanted the scope's name as a string; write scope \"name\" { ... }",
+                    found(p, text));
     if (!s) s = parse_atom(p, &d->value);
     return s ? s : parse_block(p, &d->body, 1);
 }
@@ -328,6 +345,8 @@ static ct_status parse_stmt(parser *p, ct__stmt *d) {
     char text[80];
     d->line = p->token_line;
     d->column = p->token_column;
+    if (p->depth > 1 && (is_word(p, "def") || is_word(p, "param")))
+        return FAIL(p, "%s inside a block; wanted it outside; move it to the top", p->text);
     if (is_word(p, "def")) return d->kind = CT__STMT_DEF, parse_def(p, d);
     if (is_word(p, "for")) return d->kind = CT__STMT_FOR, parse_for(p, d);
     if (is_word(p, "scope")) return d->kind = CT__STMT_SCOPE, parse_scope(p, d);
@@ -339,14 +358,15 @@ static ct_status parse_stmt(parser *p, ct__stmt *d) {
         return is_param ? parse_assign(p, d) : parse_expr(p, &d->value);
     }
     if (p->token != NAME)
-        return FAIL(p, "found %s; wanted a statement: NAME = ..., def, for, scope or param", found(p, text));
+        return FAIL(p, "found %s; wanted a statement; write NAME = ..., def, for, scope or param",
+                    found(p, text));
     d->kind = CT__STMT_ASSIGN;
     return parse_assign(p, d);
 }
 
 static ct_status parse_block(parser *p, ct__stmt **out, int braces) {
     ct_status s = CT_OK;
-    if (p->depth >= CT__NET_DEPTH) return FAIL(p, "nested deeper than %d levels", CT__NET_DEPTH);
+    if (p->depth >= CT__NET_DEPTH) return too_deep(p);
     p->depth++;
     if (braces) s = expect(p, '{');
     while (!s && p->token != END && !(braces && is_mark(p, '}'))) {
@@ -365,6 +385,7 @@ ct_status ct__net_parse(ct_arena *a, const char *text, const char *file, ct__stm
     *out = NULL;
     ct_status s = advance(&p);
     if (!s) s = parse_block(&p, out, 0);
-    if (!s && !*out) return FAIL(&p, "the net is empty; wanted at least one NAME = op(...)");
+    if (!s && !*out)
+        return FAIL(&p, "the net is empty; wanted at least one NAME = op(...); see cotan presets cnn");
     return s;
 }

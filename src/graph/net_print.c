@@ -105,30 +105,40 @@ void ct__net_write(ct_text *t, const ct__stmt *s, int32_t indent) {
     }
 }
 
-static ct_status apply(ct_arena *a, ct__stmt *s, const char *file, const ct_setting *set, ct_err *e) {
+static int is_whole(const ct__expr *x) {
+    int whole = x->kind != CT__EXPR_FLOAT;
+    for (int32_t i = 0; i < x->args; i++) whole = whole && is_whole(x->arg[i]);
+    return whole;
+}
+
+/* The value of a setting as an expression of the param's kind: a text, a whole number, a number. */
+static ct_status literal(ct_arena *a, const ct__expr *old, const ct_setting *set, ct__expr **out, ct_err *e) {
+    ct__expr *x = ct_arena_new(a, sizeof *x);
+    if (!x || !(x->text = ct_arena_text(a, set->value))) return ct_fail(e, CT_ELIMIT, "net: out of memory");
+    *out = x;
+    x->kind = old->kind == CT__EXPR_STRING ? CT__EXPR_STRING : CT__EXPR_INT;
+    if (x->kind == CT__EXPR_STRING) return CT_OK;
+    int whole = ct_parse_integer(set->value, &x->i);
+    if (whole && is_whole(old)) return CT_OK;
+    if (whole && !(x->text = ct_arena_format(a, "%s.0", set->value))) /* a number stays one */
+        return ct_fail(e, CT_ELIMIT, "net: out of memory");
+    x->kind = CT__EXPR_FLOAT;
+    if (!is_whole(old) && ct_parse_number(set->value, &x->f)) return CT_OK;
+    return ct_fail(e, CT_EUSAGE, "--set: %s=%.60s; wanted %s; give one", set->name, set->value,
+                   is_whole(old) ? "an integer" : "a number");
+}
+
+static ct_status apply(ct_arena *a, ct__stmt *s, const ct_setting *set, ct_err *e) {
     const char *names[64];
     size_t n = 0;
     for (; s; s = s->next) {
         if (s->kind != CT__STMT_PARAM) continue;
-        if (strcmp(s->name, set->name) == 0) {
-            ct__stmt *value;
-            char *line = ct_arena_format(a, "v = %s", set->value);
-            if (!line) return ct_fail(e, CT_ELIMIT, "%s: out of memory", file);
-            ct_err inner = {0};
-            if (ct__net_parse(a, line, set->name, &value, &inner) || value->next)
-                return ct_fail(e, CT_EUSAGE, "--set %s: found \"%.60s\"; wanted a number", set->name,
-                               set->value);
-            s->value = value->value;
-            return CT_OK;
-        }
+        if (strcmp(s->name, set->name) == 0) return literal(a, s->value, set, &s->value, e);
         if (n < 64) names[n++] = s->name;
     }
     const char *near = ct_nearest(set->name, names, n);
-    if (near)
-        return ct_fail(e, CT_EUSAGE, "--set %s: the net has no such param; nearest is \"%s\"", set->name,
-                       near);
-    return ct_fail(e, CT_EUSAGE, "--set %s: the net has no such param; wanted one of its `param` lines",
-                   set->name);
+    return ct_fail(e, CT_EUSAGE, "--set: %s, of which the net has no param; wanted %s; see its `param` lines",
+                   set->name, near ? near : "one that it has");
 }
 
 ct_status ct_net_print(const char *text, const char *file, const ct_setting *settings, int32_t n_settings,
@@ -136,7 +146,7 @@ ct_status ct_net_print(const char *text, const char *file, const ct_setting *set
     ct_arena a = {.allocator = out->allocator};
     ct__stmt *tree;
     ct_status s = ct__net_parse(&a, text, file, &tree, e);
-    for (int32_t i = 0; !s && i < n_settings; i++) s = apply(&a, tree, file ? file : "net", &settings[i], e);
+    for (int32_t i = 0; !s && i < n_settings; i++) s = apply(&a, tree, &settings[i], e);
     if (!s) ct__net_write(out, tree, 0);
     if (!s && out->failed) s = ct_fail(e, CT_ELIMIT, "net: out of memory");
     ct_arena_free(&a);

@@ -24,6 +24,7 @@ typedef union ct__value {
     double f;
     const char *s; /* NULL: not given */
     const ct__ints *list;
+    const ct_graph *graph;
 } ct__value;
 
 typedef enum ct__attr_type {
@@ -31,7 +32,9 @@ typedef enum ct__attr_type {
     CT__FLOAT = 2,
     CT__CHOICE = 3,
     CT__TEXT = 4,
-    CT__LIST = 5
+    CT__LIST = 5,
+    CT__GRAPH =
+        6 /* reserved for bodies of loops and branches (scan, ONNX If and Loop): no record may have one yet */
 } ct__attr_type;
 
 /* One row of an op's attribute table. The option struct of the C builder has the same fields in the same
@@ -183,6 +186,8 @@ typedef ct_status (*ct__kernel)(const void *data, void *const *arg, const ct__ex
 typedef struct ct__fused { /* a consumer taken into this op's kernel */
     const ct__op *op;
     const ct__value *attr;
+    const ct__type
+        *other; /* asked whether to fuse: of its other input (symbolic), when it has two; else NULL */
 } ct__fused;
 
 struct ct__simd;
@@ -195,7 +200,8 @@ typedef struct ct__lower {
     ct_arena *arena; /* of the plan instance: kernel data lives here */
     int32_t n_in, n_out;
     const ct__type *in, *out; /* concrete: of one task; the whole batch in once and piece phases */
-    const ct__type *symbolic; /* of the inputs, N as -k: what a mean divides by is its product at N = batch */
+    const ct__type
+        *symbolic; /* of inputs, then outputs, N as -k: what a mean divides by is its product at N = batch */
     const ct__layout *in_layout, *out_layout;
     const ct__fused *fused;
     int32_t n_fused;
@@ -254,6 +260,8 @@ typedef void (*ct__update_fn)(const void *data, float *const *var, const float *
 typedef struct ct__update {
     int32_t moments; /* inputs: param, grad, moments..., scalars...; outputs: param, moments... */
     int32_t scalars;
+    int32_t reads_parameter; /* 1: the parameter stays as it is */
+    int32_t reserved;
     /* data for the function, from attributes, in the arena; NULL: out of memory */
     const void *(*prepare)(const struct ct__lower *l, ct__update_fn *fn);
 } ct__update;
@@ -269,7 +277,10 @@ typedef struct ct__update {
 #define CT__OP_SOURCE 64      /* no computation: input, variable, constant, scalar */
 #define CT__OP_INPLACE 128    /* output 0 may take input 0's memory when that dies here */
 #define CT__OP_ACTIVATION 256 /* x -> f(x), one input: producers may fuse it */
+#define CT__OP_SPARE 1024     /* outputs after the first may be absent: nobody reads them */
 #define CT__OP_INTERNAL 512   /* a helper of another op: no public builder */
+
+enum { CT__FUSE_NO = 0, CT__FUSE_WITH = 1, CT__FUSE_ALONE = 2 };
 
 typedef void (*ct__tile_any)(float *dst, const float *a, const float *b, const float *c, int64_t n,
                              const float *p);
@@ -293,12 +304,13 @@ struct ct__op {
     int (*compose)(ct_graph *g, ct_node *node, const ct_t *in, ct_t *out);
     int (*batch)(ct__batch *b); /* NULL: needs the whole batch */
     void (*layout)(ct__layouts *q);
-    int (*fuse)(const ct__lower *l, const ct__fused *consumer); /* 1: lower will take it in */
+    /* May lower take the consumer of output 0 in? CT__FUSE_NO, _WITH its other inputs appended, _ALONE without. */
+    int (*fuse)(const ct__lower *l, const ct__fused *consumer);
     ct_status (*lower)(ct__lower *l);
     ct__tile_any (*tile)(const struct ct__simd *simd, const ct__value *attr,
                          float p[4]); /* elementwise f32 */
     void (*merge)(const void *data, float *const *part, int32_t parts,
-                  float *out); /* of partial outputs; NULL: sum */
+                  float *out); /* of partial outputs, in order; out may be part[0]; NULL: sum */
     const ct__update *update;
     double (*flops)(const ct__lower *l);
     /* > 0: the parameter is so big that the op runs on the whole batch, cut over outputs into so many tasks.
@@ -306,6 +318,7 @@ struct ct__op {
     int32_t (*pieces)(const ct__lower *l);
     void (*ref)(ct__ref *r);
     const ct__case *cases; /* ends with text NULL */
+    const char *tested;    /* the test of an op that no row can say: it writes a session's state */
 };
 
 #endif

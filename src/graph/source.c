@@ -136,8 +136,9 @@ ct_t ct_var_new(ct_graph *g, ct_var_kind kind, const char *name, ct_dtype dtype,
     snprintf(full, sizeof full, "%s%s", g->scope, name ? name : "");
     if (name_taken(g, &ct__op_var, full)) {
         ct__graph_fail(g,
-                       "variable \"%.200s\": made twice in one graph; use another name, or ct_param (tie= in "
-                       "text) to share it",
+                       "variable \"%.200s\": made twice in one graph; wanted once; use another name, or "
+                       "share it by tie= "
+                       "(ct_param in C)",
                        full);
         return ct__poison(g);
     }
@@ -154,8 +155,8 @@ ct_t ct_graph_param(ct_graph *g, const char *full_name) {
     size_t n = 0;
     for (int32_t i = 0; i < c->vars && n < 256; i++) names[n++] = c->var[i]->name;
     const char *near = ct_nearest(full_name ? full_name : "", names, n);
-    ct__graph_fail(g, "variable \"%.200s\": there is none of that name%s%.200s%s", full_name ? full_name : "",
-                   near ? "; nearest is \"" : "", near ? near : "", near ? "\"" : "; make it first");
+    ct__graph_fail(g, "variable \"%.200s\": there is none of that name; wanted %.200s; make it first",
+                   full_name ? full_name : "", near ? near : "one that exists");
     return ct__poison(g);
 }
 

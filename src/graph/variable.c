@@ -62,11 +62,13 @@ static ct__var *var_create(ct_ctx *c, ct_var_kind kind, const char *name, int32_
     ct__var *v = table_reserve(c) ? ct_arena_new(&c->arena, sizeof *v) : NULL;
     const char *copy = v ? ct_arena_text(&c->arena, name) : NULL;
     uint64_t bytes = 0;
-    int fits = ct_mul_ok((count + 63) / 64 * 64, ct_dtype_size((ct_dtype)dtype), &bytes);
-    void *data = copy && fits ? ct_new(&c->allocator, bytes ? bytes : 64) : NULL;
-    if (!data) {
-        ct_fail(e, CT_ELIMIT, "variable \"%s\": out of memory for %llu elements", name,
-                (unsigned long long)count);
+    int fits = ct_mul_ok((count + 63) / 64 * 64, ct_dtype_size((ct_dtype)dtype), &bytes),
+        state = kind == CT_STATE;
+    void *data = copy && fits && !state ? ct_new(&c->allocator, bytes ? bytes : 64) : NULL;
+    if (!copy || (!data && !state)) {
+        ct_fail(e, CT_ELIMIT,
+                "variable \"%s\": out of memory for %llu elements; wanted them at once; make the net smaller",
+                name, (unsigned long long)count);
         return NULL;
     }
     v->name = copy;
@@ -76,10 +78,11 @@ static ct__var *var_create(ct_ctx *c, ct_var_kind kind, const char *name, int32_
     v->shape = *shape;
     v->count = count;
     v->init = *init;
+    v->version = 1;
     v->data = data;
-    v->bytes = bytes ? bytes : 64;
+    v->bytes = state ? 0 : bytes ? bytes : 64; /* a state's values are each session's own */
     set_fans(v);
-    if (dtype == CT_F32) ct__var_draw(v, c->options.seed, data);
+    if (dtype == CT_F32 && !state) ct__var_draw(v, c->options.seed, data);
     c->var[c->vars++] = v;
     table_put(c, v->index);
     return v;
@@ -89,20 +92,33 @@ ct__var *ct__var_bind(ct_ctx *c, ct_var_kind kind, const char *name, int32_t dty
                       const ct_init *init, ct_err *e) {
     char found[CT_SHAPE_TEXT], wanted[CT_SHAPE_TEXT];
     uint64_t count;
+    if (kind < CT_PARAM || kind > CT_STATE) {
+        ct_fail(e, CT_EUSAGE, "variable \"%s\": kind %d; wanted a ct_var_kind, %d to %d", name, (int)kind,
+                CT_PARAM, CT_STATE);
+        return NULL;
+    }
     ct__var *v = ct__var_lookup(c, name);
     if (v) {
-        if (ct_shape_equal(&v->shape, shape) && v->dtype == dtype) return v;
+        static const char *const kinds[] = {"", "parameter", "buffer", "moment", "state"};
+        if (ct_shape_equal(&v->shape, shape) && v->dtype == dtype && v->kind == (int32_t)kind) return v;
         ct_fail(e, CT_EUSAGE,
-                "variable \"%s\": exists as %s %s; wanted %s %s; use another name or a new context", name,
-                ct_dtype_name((ct_dtype)v->dtype), ct_shape_format(&v->shape, found),
-                ct_dtype_name((ct_dtype)dtype), ct_shape_format(shape, wanted));
+                "variable \"%s\": exists as %s %s %s; wanted %s %s %s; use another name or a new context",
+                name, kinds[v->kind], ct_dtype_name((ct_dtype)v->dtype), ct_shape_format(&v->shape, found),
+                kinds[kind], ct_dtype_name((ct_dtype)dtype), ct_shape_format(shape, wanted));
         return NULL;
     }
     if (!name[0]) {
         ct_fail(e, CT_EUSAGE, "variable: its name is empty; wanted a name; give one");
         return NULL;
     }
-    if (ct__batch_axis(shape) != -1 || !ct_shape_count(shape, 0, &count)) {
+    int32_t rows = ct__batch_axis(shape);
+    if (kind == CT_STATE && rows == 0 && init->kind > CT_INIT_CONSTANT) {
+        ct_fail(e, CT_EUSAGE,
+                "state \"%s\": shape %s has N and a random initialiser; wanted zeros, ones or a constant",
+                name, ct_shape_format(shape, wanted));
+        return NULL;
+    }
+    if ((rows != -1 && (kind != CT_STATE || rows != 0)) || !ct_shape_count(shape, 0, &count)) {
         ct_fail(e, CT_EUSAGE, "variable \"%s\": shape %s; wanted fixed extents whose product fits", name,
                 ct_shape_format(shape, wanted));
         return NULL;

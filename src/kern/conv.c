@@ -26,7 +26,8 @@ const char *ct__onednn_version(void) {
 ct_status ct__onednn_reserve(ct_err *e) {
     void *reserve = malloc(64u << 20);
     if (!reserve)
-        return ct_fail(e, CT_ELIMIT, "convolution: less than 64 MB of memory left; wanted that as a reserve");
+        return ct_fail(e, CT_ELIMIT,
+                       "convolution: less than 64 MB of memory left; wanted that as a reserve; free some");
     free(reserve);
     return CT_OK;
 }
@@ -115,6 +116,8 @@ static dnnl_status_t op_desc(const ct__conv_wish *w, ct__conv *c, int any, dnnl_
 static dnnl_status_t attributes(const ct__conv_wish *w, dnnl_primitive_attr_t *out) {
     dnnl_status_t s = dnnl_primitive_attr_create(out);
     if (s == dnnl_success) s = dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user);
+    /* said, as the library's default can be changed from its environment */
+    if (s == dnnl_success) s = dnnl_primitive_attr_set_fpmath_mode(*out, dnnl_fpmath_mode_strict);
     if (s == dnnl_success && w->relu) {
         dnnl_post_ops_t post;
         s = dnnl_post_ops_create(&post);
@@ -173,7 +176,7 @@ static int possible(const ct__conv_shape *s, int32_t src_blocked, int32_t dst_bl
     ct__conv c = {0};
     dnnl_primitive_attr_t attr = NULL;
     int found = 0;
-    if (dnnl_engine_create(&c.engine, dnnl_cpu, 0) != dnnl_success) return 0;
+    if (ct__onednn_reserve(NULL) || dnnl_engine_create(&c.engine, dnnl_cpu, 0) != dnnl_success) return 0;
     for (int32_t kind = CT__CONV_FORWARD; kind <= CT__CONV_WEIGHT; kind++) {
         ct__conv_wish w = {.shape = *s,
                            .kind = kind,
@@ -182,9 +185,9 @@ static int possible(const ct__conv_shape *s, int32_t src_blocked, int32_t dst_bl
                            .dst_blocked = dst_blocked,
                            .any_weight = 1,
                            .training = 1};
-        if (attributes(&w, &attr) != dnnl_success) break;
-        dnnl_primitive_desc_t pd = choose(&w, &c, attr);
-        dnnl_primitive_attr_destroy(attr);
+        dnnl_primitive_desc_t pd = attributes(&w, &attr) == dnnl_success ? choose(&w, &c, attr) : NULL;
+        if (attr) dnnl_primitive_attr_destroy(attr);
+        attr = NULL;
         if (pd) found++;
         if (pd)
             dnnl_primitive_desc_destroy(pd);

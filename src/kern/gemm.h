@@ -1,9 +1,9 @@
 /* gemm.h: matrix products of our own, on one thread.
  *
- * C[M,N] = act(A[M,K] B[K,N] + bias[N]), or C += A B.
+ * C[M,N] = act(A[M,K] B[K,N] + bias[N]) + plus[M,N], or C += A B.
  *
  * The bits rule. Every element of C is one chain c = fma(a(i,p), b(p,j), c), p = 0..K-1 in order, starting
- * from zero (or from C), then bias, then act. So a row's result depends neither on M nor on its position,
+ * from zero (or from C), then bias, act and plus. So a row's result depends neither on M nor on its position,
  * nor on how the work was cut; this is what CORE 7 promises for batches and for pieces of outputs.
  *
  * The panel layout "panel16" of a matrix X[R,S]: [ceil(S/16)][R][16], panels of sixteen columns, the lanes
@@ -31,9 +31,10 @@ typedef struct ct__gemm {
 } ct__gemm;
 
 typedef struct ct__gemm_table {
-    /* bias may be NULL. scratch: ct__gemm_scratch bytes, 64-aligned. No pointer needs alignment beyond 4. */
-    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c,
-                void *scratch);
+    /* bias and plus (which lies as C) may be NULL. scratch: ct__gemm_scratch bytes, 64-aligned. No pointer needs
+     * alignment beyond 4. */
+    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, const float *plus,
+                float *c, void *scratch);
     /* X[R,S] with strides to panel16 and back (strided to strided is the copy kernels' business). */
     void (*pack)(int64_t r, int64_t s, const float *x, int64_t x_row, int64_t x_col, float *panel);
     void (*unpack)(int64_t r, int64_t s, const float *panel, float *x, int64_t x_row, int64_t x_col);
@@ -46,13 +47,15 @@ typedef struct ct__gemm_table {
 uint64_t ct__gemm_scratch(const ct__gemm *g); /* bytes */
 
 /* Blocks of the product: K in pieces of CT__GEMM_K, M in pieces of CT__GEMM_M where A is copied. A is copied
- * when its rows lie a multiple of 1024 bytes apart, so that a tile's rows would fight for the same cache sets. */
-#define CT__GEMM_K 512
+ * when its rows, or its columns, lie a multiple of 1024 bytes apart, so that what a tile reads of it would fight
+ * for the same cache sets. */
+#define CT__GEMM_K 256
 #define CT__GEMM_M 112
 #define CT__GEMM_PACKED 4 /* panels of B packed at a time */
 #define CT__GEMM_A_ROW (CT__GEMM_K + 16)
 static inline int ct__gemm_copies(const ct__gemm *g) {
-    return g->a_col == 1 && g->a_row % 256 == 0 && g->m > 8 && g->k > 256 && g->n >= 64;
+    int64_t stride = g->a_col == 1 ? g->a_row : 1;
+    return stride % 256 == 0 && g->m > 8 && g->k > 256 && g->n >= 64;
 }
 static inline uint64_t ct__panel_floats(int64_t r, int64_t s) {
     return (uint64_t)((s + 15) / 16) * 16 * (uint64_t)r;

@@ -42,7 +42,7 @@ typedef struct ct__image_table {
     void (*to_plain)(int64_t n, int64_t c, int64_t spatial, int64_t block, const float *src, float *dst);
 
     /* y [planes][oh][ow][lanes], index of the winner in its plane: the first of equals, the last of NaNs. */
-    void (*maxpool)(const ct__pool *p, const float *x, float *y, int32_t *index);
+    void (*maxpool)(const ct__pool *p, const float *x, float *y, int32_t *index); /* index NULL: not wanted */
     /* dx = dy at the winners, added up in order of outputs, 0 elsewhere; with `pooled` (y, or NULL) only the dy
      * whose y is above 0: the gradient of a ReLU before the pool. Only in/out extents of p are read. */
     void (*maxpool_grad)(const ct__pool *p, const float *dy, const int32_t *index, const float *pooled,

@@ -28,21 +28,25 @@ typedef struct ct__row_table {
      * 0 and var the mean of squares. weight, bias, mean, scale may be NULL. */
     void (*norm)(int64_t rows, int64_t columns, int centre, double eps, const float *x, const float *weight,
                  const float *bias, float *y, float *mean, float *scale);
-    /* with h = (x - mean) scale, a = dy weight: dx = scale (a - avg a - h avg(a h)) (avg a only with `centre`),
-     * dw [columns] = sum over rows of dy h, db [columns] = sum of dy. weight, dx, dw, db may be NULL. */
+    /* with h = (x - mean) scale, a = dy weight: dx = scale (a - avg a - h avg(a h)) + plus (avg a only with
+     * `centre`), dw [columns] = sum over rows of dy h, db [columns] = sum of dy. weight, plus, dx, dw, db may be
+     * NULL. */
     void (*norm_grad)(int64_t rows, int64_t columns, int centre, const float *dy, const float *x,
-                      const float *weight, const float *mean, const float *scale, float *dx, float *dw,
-                      float *db);
+                      const float *weight, const float *mean, const float *scale, const float *plus,
+                      float *dx, float *dw, float *db);
 
     /* One row of attention: x = scale x + added (NULL: 0), -inf where allowed (NULL: all) is 0; then
-     * x = e^(x - lse), *lse = log sum e^x; a row without any allowed place is 0, its lse -inf. */
+     * x = e^(x - max) / total, total = sum of e^(x - max). A row without any allowed place is 0, its max -inf and
+     * total 0. */
     void (*attend)(int64_t columns, float scale, const uint8_t *allowed, const float *added, float *x,
-                   float *lse);
-    /* The same probabilities from a known lse. */
+                   float *max, float *total);
+    /* lse[r] = max[r] + log total[r] */
+    void (*attend_sums)(int64_t rows, const float *max, const float *total, float *lse);
+    /* The same probabilities from lse = max + log total. */
     void (*attend_again)(int64_t columns, float scale, const uint8_t *allowed, const float *added, float lse,
                          float *x);
     /* dx = scale p (dp - sum p dp), in place of dp */
-    void (*attend_grad)(int64_t columns, float scale, const float *p, float delta, float *dp);
+    void (*attend_grad)(int64_t columns, float scale, const float *p, float *dp);
 } ct__row_table;
 
 #endif

@@ -17,7 +17,8 @@ json_t *ct__document_parse(const char *text, const char *what, ct_err *e) {
     json_error_t je;
     json_t *doc = json_loads(text, JSON_REJECT_DUPLICATES, &je);
     if (doc && json_is_object(doc)) return doc;
-    ct_fail(e, CT_EDATA, "%s: document is no JSON object: %s", what, doc ? "another type" : je.text);
+    ct_fail(e, CT_EDATA, "%s: its document is no JSON object (%.200s); wanted one; the file is damaged", what,
+            doc ? "another type" : je.text);
     json_decref(doc);
     return NULL;
 }
@@ -74,7 +75,7 @@ static ct_status check_header(const ct_tensors *t, const char *file, ct_err *e) 
     char hex[33], found[33] = {0};
     for (int i = 7; i >= 0; i--) length = length << 8 | raw[i];
     char *copy = ct_new(t->allocator, length + 1);
-    if (!copy) return ct_fail(e, CT_ELIMIT, "%s: out of memory", file);
+    if (!copy) return ct_fail_at(e, CT_ELIMIT, file, -1, "out of memory");
     memcpy(copy, raw + 8, length);
     char *digits = find_digits(copy, length);
     if (digits) {
@@ -86,8 +87,8 @@ static ct_status check_header(const ct_tensors *t, const char *file, ct_err *e) 
     if (strcmp(hex, found) == 0) return CT_OK;
     return ct_fail_at(
         e, CT_EDATA, file, 8,
-        "the header's hash is %.32s; wanted %s: the file was changed or damaged; take another copy", found,
-        hex);
+        "the header's hash is %.32s; wanted %s; the file was changed or damaged: take another copy",
+        found[0] ? found : "missing", hex);
 }
 
 static ct_status check_tensors(const ct_tensors *t, const json_t *hashes, const char *file, ct_err *e) {
@@ -96,20 +97,21 @@ static ct_status check_tensors(const ct_tensors *t, const json_t *hashes, const 
         const char *want = json_string_value(json_object_get(hashes, t->tensor[i].name));
         ct_hash_hex(ct_hash_bytes(t->tensor[i].data, t->tensor[i].bytes), hex);
         if (want && strcmp(want, hex) == 0) continue;
-        return ct_fail_at(
-            e, CT_EDATA, file, (const uint8_t *)t->tensor[i].data - (const uint8_t *)t->file,
-            "tensor \"%.200s\": hash is %s; wanted %s: the file was changed or damaged; take another copy",
-            t->tensor[i].name, hex, want ? want : "one in the document");
+        return ct_fail_at(e, CT_EDATA, file, (const uint8_t *)t->tensor[i].data - (const uint8_t *)t->file,
+                          "tensor \"%.200s\": its hash is %s; wanted %s; the file was changed or damaged: "
+                          "take another copy",
+                          t->tensor[i].name, hex, want ? want : "one in the document");
     }
     return CT_OK;
 }
 
 ct_status ct__document_check(const ct_tensors *t, const json_t *doc, const char *file, ct_err *e) {
     const json_t *format = json_object_get(doc, "format");
-    if (!json_is_integer(format) || json_integer_value(format) != CT__DOCUMENT_FORMAT)
-        return ct_fail(e, CT_EDATA, "%s: document format %lld; this version reads %d; use a newer cotan",
-                       file, json_is_integer(format) ? (long long)json_integer_value(format) : -1,
-                       CT__DOCUMENT_FORMAT);
+    if (!json_is_integer(format) || json_integer_value(format) != CT_MODEL_FORMAT)
+        return ct_fail_at(e, CT_EDATA, file, -1,
+                          "document format %lld; wanted %d, which this version reads; use a newer cotan",
+                          json_is_integer(format) ? (long long)json_integer_value(format) : -1,
+                          CT_MODEL_FORMAT);
     ct_status s = check_header(t, file, e);
     return s ? s : check_tensors(t, json_object_get(doc, "tensors"), file, e);
 }

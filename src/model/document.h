@@ -6,8 +6,6 @@
 
 #include "cotan/model.h"
 
-#define CT__DOCUMENT_FORMAT 1
-
 json_t *ct__document_parse(const char *text, const char *what, ct_err *e); /* NULL with *e */
 char *ct__document_dump(const json_t *doc);                                /* free() it */
 /* Put the hashes into doc and doc into t. */

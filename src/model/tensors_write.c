@@ -19,11 +19,11 @@ static void write_string(ct_text *out, const char *text) {
 
 static void write_metadata(const ct_tensors *t, ct_text *out) {
     ct_text_add(out, "\"__metadata__\":{");
-    for (int32_t i = 0; i < t->keys; i++) {
+    for (int64_t i = 0; i < t->pairs; i++) {
         if (i) ct_text_add(out, ",");
-        write_string(out, t->key[i]);
+        write_string(out, t->pair[i].key);
         ct_text_add(out, ":");
-        write_string(out, t->value[i]);
+        write_string(out, t->pair[i].value);
     }
     ct_text_add(out, "}");
 }
@@ -31,10 +31,10 @@ static void write_metadata(const ct_tensors *t, ct_text *out) {
 ct_status ct__safetensors_header(const ct_tensors *t, ct_text *out, ct_err *e) {
     uint64_t at = 0;
     ct_text_add(out, "{");
-    if (t->keys) write_metadata(t, out);
+    if (t->pairs) write_metadata(t, out);
     for (int64_t i = 0; i < t->count; i++) {
         const ct__tensor *r = &t->tensor[i];
-        if (i || t->keys) ct_text_add(out, ",");
+        if (i || t->pairs) ct_text_add(out, ",");
         write_string(out, r->name);
         ct_text_format(out, ":{\"dtype\":\"%s\",\"shape\":[", ct__safetensors_type(r->dtype));
         for (int32_t k = 0; k < r->shape.rank; k++)

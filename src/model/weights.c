@@ -23,37 +23,79 @@ ct_status ct_weights_collect(ct_ctx *c, int32_t kinds, ct_tensors *to, ct_err *e
     return CT_OK;
 }
 
-#define SHOWN 12 /* names in a list */
+#define ROOM 240 /* bytes of a list: three fit into an error's text */
 
-static void mention(ct_text *t, int32_t *count, const char *kind, const char *text) {
-    if (*count == 0) ct_text_format(t, "%s%s: ", t->length ? "; " : "", kind);
-    if (*count < SHOWN) ct_text_format(t, "%s%s", *count ? ", " : "", text);
-    if (*count == SHOWN) ct_text_add(t, " ...");
-    ++*count;
+typedef struct list { /* of names that do not fit */
+    const char *kind;
+    ct_text text;
+    int64_t count, left_out;
+} list;
+
+static void mention(list *l, const char *name) {
+    l->count++;
+    if (l->text.length > ROOM) {
+        l->left_out++;
+        return;
+    }
+    ct_text_format(&l->text, "%s%.200s", l->text.length ? ", " : "", name);
 }
 
-static void compare(ct_ctx *c, const ct_tensors *from, int32_t kinds, int32_t extra, ct_text *t) {
+enum { MISSING, SUPERFLUOUS, MISSHAPED, LISTS };
+
+static void compare(ct_ctx *c, const ct_tensors *from, int32_t kinds, int32_t extra, list l[LISTS]) {
     ct_var_info v;
     ct_array a;
     char have[CT_SHAPE_TEXT], want[CT_SHAPE_TEXT], line[600];
-    int32_t missing = 0, shapes = 0, more = 0;
     for (int64_t i = 0; i < ct_var_count(c); i++)
         if (!ct_var_at(c, i, &v) && wanted(&v, kinds) && ct_tensors_find(from, v.name) < 0)
-            mention(t, &missing, "missing", v.name);
+            mention(&l[MISSING], v.name);
     for (int64_t i = 0; i < ct_tensors_count(from); i++) {
         const char *name = ct_tensors_name(from, i);
-        int known = !ct_var_find(c, name, &v) && wanted(&v, kinds);
-        if (!known && !extra) mention(t, &more, "superfluous", name);
-    }
-    for (int64_t i = 0; i < ct_tensors_count(from); i++) {
-        const char *name = ct_tensors_name(from, i);
-        if (ct_tensors_at(from, i, &a) || ct_var_find(c, name, &v) || !wanted(&v, kinds)) continue;
+        if (ct_var_find(c, name, &v) || !wanted(&v, kinds)) {
+            if (!extra) mention(&l[SUPERFLUOUS], name);
+            continue;
+        }
+        if (ct_tensors_at(from, i, &a)) continue;
         ct_shape s = ct_shape_make(a.rank, a.dim);
         if (ct_shape_equal(&s, &v.shape)) continue;
-        snprintf(line, sizeof line, "%.300s %s (wanted %s)", name, ct_shape_format(&s, have),
+        snprintf(line, sizeof line, "%.150s %s for %s", name, ct_shape_format(&s, have),
                  ct_shape_format(&v.shape, want));
-        mention(t, &shapes, "other shapes", line);
+        mention(&l[MISSHAPED], line);
     }
+}
+
+static ct_status describe(const list l[LISTS], const char *file, ct_err *e) {
+    ct_text t = {0};
+    ct_status s = CT_OK;
+    for (int i = 0; i < LISTS; i++) {
+        if (l[i].text.failed) t.failed = 1;
+        if (!l[i].count) continue;
+        ct_text_format(&t, "%s%lld %s: %s", t.length ? ", and " : "", (long long)l[i].count, l[i].kind,
+                       l[i].text.data ? l[i].text.data : "");
+        if (l[i].left_out) ct_text_format(&t, " and %lld more", (long long)l[i].left_out);
+    }
+    if (t.failed)
+        s = ct_fail_at(e, CT_ELIMIT, file, -1, "out of memory");
+    else if (t.length)
+        s = ct_fail_at(e, CT_EDATA, file, -1,
+                       "does not fit the net (%s); wanted the net's names and shapes; give the "
+                       "weights of this net",
+                       t.data);
+    ct_text_free(&t);
+    return s;
+}
+
+/* CT_EDATA, listing all that is missing, superfluous or misshaped. */
+static ct_status check(ct_ctx *c, const ct_tensors *from, const char *file, int32_t kinds, int32_t extra,
+                       ct_err *e) {
+    const ct_allocator *a = ct_allocator_of(c);
+    list l[LISTS] = {{.kind = "missing", .text = {.allocator = a}},
+                     {.kind = "superfluous", .text = {.allocator = a}},
+                     {.kind = "of another shape", .text = {.allocator = a}}};
+    compare(c, from, kinds, extra, l);
+    ct_status s = describe(l, file, e);
+    for (int i = 0; i < LISTS; i++) ct_text_free(&l[i].text);
+    return s;
 }
 
 static ct_status set_one(ct_ctx *c, const ct_var_info *v, const ct_array *a, const char *file, ct_err *e) {
@@ -71,12 +113,7 @@ static ct_status set_one(ct_ctx *c, const ct_var_info *v, const ct_array *a, con
 
 ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char *file, int32_t kinds, int32_t extra,
                            ct_err *e) {
-    ct_text t = {.allocator = ct_allocator_of(c)};
-    compare(c, from, kinds, extra, &t);
-    ct_status s = CT_OK;
-    if (t.length) s = ct_fail(e, CT_EDATA, "%s: does not fit the net: %s", file, t.data);
-    if (t.failed) s = ct_fail(e, CT_ELIMIT, "%s: out of memory", file);
-    ct_text_free(&t);
+    ct_status s = check(c, from, file, kinds, extra, e);
     for (int64_t i = 0; i < ct_var_count(c) && !s; i++) {
         ct_var_info v;
         ct_array a;
@@ -85,4 +122,35 @@ ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char *file, 
         if (!s) s = set_one(c, &v, &a, file, e);
     }
     return s;
+}
+
+/* ---- states of a session ---- */
+
+ct_status ct_states_collect(ct_session *s, ct_tensors *to, ct_err *e) {
+    ct_ctx *c = ct_session_context(s);
+    ct_status status = CT_OK;
+    for (int64_t i = 0; i < ct_var_count(c) && !status; i++) {
+        ct_var_info v;
+        ct_array a;
+        if (ct_var_at(c, i, &v) || v.kind != CT_STATE || ct_state_info(s, v.name, &v, NULL)) continue;
+        status = ct_array_new(ct_allocator_of(c), (ct_dtype)v.dtype, v.shape, &a, e);
+        if (status) return status;
+        status = ct_state_get(s, v.name, &a, e);
+        if (!status) status = ct_tensors_add(to, v.name, &a, e);
+        ct_array_free(&a);
+    }
+    return status;
+}
+
+ct_status ct_states_apply(ct_session *s, const ct_tensors *from, ct_err *e) {
+    ct_ctx *c = ct_session_context(s);
+    ct_status status = CT_OK;
+    ct_session_reset(s);
+    for (int64_t i = 0; i < ct_var_count(c) && !status; i++) {
+        ct_var_info v;
+        ct_array a;
+        if (ct_var_at(c, i, &v) || v.kind != CT_STATE) continue;
+        if (!ct_tensors_at(from, ct_tensors_find(from, v.name), &a)) status = ct_state_set(s, v.name, &a, e);
+    }
+    return status;
 }

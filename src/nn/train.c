@@ -21,10 +21,14 @@ int32_t ct_optimiser_of(const char *name) {
 
 static double given(double v, double otherwise) { return v == 0 ? otherwise : v == CT_ZERO ? 0 : v; }
 
-static double default_lr(int32_t kind) {
+double ct_optimiser_lr(int32_t kind) {
     static const double lr[] = {1e-3, 1e-3, 1e-2, 2e-3, 1e-2, 1e-2, 1.0, 1e-4};
-    return lr[kind];
+    kind &= ~CT_DECOUPLED;
+    return kind >= 0 && kind < COUNT ? lr[kind] : NAN;
 }
+
+static int32_t rule_of(const ct_train *t) { return t->optimiser & ~CT_DECOUPLED; }
+static int32_t apart(const ct_train *t) { return (t->optimiser & CT_DECOUPLED) != 0; } /* decoupled decay */
 
 /* A moment follows its parameter: "NAME.suffix", zeros. */
 static ct_t moment(ct_t param, const char *suffix) {
@@ -44,11 +48,11 @@ static ct_t adam(const update *u) {
     const ct_train *t = u->t;
     ct_adam o = {.weight_decay = u->decay,
                  .l1 = t->l1,
-                 .decoupled = t->optimiser == CT_ADAMW || t->decoupled,
-                 .momentum_decay = t->momentum_decay};
+                 .decoupled = rule_of(t) == CT_ADAMW || apart(t),
+                 .momentum_decay = rule_of(t) == CT_NADAM ? t->alpha : 0};
     double beta1 = given(t->beta1, 0.9), beta2 = given(t->beta2, 0.999), eps = given(t->eps, 1e-8);
     ct_t m = moment(u->param, "exp_avg"), v = moment(u->param, "exp_avg_sq");
-    if (t->optimiser == CT_NADAM)
+    if (rule_of(t) == CT_NADAM)
         return ct_nadam_update(u->param, u->grad, m, v, u->lr, u->scale, beta1, beta2, eps, o);
     return ct_adam_update(u->param, u->grad, m, v, u->lr, u->scale, beta1, beta2, eps, o);
 }
@@ -58,11 +62,11 @@ static ct_t sgd(const update *u) {
     ct_t none = {0, 0, 0}, buffer = t->momentum > 0 ? moment(u->param, "momentum_buffer") : none;
     return ct_sgd_update(u->param, u->grad, buffer, u->lr, u->scale,
                          (ct_sgd){.momentum = t->momentum,
-                                  .dampening = t->dampening,
+                                  .dampening = t->alpha,
                                   .nesterov = t->nesterov,
                                   .weight_decay = u->decay,
                                   .l1 = t->l1,
-                                  .decoupled = t->decoupled});
+                                  .decoupled = apart(t)});
 }
 
 static ct_t rmsprop(const update *u) {
@@ -73,29 +77,26 @@ static ct_t rmsprop(const update *u) {
     return ct_rmsprop_update(
         u->param, u->grad, square, average, buffer, u->lr, u->scale, given(t->alpha, 0.99),
         given(t->eps, 1e-8),
-        (ct_rmsprop){
-            .momentum = t->momentum, .weight_decay = u->decay, .l1 = t->l1, .decoupled = t->decoupled});
+        (ct_rmsprop){.momentum = t->momentum, .weight_decay = u->decay, .l1 = t->l1, .decoupled = apart(t)});
 }
 
 static ct_t make_update(const update *u) {
     const ct_train *t = u->t;
-    switch (t->optimiser) {
+    switch (rule_of(t)) {
         case CT_SGD:
             return sgd(u);
         case CT_RMSPROP:
             return rmsprop(u);
         case CT_ADAGRAD:
-            return ct_adagrad_update(u->param, u->grad, moment(u->param, "sum"), u->lr, u->scale,
-                                     given(t->eps, 1e-10),
-                                     (ct_adagrad){.lr_decay = t->lr_decay,
-                                                  .weight_decay = u->decay,
-                                                  .l1 = t->l1,
-                                                  .decoupled = t->decoupled});
+            return ct_adagrad_update(
+                u->param, u->grad, moment(u->param, "sum"), u->lr, u->scale, given(t->eps, 1e-10),
+                (ct_adagrad){
+                    .lr_decay = t->alpha, .weight_decay = u->decay, .l1 = t->l1, .decoupled = apart(t)});
         case CT_ADADELTA:
             return ct_adadelta_update(
                 u->param, u->grad, moment(u->param, "square_avg"), moment(u->param, "acc_delta"), u->lr,
                 u->scale, given(t->alpha, 0.9), given(t->eps, 1e-6),
-                (ct_adadelta){.weight_decay = u->decay, .l1 = t->l1, .decoupled = t->decoupled});
+                (ct_adadelta){.weight_decay = u->decay, .l1 = t->l1, .decoupled = apart(t)});
         case CT_LION:
             return ct_lion_update(u->param, u->grad, moment(u->param, "exp_avg"), u->lr, u->scale,
                                   given(t->beta1, 0.9), given(t->beta2, 0.99),
@@ -122,7 +123,7 @@ static const ct_group *group_of(const ct_train *t, const char *name) {
 }
 
 static double decay_of(const ct_train *t, const ct_group *g) {
-    double common = t->optimiser == CT_ADAMW ? given(t->weight_decay, 0.01) : given(t->weight_decay, 0);
+    double common = rule_of(t) == CT_ADAMW ? given(t->weight_decay, 0.01) : given(t->weight_decay, 0);
     return g ? given(g->weight_decay, common) : common;
 }
 
@@ -135,7 +136,7 @@ typedef struct built {
 
 static void build_updates(const ct_train *t, ct_t loss, built *b) {
     ct_graph *g = ct_graph_of(loss);
-    ct_t lr = ct_scalar(g, "lr", t->lr > 0 ? t->lr : default_lr(t->optimiser)), none = {0, 0, 0}, norm;
+    ct_t lr = ct_scalar(g, "lr", t->lr > 0 ? t->lr : ct_optimiser_lr(rule_of(t))), none = {0, 0, 0}, norm;
     for (int32_t i = 0; i < b->params && t->clip_value > 0; i++)
         b->grad[i] = ct_clip(b->grad[i], -t->clip_value, t->clip_value);
     ct_t scale =
@@ -164,7 +165,7 @@ static ct_status check(const ct_train *t, ct_t loss, ct_err *e) {
     if (ct_shape_of(loss).rank != 0)
         return ct_fail(e, CT_EUSAGE, "train: the loss has %d axes; wanted a scalar, such as a mean",
                        ct_shape_of(loss).rank);
-    if (t->optimiser < 0 || t->optimiser >= COUNT)
+    if (rule_of(t) < 0 || rule_of(t) >= COUNT)
         return ct_fail(e, CT_EUSAGE, "train: optimiser %d; wanted 0 to %d", t->optimiser, COUNT - 1);
     if (t->average < 0 || t->average >= 1)
         return ct_fail(e, CT_EUSAGE, "train: average %g; wanted 0 to under 1", t->average);
@@ -213,32 +214,5 @@ ct_status ct_compile_train(ct_t loss, const ct_t *more, int32_t n_more, const ct
     if (!s) s = ct_plan_new(b.out, b.outs, b.effect, b.effects, o, out, e);
     if (!s && t->average > 0) s = begin_averages(ct_context(loss), &b, e);
     ct_arena_free(&arena);
-    return s;
-}
-
-/* ---- averages ---- */
-
-static ct_status swap_one(ct_ctx *c, const char *name, const char *average, ct_shape shape, ct_err *e) {
-    ct_array a = {0}, b = {0};
-    ct_status s = ct_array_new(ct_allocator_of(c), CT_F32, shape, &a, e);
-    if (!s) s = ct_array_new(ct_allocator_of(c), CT_F32, shape, &b, e);
-    if (!s) s = ct_var_get(c, name, &a, e);
-    if (!s) s = ct_var_get(c, average, &b, e);
-    if (!s) s = ct_var_set(c, name, &b, e);
-    if (!s) s = ct_var_set(c, average, &a, e);
-    ct_array_free(&a);
-    ct_array_free(&b);
-    return s;
-}
-
-ct_status ct_average_swap(ct_ctx *c, ct_err *e) {
-    ct_status s = CT_OK;
-    for (int64_t i = 0, n = ct_var_count(c); i < n && !s; i++) {
-        ct_var_info average, param;
-        s = ct_var_at(c, i, &average);
-        if (s || average.kind != CT_MOMENT || strncmp(average.name, "ema.", 4) != 0) continue;
-        if (ct_var_find(c, average.name + 4, &param) || param.kind != CT_PARAM) continue;
-        s = swap_one(c, param.name, average.name, param.shape, e);
-    }
     return s;
 }

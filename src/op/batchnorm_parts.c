@@ -84,7 +84,6 @@ static void merge(const void *data, float *const *part, int32_t parts, float *ou
 typedef struct bn_data {
     ct__image image;
     const ct__image_table *table;
-    const char *name;
     double eps, count;
     int32_t relu, reserved;
 } bn_data;
@@ -110,7 +109,6 @@ static bn_data *new_data(ct__lower *l, ct__kernel run) {
                            l->in_layout[0].kind == CT__BLOCKED ? ct__block_channels() : 1, 0};
     for (int32_t i = 2; i < s->rank; i++) d->image.spatial *= s->dim[i];
     d->table = l->simd->image;
-    d->name = l->name;
     l->run = run;
     l->data = d;
     l->impl = "channels";
@@ -123,19 +121,27 @@ static ct_status run_stats(const void *data, void *const *arg, const ct__exec *x
     d->table->norm_stats(&d->image, arg[0], arg[1]);
     return CT_OK;
 }
-static ct_status stats_lower(ct__lower *l) { return new_data(l, run_stats) ? CT_OK : CT_ELIMIT; }
+/* One value has no variance. Known here, from the batch, so that who describes a plan sees it before any step. */
+static ct_status stats_lower(ct__lower *l) {
+    const ct_shape *s = &l->symbolic[0].shape;
+    uint64_t count = 1;
+    for (int32_t i = 0; i < s->rank; i++)
+        if (i != 1) count *= (uint64_t)(s->dim[i] < 0 ? -s->dim[i] * l->batch : s->dim[i]);
+    if (count < 2)
+        return ct_fail(
+            l->e, CT_EUSAGE,
+            "batch_norm \"%s\": %llu values a channel; wanted at least 2 in training; use another batch",
+            l->name, (unsigned long long)count);
+    return new_data(l, run_stats) ? CT_OK : CT_ELIMIT;
+}
 
 static ct_status run_finish(const void *data, void *const *arg, const ct__exec *x) {
     const bn_data *d = data;
+    (void)x;
     const float *stats = arg[0];
     float *mean = arg[1], *var = arg[2], *unbiased = arg[3];
     int64_t c = (d->image.n - 2) / 3;
     double count = (double)stats[1];
-    if (!(count > 1))
-        return ct_fail(
-            x->e, CT_EDATA,
-            "batch_norm \"%s\": %.0f values a channel; wanted at least 2 in training; use a larger batch",
-            d->name, count);
     for (int64_t k = 0; k < c; k++) {
         double m2 = (double)stats[2 + c + k];
         if (mean) mean[k] = stats[2 + k];

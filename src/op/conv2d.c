@@ -227,7 +227,7 @@ static const ct__case cases[] = {
     {.text = "x=f32[N,3,5,5]; conv2d(x, \"c\", 4, 3, groups=2)", .error = "do not divide into 2 groups"},
     {.text = "x=f32[N,3,0,5]; conv2d(x, \"c\", 4, 3, pad=2)", .error = "of at least one element each"},
     {.text = "x=f32[N,3]; conv2d(x, \"c\", 4, 3)", .error = "x is [N,3]; wanted [N,C,H,W]"},
-    {.text = "x=f32[N,3,5,5]; conv2d(x, \"c\", 4, 3, padd=1)", .error = "no attribute padd; nearest is pad"},
+    {.text = "x=f32[N,3,5,5]; conv2d(x, \"c\", 4, 3, padd=1)", .error = "no attribute padd; wanted pad"},
     {0},
 };
 

@@ -126,7 +126,7 @@ static ct__conv_wish data_wish(const ct__lower *l) {
 static ct__conv_wish weight_wish(const ct__lower *l) {
     ct__conv_wish w = {.shape = ct__conv_geometry(l->attr, &l->in[1].shape, &l->in[2].shape),
                        .kind = CT__CONV_WEIGHT,
-                       .bias = 1};
+                       .bias = l->out[1].dtype != 0};
     w.shape.oh = l->in[0].shape.dim[2];
     w.shape.ow = l->in[0].shape.dim[3];
     ct__conv_layouts(&w.shape, w.kind, &w.src_blocked, &w.dst_blocked);
@@ -229,7 +229,7 @@ const ct__op ct__op_conv2d_weight = {
     .attrs = attrs,
     .inputs_min = 3,
     .inputs_max = 3,
-    .flags = CT__OP_INTERNAL,
+    .flags = CT__OP_INTERNAL | CT__OP_SPARE,
     .infer = weight_infer,
     .grad = weight_grad,
     .expand = weight_expand,

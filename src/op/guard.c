@@ -150,8 +150,8 @@ static const ct__case guard_cases[] = {
     {.text = "x=f32[N,3]; y=f32[7]; guard(mean(x), global_norm(x, y), 1000)"},
     {.text = "l=f32[3]; guard(l, 1)", .error = "input 1 is [3]; wanted 0 axes"},
     {.text = "l=f32[]; guard(l, -1)", .error = "clip is -1; wanted"},
-    {.text = "l=f32[]; guard(log(mul_scalar(abs(l), 0)), 1)", .error = "loss: is -inf at step 1"},
-    {.text = "l=f32[]; guard(l, reciprocal(mul_scalar(abs(l), 0)), 1)", .error = "gradient: its norm is inf"},
+    {.text = "l=f32[]; guard(log(mul_scalar(abs(l), 0)), 1)", .error = "is -inf at step 1"},
+    {.text = "l=f32[]; guard(l, reciprocal(mul_scalar(abs(l), 0)), 1)", .error = "is inf at step 1"},
     {0},
 };
 

@@ -5,9 +5,9 @@
  *     dW = sum dy' x, db = sum dy over all leading axes   (linear_weight, a partial sum of the batch)
  *
  * The weight's home is panel16 of W' (kern/gemm.h): forward reads it as it lies, linear_weight writes its
- * gradient in the same order; linear_data reads the flipped copy. A following ReLU is taken into the kernel.
+ * gradient in the same order; linear_data reads the flipped copy. A following ReLU, or the sum with a tensor of its shape, is taken into the kernel.
  * A weight so big that a gradient for every shard of the batch would cost more than the barrier (BIG) is
- * worked on by the whole batch at once, cut over outputs: forward over O, both gradients over I. */
+ * worked on by the whole batch at once, cut over outputs: forward over O, dx over I, dW over the longer. */
 #include "kern/gemm.h"
 #include "op/common.h"
 
@@ -121,9 +121,10 @@ static int weight_batch(ct__batch *b) {
 typedef struct linear_data {
     ct__gemm gemm, last; /* of a task, of the last one when the product is cut over outputs */
     int64_t step;        /* outputs of a task */
-    int32_t tasks, reserved;
-    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c,
-                void *scratch);
+    int32_t tasks;
+    int32_t bias, plus, out; /* the arguments that are these; -1: none */
+    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, const float *plus,
+                float *c, void *scratch);
     void (*sum_rows)(int64_t rows, int64_t columns, const float *x, float *sum);
 } linear_data;
 
@@ -161,7 +162,7 @@ static int32_t data_pieces(const ct__lower *l) {
  * gradients are to write and to read again. */
 static int32_t weight_pieces(const ct__lower *l) {
     int64_t i = last_of(&l->in[1].shape), o = last_of(&l->in[0].shape), rows = rows_of(&l->in[0].shape);
-    int64_t tasks = (i + 63) / 64;
+    int64_t tasks = ((i > o ? i : o) + 127) / 128;
     if (l->shards < 2 || rows / l->shards >= MANY_ROWS || 2 * l->shards * i * o <= rows * (i + o)) return 0;
     return (int32_t)(tasks < 8 ? tasks : 8);
 }
@@ -183,31 +184,28 @@ static int64_t begin_of(const linear_data *d, int64_t extent, int64_t task, cons
     return begin < extent ? begin : -1;
 }
 
-static ct_status run_forward(const void *data, void *const *arg, const ct__exec *x) {
+static ct_status run_rows(const void *data, void *const *arg, const ct__exec *x) {
     const linear_data *d = data;
     const ct__gemm *g;
-    const float *bias = arg[2];
     int64_t j = begin_of(d, d->gemm.c_row, x->task, &g);
+    const float *bias = d->bias < 0 ? NULL : arg[d->bias], *plus = d->plus < 0 ? NULL : arg[d->plus];
     if (j >= 0)
-        d->run(g, arg[0], (const float *)arg[1] + j * g->k, bias ? bias + j : NULL, (float *)arg[3] + j,
-               x->scratch);
+        d->run(g, arg[0], (const float *)arg[1] + j * g->k, bias ? bias + j : NULL, plus ? plus + j : NULL,
+               (float *)arg[d->out] + j, x->scratch);
     return CT_OK;
 }
-static ct_status run_data(const void *data, void *const *arg, const ct__exec *x) {
-    const linear_data *d = data;
-    const ct__gemm *g;
-    int64_t j = begin_of(d, d->gemm.c_row, x->task, &g);
-    if (j >= 0) d->run(g, arg[0], (const float *)arg[1] + j * g->k, NULL, (float *)arg[2] + j, x->scratch);
-    return CT_OK;
-}
-/* dW' [I,O] = x' [I,M] dy [M,O], written in panels of O; a task has rows of dW' */
+/* dW' [I,O] = x' [I,M] dy [M,O], written in panels of O. A task has some panels, so that dy is packed once in
+ * all, or some rows where there are more of these. */
 static ct_status run_weight(const void *data, void *const *arg, const ct__exec *x) {
     const linear_data *d = data;
     const ct__gemm *g;
-    int64_t i = begin_of(d, d->gemm.a_col, x->task, &g);
-    if (arg[2] && i >= 0)
-        d->run(g, (const float *)arg[1] + i, arg[0], NULL, (float *)arg[2] + i * 16, x->scratch);
-    if (arg[3] && i == 0) d->sum_rows(g->k, g->n, arg[0], arg[3]);
+    int64_t i = d->gemm.a_col, o = d->gemm.b_row, begin = begin_of(d, i > o ? i : o, x->task, &g);
+    if (arg[2] && begin >= 0 && i > o)
+        d->run(g, (const float *)arg[1] + begin, arg[0], NULL, NULL, (float *)arg[2] + begin * 16,
+               x->scratch);
+    if (arg[2] && begin >= 0 && i <= o)
+        d->run(g, arg[1], (const float *)arg[0] + begin, NULL, NULL, (float *)arg[2] + begin * i, x->scratch);
+    if (arg[3] && begin == 0) d->sum_rows(g->k, o, arg[0], arg[3]);
     return CT_OK;
 }
 
@@ -223,9 +221,14 @@ static ct_status finish(ct__lower *l, linear_data *d, ct__kernel run, double flo
     return CT_OK;
 }
 
-static ct_status lower_rows(ct__lower *l, ct__kernel run) { /* y [M,P] = x [M,K] B, B in panels; cut over P */
+/* y [M,P] = x [M,K] B, B in panels; cut over P. Fused: a ReLU, or what is added (the last input). */
+static ct_status lower_rows(ct__lower *l, int32_t bias) {
     linear_data *d = CT__DATA(l, linear_data);
     if (!d) return CT_ELIMIT;
+    int relu = l->n_fused && strcmp(l->fused[0].op->name, "relu") == 0;
+    d->bias = bias;
+    d->plus = l->n_fused && !relu ? l->n_in - 1 : -1;
+    d->out = l->n_in;
     int64_t k = last_of(&l->in[0].shape), p = last_of(&l->out[0].shape), m = rows_of(&l->in[0].shape);
     d->gemm = (ct__gemm){.m = m,
                          .n = p,
@@ -234,13 +237,13 @@ static ct_status lower_rows(ct__lower *l, ct__kernel run) { /* y [M,P] = x [M,K]
                          .a_col = 1,
                          .b_panel = 1,
                          .c_row = p,
-                         .act = l->n_fused ? CT__ACT_RELU : CT__ACT_NONE};
+                         .act = relu ? CT__ACT_RELU : CT__ACT_NONE};
     d->last = d->gemm;
     cut_product(d, l->pieces, p, 16, &d->gemm.n, &d->last.n);
-    return finish(l, d, run, 2.0 * (double)m * (double)p * (double)k);
+    return finish(l, d, run_rows, 2.0 * (double)m * (double)p * (double)k);
 }
-static ct_status lower(ct__lower *l) { return lower_rows(l, run_forward); }
-static ct_status data_lower(ct__lower *l) { return lower_rows(l, run_data); }
+static ct_status lower(ct__lower *l) { return lower_rows(l, 2); }
+static ct_status data_lower(ct__lower *l) { return lower_rows(l, -1); }
 
 static ct_status weight_lower(ct__lower *l) {
     linear_data *d = CT__DATA(l, linear_data);
@@ -256,12 +259,23 @@ static ct_status weight_lower(ct__lower *l) {
                          .c_panel = 1,
                          .c_panel_stride = i * 16};
     d->last = d->gemm;
-    cut_product(d, l->pieces, i, 16, &d->gemm.m, &d->last.m);
+    if (i > o)
+        cut_product(d, l->pieces, i, 16, &d->gemm.m, &d->last.m);
+    else
+        cut_product(d, l->pieces, o, 32, &d->gemm.n, &d->last.n);
     return finish(l, d, run_weight, 2.0 * (double)m * (double)o * (double)i);
 }
 
+static int fuse_add(const ct__lower *l, const ct__fused *consumer) {
+    int fits = l->n_fused == 0 && strcmp(consumer->op->name, "add") == 0 && consumer->other;
+    return fits && consumer->other->dtype == CT_F32 &&
+                   ct_shape_equal(&consumer->other->shape, &l->symbolic[l->n_in].shape)
+               ? CT__FUSE_WITH
+               : CT__FUSE_NO;
+}
 static int fuse(const ct__lower *l, const ct__fused *consumer) {
-    return l->n_fused == 0 && strcmp(consumer->op->name, "relu") == 0;
+    if (l->n_fused == 0 && strcmp(consumer->op->name, "relu") == 0) return CT__FUSE_WITH;
+    return fuse_add(l, consumer);
 }
 
 /* ---- references ---- */
@@ -298,6 +312,9 @@ static const ct__case cases[] = {
     {.text = "x=f32[N,1]; linear(x, \"fc\", 1)"},
     {.text = "x=f32[8]; linear(x, \"fc\", 15)"},
     {.text = "x=f32[0,8]; linear(x, \"fc\", 15)"},
+    {.text = "x=f32[N,10]; z=f32[N,7]; add(linear(x, \"fc\", 7), z)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,3,17]; add(x, linear(relu(linear(x, \"up\", 33)), \"down\", 17, no_bias=1))"},
+    {.text = "x=f32[N,5]; z=f32[16]; add(z, linear(x, \"fc\", 16))"},
     {.text = "x=f32[N,8]; linear(x, \"fc\", 0)", .error = "features is 0; wanted 1 to"},
     {.text = "x=i64[N,8]; linear(x, \"fc\", 3)", .error = "input 1 is i64; wanted f32"},
     {0},
@@ -331,6 +348,7 @@ const ct__op ct__op_linear_data = {
     .grad = data_grad,
     .batch = ct__batch_rows,
     .layout = data_layout,
+    .fuse = fuse_add,
     .pieces = data_pieces,
     .lower = data_lower,
     .ref = data_ref,
@@ -340,7 +358,7 @@ const ct__op ct__op_linear_weight = {
     .summary = "gradients of linear by weight and bias",
     .inputs_min = 2,
     .inputs_max = 2,
-    .flags = CT__OP_INTERNAL,
+    .flags = CT__OP_INTERNAL | CT__OP_SPARE,
     .infer = weight_infer,
     .grad = weight_grad,
     .batch = weight_batch,

@@ -105,8 +105,8 @@ typedef struct matmul {
     ct__gemm gemm;
     int64_t count, extent[CT_MAX_RANK], a_step[CT_MAX_RANK], b_step[CT_MAX_RANK];
     int32_t rank, reserved;
-    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c,
-                void *scratch);
+    void (*run)(const ct__gemm *g, const float *a, const float *b, const float *bias, const float *plus,
+                float *c, void *scratch);
 } matmul;
 
 static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
@@ -114,7 +114,7 @@ static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
     int64_t index[CT_MAX_RANK] = {0}, a = 0, b = 0;
     float *y = arg[2];
     for (int64_t i = 0; i < d->count; i++) {
-        d->run(&d->gemm, (const float *)arg[0] + a, (const float *)arg[1] + b, NULL,
+        d->run(&d->gemm, (const float *)arg[0] + a, (const float *)arg[1] + b, NULL, NULL,
                y + i * d->gemm.m * d->gemm.n, x->scratch);
         for (int32_t k = d->rank - 1; k >= 0; k--) {
             a += d->a_step[k];

@@ -160,8 +160,8 @@ static ct_status take_lower(ct__lower *l) {
 /* relu_grad(dx, x): x is what was pooled, so at a winner it is the pooled y, and elsewhere dx is 0: a look at y, a
  * quarter of x, is enough. */
 static int grad_fuse(const ct__lower *l, const ct__fused *consumer) {
-    return l->n_fused == 0 && l->n_in > 2 && l->in[2].dtype != 0 &&
-           strcmp(consumer->op->name, "relu_grad") == 0;
+    int can = l->n_fused == 0 && l->n_in > 2 && l->in[2].dtype != 0;
+    return can && strcmp(consumer->op->name, "relu_grad") == 0 ? CT__FUSE_ALONE : CT__FUSE_NO;
 }
 
 /* ---- references ---- */
@@ -267,7 +267,7 @@ const ct__op ct__op_maxpool2d = {
     .attrs = attrs,
     .inputs_min = 1,
     .inputs_max = 1,
-    .flags = CT__OP_FOLLOW,
+    .flags = CT__OP_FOLLOW | CT__OP_SPARE,
     .infer = infer,
     .grad = grad,
     .batch = ct__batch_rows,
@@ -281,7 +281,7 @@ const ct__op ct__op_maxpool1d = {
     .attrs = attrs_1d,
     .inputs_min = 1,
     .inputs_max = 1,
-    .flags = CT__OP_FOLLOW,
+    .flags = CT__OP_FOLLOW | CT__OP_SPARE,
     .infer = infer_1d,
     .grad = grad,
     .batch = ct__batch_rows,
@@ -345,7 +345,7 @@ const ct__op ct__op_adaptive_maxpool2d = {
     .attrs = adaptive_attrs,
     .inputs_min = 1,
     .inputs_max = 1,
-    .flags = CT__OP_FOLLOW,
+    .flags = CT__OP_FOLLOW | CT__OP_SPARE,
     .infer = adaptive_infer,
     .grad = adaptive_grad,
     .batch = ct__batch_rows,

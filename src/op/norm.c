@@ -215,7 +215,7 @@ typedef struct norm_data {
     const ct__row_table *row;
     int64_t rows, columns;
     double eps;
-    int32_t centre, reserved;
+    int32_t centre, out; /* out: the argument that is the first output */
 } norm_data;
 static ct_status run_norm(const void *data, void *const *arg, const ct__exec *x) {
     const norm_data *d = data;
@@ -226,8 +226,9 @@ static ct_status run_norm(const void *data, void *const *arg, const ct__exec *x)
 static ct_status run_grad(const void *data, void *const *arg, const ct__exec *x) {
     const norm_data *d = data;
     (void)x;
-    d->row->norm_grad(d->rows, d->columns, d->centre, arg[0], arg[1], arg[4], arg[2], arg[3], arg[5], arg[6],
-                      arg[7]);
+    void *const *out = arg + d->out;
+    d->row->norm_grad(d->rows, d->columns, d->centre, arg[0], arg[1], arg[4], arg[2], arg[3],
+                      d->out > 5 ? arg[5] : NULL, out[0], out[1], out[2]);
     return CT_OK;
 }
 static ct_status lower_with(ct__lower *l, ct__kernel run) {
@@ -236,11 +237,19 @@ static ct_status lower_with(ct__lower *l, ct__kernel run) {
     if (!d) return CT_ELIMIT;
     int64_t columns = s->dim[s->rank - 1];
     *d = (norm_data){l->simd->row,       ct__count(s) / columns,     columns,
-                     l->attr[ROW_EPS].f, (int32_t)l->attr[CENTRE].i, 0};
+                     l->attr[ROW_EPS].f, (int32_t)l->attr[CENTRE].i, l->n_in};
     l->run = run;
     l->data = d;
     l->impl = "rows";
     return CT_OK;
+}
+/* What a residual branch brings back is added to dx on the way. */
+static int grad_fuse(const ct__lower *l, const ct__fused *consumer) {
+    int fits = l->n_fused == 0 && l->n_in == 5 && strcmp(consumer->op->name, "add") == 0 && consumer->other;
+    return fits && consumer->other->dtype == CT_F32 &&
+                   ct_shape_equal(&consumer->other->shape, &l->symbolic[l->n_in].shape)
+               ? CT__FUSE_WITH
+               : CT__FUSE_NO;
 }
 static ct_status row_lower(ct__lower *l) { return lower_with(l, run_norm); }
 static ct_status grad_lower(ct__lower *l) { return lower_with(l, run_grad); }
@@ -324,6 +333,7 @@ static void grad_ref(ct__ref *r) {
 
 static const ct__case layer_cases[] = {
     {.text = "x=f32[N,7]; layer_norm(x, \"n\")", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,3,17]; add(x, linear(layer_norm(x, \"n\"), \"fc\", 17))"},
     {.text = "x=f32[N,16]; layer_norm(x, \"n\")"},
     {.text = "x=f32[N,17]; layer_norm(x, \"n\", no_weight=1)", .flags = CT__CASE_SECOND},
     {.text = "x=f32[N,3,33]; layer_norm(x, \"n\", no_bias=1)"},
@@ -408,7 +418,7 @@ const ct__op ct__op_row_norm = {
     .attrs = row_attrs,
     .inputs_min = 1,
     .inputs_max = 3,
-    .flags = CT__OP_INTERNAL,
+    .flags = CT__OP_INTERNAL | CT__OP_SPARE,
     .infer = row_infer,
     .grad = row_grad,
     .batch = ct__batch_rows,
@@ -421,10 +431,11 @@ const ct__op ct__op_row_norm_grad = {
     .attrs = row_attrs,
     .inputs_min = 4,
     .inputs_max = 5,
-    .flags = CT__OP_INTERNAL,
+    .flags = CT__OP_INTERNAL | CT__OP_SPARE,
     .infer = grad_infer,
     .compose = grad_compose,
     .batch = grad_batch,
+    .fuse = grad_fuse,
     .lower = grad_lower,
     .ref = grad_ref,
 };

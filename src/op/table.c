@@ -12,6 +12,8 @@ extern const ct__op ct__op_add;
 extern const ct__op ct__op_add_scalar;
 extern const ct__op ct__op_argmax;
 extern const ct__op ct__op_assign;
+extern const ct__op ct__op_assign_at;
+extern const ct__op ct__op_assign_position;
 extern const ct__op ct__op_attend;
 extern const ct__op ct__op_attention;
 extern const ct__op ct__op_attention_grad;
@@ -146,6 +148,9 @@ extern const ct__op ct__op_row_others_grad;
 extern const ct__op ct__op_row_prod;
 extern const ct__op ct__op_rsqrt;
 extern const ct__op ct__op_scatter_add;
+extern const ct__op ct__op_self_attend;
+extern const ct__op ct__op_self_attention;
+extern const ct__op ct__op_self_attention_grad;
 extern const ct__op ct__op_selu;
 extern const ct__op ct__op_selu_grad;
 extern const ct__op ct__op_sgd_momentum_update;
@@ -170,12 +175,43 @@ extern const ct__op ct__op_squeeze;
 extern const ct__op ct__op_stack;
 extern const ct__op ct__op_sub;
 extern const ct__op ct__op_sum;
+extern const ct__op ct__op_take_rows;
 extern const ct__op ct__op_tanh;
 extern const ct__op ct__op_tanh_grad;
 extern const ct__op ct__op_transpose;
 extern const ct__op ct__op_unsqueeze;
 extern const ct__op ct__op_var_of;
 extern const ct__op ct__op_where;
+
+/* What programs compiled earlier rely on (src/nn/abi.c). */
+_Static_assert(sizeof(ct_adadelta) == 64, "ct_adadelta");
+_Static_assert(sizeof(ct_adagrad) == 64, "ct_adagrad");
+_Static_assert(sizeof(ct_adam) == 64, "ct_adam");
+_Static_assert(sizeof(ct_argmax_options) == 64, "ct_argmax_options");
+_Static_assert(sizeof(ct_attend) == 64, "ct_attend");
+_Static_assert(sizeof(ct_batchnorm) == 64, "ct_batchnorm");
+_Static_assert(sizeof(ct_ce) == 64, "ct_ce");
+_Static_assert(sizeof(ct_conv) == 64, "ct_conv");
+_Static_assert(sizeof(ct_conv1) == 64, "ct_conv1");
+_Static_assert(sizeof(ct_conv_t) == 64, "ct_conv_t");
+_Static_assert(sizeof(ct_embed) == 64, "ct_embed");
+_Static_assert(sizeof(ct_groupnorm) == 64, "ct_groupnorm");
+_Static_assert(sizeof(ct_huber_options) == 64, "ct_huber_options");
+_Static_assert(sizeof(ct_kl_options) == 64, "ct_kl_options");
+_Static_assert(sizeof(ct_layernorm) == 64, "ct_layernorm");
+_Static_assert(sizeof(ct_lin) == 64, "ct_lin");
+_Static_assert(sizeof(ct_lion) == 64, "ct_lion");
+_Static_assert(sizeof(ct_loss) == 64, "ct_loss");
+_Static_assert(sizeof(ct_lrn) == 64, "ct_lrn");
+_Static_assert(sizeof(ct_nll) == 64, "ct_nll");
+_Static_assert(sizeof(ct_pool) == 64, "ct_pool");
+_Static_assert(sizeof(ct_positions) == 64, "ct_positions");
+_Static_assert(sizeof(ct_reduce) == 64, "ct_reduce");
+_Static_assert(sizeof(ct_rmsnorm) == 64, "ct_rmsnorm");
+_Static_assert(sizeof(ct_rmsprop) == 64, "ct_rmsprop");
+_Static_assert(sizeof(ct_self_attend) == 64, "ct_self_attend");
+_Static_assert(sizeof(ct_sgd) == 64, "ct_sgd");
+_Static_assert(sizeof(ct_variance) == 64, "ct_variance");
 
 const ct__op *const ct__ops[] = {
     &ct__op_abs,
@@ -189,6 +225,8 @@ const ct__op *const ct__ops[] = {
     &ct__op_add_scalar,
     &ct__op_argmax,
     &ct__op_assign,
+    &ct__op_assign_at,
+    &ct__op_assign_position,
     &ct__op_attend,
     &ct__op_attention,
     &ct__op_attention_grad,
@@ -323,6 +361,9 @@ const ct__op *const ct__ops[] = {
     &ct__op_row_prod,
     &ct__op_rsqrt,
     &ct__op_scatter_add,
+    &ct__op_self_attend,
+    &ct__op_self_attention,
+    &ct__op_self_attention_grad,
     &ct__op_selu,
     &ct__op_selu_grad,
     &ct__op_sgd_momentum_update,
@@ -347,6 +388,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_stack,
     &ct__op_sub,
     &ct__op_sum,
+    &ct__op_take_rows,
     &ct__op_tanh,
     &ct__op_tanh_grad,
     &ct__op_transpose,

@@ -122,7 +122,7 @@ static const ct__case cases[] = {
     {.text = "[3] decay=2", .error = "decay is 2; wanted"},
     {0},
 };
-static const ct__update update = {.moments = 1, .scalars = 0, .prepare = prepare};
+static const ct__update update = {.moments = 1, .scalars = 0, .reads_parameter = 1, .prepare = prepare};
 const ct__op ct__op_average_update = {
     .name = "average_update",
     .summary = "exponential moving average of a parameter",

@@ -242,7 +242,7 @@ static void draw_shapes(tour *w) {
 /* An op that only others use: some case must have had it. A user's own op has no reference to be held against. */
 static void count_internal(tour *w, int32_t i) {
     const ct__op *op = ct__ops[i];
-    if ((op->cases && op->cases->text) || (op->flags & CT__OP_SOURCE) || !op->ref) return;
+    if ((op->cases && op->cases->text) || (op->flags & CT__OP_SOURCE) || !op->ref || op->tested) return;
     char failure[200] = "";
     if (!w->through[i]) {
         snprintf(failure, sizeof failure, "%s: has no case, and no other op's case leads to it", op->name);

@@ -13,7 +13,7 @@
 #include "plan/plan.h"
 
 #define CT__CHECK_INPUTS 8
-#define CT__CHECK_BATCH 5
+#define CT__CHECK_BATCH 11 /* more shards of 1 than lanes, a ragged one of 2 */
 
 typedef struct ct__trial { /* one case in one context */
     const ct__case *c;

@@ -125,8 +125,8 @@ int ct__trial_forms(ct__trial *t, const char *what, const ct_t *root, int32_t ro
         const char *name;
         ct_compile o;
     } forms[] = {{"whole batch", {.shard = t->batch}},
-                 {"shards of 2", {.shard = 2}},
-                 {"shards of 1", {.shard = 1}},
+                 {"shards of 2", {.shard = 2, .one_thread = -1}},
+                 {"shards of 1", {.shard = 1, .one_thread = -1}},
                  {"without fusion", {.shard = 2, .no_fuse = 1}},
                  {"without layouts", {.shard = t->batch, .no_layout = 1}},
                  {"without reuse", {.shard = 2, .no_reuse = 1}}};

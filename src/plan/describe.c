@@ -10,10 +10,13 @@
 const char *ct_cpu_features(void) { return ct__simd_of(0)->name; }
 const char *ct_kernel_library(void) { return ct__onednn_version(); }
 
+/* Variables that the plan uses, and their copies in other orders. */
 static uint64_t parameter_bytes(const ct__instance *t) {
     uint64_t bytes = 0;
     for (int32_t i = 0; i < t->nodes; i++)
         if (t->node[i]->op == &ct__op_var) bytes += t->node[i]->origin->var->bytes;
+    for (int32_t i = 0; i < t->n_derived; i++) bytes += t->derived[i]->bytes;
+    for (int32_t i = 0; i < t->n_states; i++) bytes += ct__state_bytes(t->state[i], t->batch);
     return bytes;
 }
 
@@ -21,13 +24,12 @@ ct_status ct_plan_describe(ct_plan *p, int64_t batch, ct_plan_info *out, ct_err 
     ct__instance *t;
     ct_status s = ct__instance_of(p, batch, &t, e);
     if (s) return s;
-    uint64_t threads = t->small ? 1 : (uint64_t)p->ctx->threads;
-    *out = (ct_plan_info){.peak_bytes = parameter_bytes(t) + t->shared_bytes +
-                                        threads * (t->thread_bytes + t->scratch_bytes),
+    *out = (ct_plan_info){.peak_bytes = parameter_bytes(t) + ct__frame_of(t).bytes,
                           .shards = t->shards,
                           .shard_rows = t->rows,
                           .steps = t->steps,
                           .phases = t->phases};
+    ct__instance_leave(t);
     return CT_OK;
 }
 
@@ -36,8 +38,11 @@ ct_status ct_plan_step(ct_plan *p, int64_t batch, int64_t index, ct_step_info *o
     ct__instance *t;
     ct_status s = ct__instance_of(p, batch, &t, e);
     if (s) return s;
-    if (index < 0 || index >= t->steps)
-        return ct_fail(e, CT_EUSAGE, "plan: step %lld; wanted 0 to %d", (long long)index, t->steps - 1);
+    if (index < 0 || index >= t->steps) {
+        s = ct_fail(e, CT_EUSAGE, "plan: step %lld; wanted 0 to %d", (long long)index, t->steps - 1);
+        ct__instance_leave(t);
+        return s;
+    }
     const ct__step *step = &t->step[index];
     const ct__pnode *n = step->node;
     const ct__val *v = n->n_out > 0 && n->out[0] >= 0 ? &t->val[n->out[0]] : NULL;
@@ -55,6 +60,7 @@ ct_status ct_plan_step(ct_plan *p, int64_t batch, int64_t index, ct_step_info *o
                           .flops = step->flops,
                           .ms = step->ms};
     if (v) out->shape = v->concrete.shape;
+    ct__instance_leave(t);
     return CT_OK;
 }
 
@@ -69,7 +75,7 @@ static ct_status measure(ct_session *s, ct__instance *t, const void *const *in, 
     ct_status status = CT_OK;
     for (int32_t r = 0; r < repeats && !status; r++) {
         for (int32_t i = 0; i < t->steps; i++) t->step[i].ms = 0;
-        status = ct__run_instance(s, t, in, NULL, 1);
+        status = ct__run_instance(s, t, in, NULL, CT__PROFILE);
         for (int32_t i = 0; i < t->steps; i++) ms[i * repeats + r] = t->step[i].ms;
     }
     for (int32_t i = 0; i < t->steps && !status; i++) {
@@ -79,38 +85,45 @@ static ct_status measure(ct_session *s, ct__instance *t, const void *const *in, 
     return status;
 }
 
-static int32_t written(const ct__instance *t, ct__var **list) {
-    int32_t n = 0;
-    for (int32_t i = 0; i < t->nodes; i++)
-        if (t->node[i]->op == &ct__op_var && t->plan->n_effects > 0 && t->node[i]->origin->var->data)
-            list[n++] = t->node[i]->origin->var;
-    return n;
+typedef struct storage {
+    void *data;
+    uint64_t bytes;
+} storage;
+static storage storage_of(const ct_session *s, const ct__var *v) {
+    if (v->kind != CT_STATE) return (storage){v->data, v->bytes};
+    return (storage){s->state[v->index].data, s->state[v->index].bytes};
 }
 
 ct_status ct_plan_profile(ct_session *s, ct_plan *p, int64_t batch, int32_t repeats) {
     ct__instance *t;
-    ct_status status = ct__instance_of(p, batch, &t, &s->error);
-    if (status) return status;
     if (repeats < 1 || repeats > 1000)
         return ct_fail(&s->error, CT_EUSAGE, "profile: repeats is %d; wanted 1 to 1000", repeats);
+    ct_status status = ct__instance_of(p, batch, &t, &s->error);
+    if (status) return status;
     ct_arena arena = {.allocator = &p->ctx->allocator};
     const void **in = ct_arena_array(&arena, (uint64_t)p->inputs + 1, sizeof *in);
     double *ms = ct_arena_array(&arena, (uint64_t)t->steps * (uint64_t)repeats + 1, sizeof *ms);
-    ct__var **var = ct_arena_array(&arena, (uint64_t)t->nodes + 1, sizeof *var);
-    int32_t n = var ? written(t, var) : 0;
-    void **copy = ct_arena_array(&arena, (uint64_t)n + 1, sizeof *copy);
-    int ok = in && ms && var && copy;
+    void **copy = ct_arena_array(&arena, (uint64_t)t->n_written + 1, sizeof *copy);
+    int ok = in && ms && copy;
     for (int32_t i = 0; ok && i < p->inputs; i++) {
         uint64_t count = 0;
         ct_shape shape = ct_plan_input_shape(p, i);
         ok = ct_shape_count(&shape, batch, &count) && (in[i] = ct_arena_array(&arena, count + 16, 8)) != NULL;
     }
-    for (int32_t i = 0; ok && i < n; i++) {
-        ok = (copy[i] = ct_arena_new(&arena, var[i]->bytes)) != NULL;
-        if (ok) memcpy(copy[i], var[i]->data, var[i]->bytes);
+    for (int32_t i = 0; ok && i < t->n_states; i++) /* so that there is something to keep */
+        ok = !ct__states_reserve(s, &s->error) && !ct__state_prepare(s, t->state[i], batch, &s->error);
+    for (int32_t i = 0; ok && i < t->n_written; i++) {
+        storage v = storage_of(s, t->written[i]);
+        ok = (copy[i] = ct_arena_new(&arena, v.bytes)) != NULL;
+        if (ok) memcpy(copy[i], v.data, v.bytes);
     }
     status = ok ? measure(s, t, in, repeats, ms) : ct_fail(&s->error, CT_ELIMIT, "profile: out of memory");
-    for (int32_t i = 0; ok && i < n; i++) memcpy(var[i]->data, copy[i], var[i]->bytes);
+    for (int32_t i = 0; ok && i < t->n_written; i++) {
+        storage v = storage_of(s, t->written[i]);
+        memcpy(v.data, copy[i], v.bytes);
+        t->written[i]->version++; /* derived copies were made of what is gone again */
+    }
     ct_arena_free(&arena);
+    ct__instance_leave(t);
     return status;
 }

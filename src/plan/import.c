@@ -80,6 +80,7 @@ static ct_status expand_all(ct_plan *p, ct_graph *from, roots *r, ct_err *e) {
         ct_graph *to = ct_graph_new(p->ctx);
         if (!to) return ct_fail(e, CT_ELIMIT, "plan: out of memory");
         to->private_names = 1;
+        to->no_merge = p->options.no_cse;
         rewrite w = {.from = from, .to = to, .train = p->options.train};
         ct_status s = rewrite_round(&w, r->t, r->n);
         if (!s) s = add_effects(&p->ctx->allocator, r, to);
@@ -114,12 +115,23 @@ static ct_status collect(ct_plan *p, const roots *r, int32_t outs) {
     return CT_OK;
 }
 
-static ct_status check_roots(const ct_t *t, int32_t n, ct_graph **g, ct_err *e) {
+static int is_effect(ct_t x) { return x.node->op->update || (x.node->op->flags & CT__OP_ASSIGN); }
+
+static ct_status check_roots(const ct_t *t, int32_t n, int effects, ct_graph **g, ct_err *e) {
     for (int32_t i = 0; i < n; i++) {
         if (!t[i].node) return ct_fail(e, CT_EUSAGE, "plan: output %d is none; wanted a tensor", i + 1);
         if (t[i].node->graph->error.status) return ct_graph_status(t[i].node->graph, e);
         if (*g && t[i].node->graph != *g)
             return ct_fail(e, CT_EUSAGE, "plan: outputs belong to two graphs; wanted one");
+        if (!effects && is_effect(t[i]))
+            return ct_fail(e, CT_EUSAGE,
+                           "plan: output %d is the result of %s; wanted it among the effects; give the value "
+                           "that it takes as output",
+                           i + 1, t[i].node->op->name);
+        if (effects && !is_effect(t[i]))
+            return ct_fail(e, CT_EUSAGE,
+                           "plan: effect %d is the result of %s; wanted an assignment or an optimiser step",
+                           i + 1, t[i].node->op->name);
         *g = t[i].node->graph;
     }
     return CT_OK;
@@ -128,8 +140,8 @@ static ct_status check_roots(const ct_t *t, int32_t n, ct_graph **g, ct_err *e) 
 ct_status ct_plan_new(const ct_t *out, int32_t outs, const ct_t *effects, int32_t n_effects, ct_compile o,
                       ct_plan **plan, ct_err *e) {
     ct_graph *g = NULL;
-    ct_status s = check_roots(out, outs, &g, e);
-    if (!s) s = check_roots(effects, n_effects, &g, e);
+    ct_status s = check_roots(out, outs, 0, &g, e);
+    if (!s) s = check_roots(effects, n_effects, 1, &g, e);
     if (!s && !g) s = ct_fail(e, CT_EUSAGE, "plan: no output and no effect; wanted at least one");
     if (s) return s;
     const ct_allocator *a = &g->ctx->allocator;

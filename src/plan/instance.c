@@ -149,13 +149,18 @@ static void choose_shards(ct__instance *t) {
     if (t->rows > t->batch) t->rows = t->batch > 0 ? t->batch : 1;
     int64_t shards = t->batch > 0 ? (t->batch + t->rows - 1) / t->rows : 1;
     t->shards = (int32_t)shards;
+    t->lane_shards = (t->shards + CT__LANES - 1) / CT__LANES;
+    t->lanes = (t->shards + t->lane_shards - 1) / t->lane_shards;
     t->last_rows = t->batch - (shards - 1) * t->rows;
-    t->small = o->one_thread || t->shards == 1 || work_of(t->plan, t->batch) < SMALL_WORK;
+    t->small = o->one_thread > 0 || t->shards == 1 ||
+               (o->one_thread == 0 && work_of(t->plan, t->batch) < SMALL_WORK);
 }
 
-void ct__instance_free(ct__instance *t) {
-    if (!t) return;
+/* Under the context's lock. */
+static void instance_free(ct__instance *t) {
     const ct_allocator *a = &t->plan->ctx->allocator;
+    for (int32_t i = 0; i < t->n_derived; i++)
+        ct__derived_drop(t->plan->ctx, t->derived_of[i], t->derived[i]);
     for (int32_t i = 0; i < t->steps; i++)
         for (int k = 0; k < 2; k++)
             if (t->step[i].dispose[k]) t->step[i].dispose[k](t->step[i].data[k]);
@@ -165,14 +170,40 @@ void ct__instance_free(ct__instance *t) {
     ct_delete(a, t, sizeof *t);
 }
 
+void ct__instance_free(ct__instance *t) {
+    pthread_mutex_t *lock = &t->plan->ctx->lock;
+    pthread_mutex_lock(lock);
+    instance_free(t);
+    pthread_mutex_unlock(lock);
+}
+
+#define PRIMITIVE_BYTES 65536 /* about what oneDNN keeps for one: its generated code above all */
+
+static uint64_t bytes_of(const ct__instance *t) {
+    uint64_t bytes = sizeof *t + t->arena.bytes + (uint64_t)t->node_capacity * sizeof *t->node +
+                     (uint64_t)t->val_capacity * sizeof *t->val;
+    for (int32_t i = 0; i < t->steps; i++)
+        for (int k = 0; k < 2; k++) bytes += t->step[i].dispose[k] ? PRIMITIVE_BYTES : 0;
+    return bytes;
+}
+
 static ct_status build(ct__instance *t) {
-    static ct_status (*const pass[])(ct__instance *) = {ct__pass_import, ct__pass_place,  ct__pass_fuse,
-                                                        ct__pass_layout, ct__pass_chain,  ct__pass_update,
-                                                        ct__pass_phase,  ct__pass_memory, ct__pass_lower};
+    static const struct {
+        ct_status (*run)(ct__instance *);
+        const char *name;
+    } pass[] = {{ct__pass_import, "import"}, {ct__pass_effects, "effects"}, {ct__pass_place, "place"},
+                {ct__pass_fuse, "fuse"},     {ct__pass_spare, "spare"},     {ct__pass_layout, "layout"},
+                {ct__pass_chain, "chain"},   {ct__pass_update, "update"},   {ct__pass_phase, "phase"},
+                {ct__pass_memory, "memory"}, {ct__pass_lower, "lower"}};
+    const ct_ctx *c = t->plan->ctx;
     ct_status s = CT_OK;
     ct_float_state f = ct__float_enter();
-    for (size_t i = 0; !s && i < sizeof pass / sizeof *pass; i++) s = pass[i](t);
+    for (size_t i = 0; !s && i < sizeof pass / sizeof *pass; i++) {
+        s = pass[i].run(t);
+        if (!s && ct__traces(c, 3)) ct__trace_pass(t, pass[i].name);
+    }
     ct__float_leave(f);
+    if (!s && ct__traces(c, 2)) ct__trace_plan(t);
     return s;
 }
 
@@ -185,14 +216,31 @@ static ct_status instance_new(ct_plan *p, int64_t batch, ct__instance **out, ct_
     t->simd = p->ctx->simd;
     t->e = e;
     choose_shards(t);
+    pthread_mutex_lock(&p->ctx->lock);
     ct_status s = build(t);
     t->e = NULL;
-    if (s) {
-        ct__instance_free(t);
-        return s;
-    }
+    if (s) instance_free(t);
+    pthread_mutex_unlock(&p->ctx->lock);
+    if (s) return s;
+    t->bytes = bytes_of(t);
     *out = t;
     return CT_OK;
+}
+
+/* A plan met with ever other batch sizes keeps those used last. */
+#define KEPT_BYTES (64u << 20)
+
+static void forget_oldest(ct_plan *p) {
+    while (p->bytes > KEPT_BYTES) {
+        ct__instance **oldest = NULL;
+        for (ct__instance **t = &p->instance; *t; t = &(*t)->next)
+            if ((*t)->users == 0 && (!oldest || (*t)->used < (*oldest)->used)) oldest = t;
+        if (!oldest) return;
+        ct__instance *gone = *oldest;
+        *oldest = gone->next;
+        p->bytes -= gone->bytes;
+        ct__instance_free(gone);
+    }
 }
 
 ct_status ct__instance_of(ct_plan *p, int64_t batch, ct__instance **out, ct_err *e) {
@@ -207,9 +255,22 @@ ct_status ct__instance_of(ct_plan *p, int64_t batch, ct__instance **out, ct_err 
         if (!s) {
             t->next = p->instance;
             p->instance = t;
+            p->bytes += t->bytes;
         }
     }
+    if (!s) {
+        t->users++;
+        t->used = ++p->clock;
+        forget_oldest(p);
+        *out = t;
+    }
     pthread_mutex_unlock(&p->lock);
-    if (!s) *out = t;
     return s;
+}
+
+void ct__instance_leave(ct__instance *t) {
+    ct_plan *p = t->plan;
+    pthread_mutex_lock(&p->lock);
+    t->users--;
+    pthread_mutex_unlock(&p->lock);
 }

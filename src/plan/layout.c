@@ -1,7 +1,8 @@
 /* layout.c: storage orders (CORE 3, DESIGN 6).
  *
  * Two walks. The first lets each op with a layout rule decide the home of the variables that have none yet,
- * so that a weight lies as its first user reads it; its optimiser state follows it. The second goes through
+ * so that a weight lies as its first user reads it; its optimiser state follows it. From then on the home is
+ * fixed, as plans hold addresses and orders; other orders of a variable are derived copies (derived.c). The second goes through
  * the nodes in order: an op says which order it wants for each operand; where the producer gives another, a
  * relayout node is put between, once per value and order. Ops that follow take the blocked order of their
  * images on; every other op reads and writes plain row-major memory. */
@@ -25,7 +26,7 @@ typedef struct laying {
 
 static const ct__layout plain = {.kind = CT__PLAIN};
 
-/* `list` is what the producers' numbers count: the nodes before the pass, or those that it has placed. */
+/* `list` holds the producers: the second walk renumbers values as it builds its own. */
 static ct__var *var_of(const ct__instance *t, ct__pnode *const *list, int32_t v) {
     const ct__pnode *n = v >= 0 && t->val[v].node >= 0 ? list[t->val[v].node] : NULL;
     return n && n->op == &ct__op_var ? n->origin->var : NULL;
@@ -35,6 +36,10 @@ static uint64_t blocked_bytes(const ct_shape *s) {
     int64_t b = ct__block_channels(), count = (s->dim[1] + b - 1) / b * b * s->dim[0];
     for (int32_t i = 2; i < s->rank; i++) count *= s->dim[i];
     return (uint64_t)count * sizeof(float);
+}
+
+uint64_t ct__storage_bytes(const ct__layout *l, const ct__type *concrete) {
+    return l->kind == CT__BLOCKED ? blocked_bytes(&concrete->shape) : ct__layout_bytes(l, concrete);
 }
 
 /* ---- homes ---- */
@@ -124,12 +129,28 @@ static ct_status fix_homes(ct__instance *t) {
             m->home_fixed = 1;
         }
     }
+    for (int32_t i = 0; i < t->nodes;
+         i++) /* what nobody had a wish about stays as it is: this plan counts on it */
+        if (t->node[i]->op == &ct__op_var) t->node[i]->origin->var->home_fixed = 1;
     return CT_OK;
 }
 
 /* ---- values ---- */
 
-static int32_t converted(laying *p, int32_t v, const ct__layout *to, int32_t kind) {
+/* Of a parameter or buffer: its derived copy in that order, whose memory the node then fills. */
+static ct_status derive(laying *p, ct__pnode *n, int32_t value, const ct__layout *to) {
+    ct__instance *t = p->t;
+    ct__var *v = var_of(t, p->list, value);
+    if (!v || v->kind == CT_STATE) return CT_OK;
+    n->derived = ct__derived_take(t->plan->ctx, v, to, t->e);
+    if (!n->derived) return CT_ELIMIT;
+    t->derived[t->n_derived] = n->derived;
+    t->derived_of[t->n_derived++] = v;
+    if (t->shards > 1) n->kind = CT__PIECE;
+    return CT_OK;
+}
+
+static int32_t converted(laying *p, int32_t v, const ct__layout *to) {
     ct__instance *t = p->t;
     if (ct__layout_equal(&t->val[v].layout, to)) return v;
     for (change *c = p->changes; c; c = c->next)
@@ -149,7 +170,7 @@ static int32_t converted(laying *p, int32_t v, const ct__layout *to, int32_t kin
     n->in[0] = v;
     n->out[0] = out;
     n->kind = place == CT__REPLICATE ? CT__ONCE : CT__SHARDED;
-    (void)kind;
+    if (derive(p, n, v, to)) return -1;
     n->name = p->list[t->val[v].node]->name;
     n->origin = p->list[t->val[v].node]->origin;
     p->list[p->n++] = n;
@@ -211,7 +232,7 @@ static ct_status lay_node(laying *p, ct__pnode *n) {
         if (n->in[i] < 0) continue;
         ct__layout want = q.in ? q.in[i] : follow_wish(&t->val[n->in[i]], blocked);
         if (n->op->update && i < 2 + n->op->update->moments) want = t->val[n->in[0]].layout;
-        if ((n->in[i] = converted(p, n->in[i], &want, n->kind)) < 0) return CT_ELIMIT;
+        if ((n->in[i] = converted(p, n->in[i], &want)) < 0) return CT_ELIMIT;
     }
     for (int32_t i = 0; i < n->n_out; i++) {
         if (n->out[i] < 0) continue;
@@ -227,8 +248,11 @@ ct_status ct__pass_layout(ct__instance *t) {
     ct_status s = fix_homes(t);
     if (s) return s;
     for (int32_t i = 0; i < t->nodes; i++) room += (uint64_t)t->node[i]->n_in + 2;
-    laying p = {.t = t, .list = ct_arena_array(&t->arena, room + (uint64_t)t->plan->outs, sizeof *p.list)};
-    if (!p.list) return ct_fail(t->e, CT_ELIMIT, "plan: out of memory");
+    room += (uint64_t)t->plan->outs;
+    laying p = {.t = t, .list = ct_arena_array(&t->arena, room, sizeof *p.list)};
+    t->derived = ct_arena_array(&t->arena, room, sizeof *t->derived);
+    t->derived_of = ct_arena_array(&t->arena, room, sizeof *t->derived_of);
+    if (!p.list || !t->derived || !t->derived_of) return ct_fail(t->e, CT_ELIMIT, "plan: out of memory");
     for (int32_t i = 0; i < t->nodes; i++) {
         ct__pnode *n = t->node[i];
         s = lay_node(&p, n);
@@ -238,13 +262,11 @@ ct_status ct__pass_layout(ct__instance *t) {
         p.list[p.n++] = n;
     }
     for (int32_t i = 0; i < t->plan->outs; i++)
-        if ((t->output[i] = converted(&p, t->output[i], &plain, CT__ONCE)) < 0) return CT_ELIMIT;
+        if ((t->output[i] = converted(&p, t->output[i], &plain)) < 0) return CT_ELIMIT;
     if (!ct__pnode_list(t, p.list, p.n)) return CT_ELIMIT;
     for (int32_t i = 0; i < t->vals; i++) {
         ct__val *v = &t->val[i];
-        ct__layout shape_only = v->layout;
-        if (v->layout.kind == CT__BLOCKED) shape_only.bytes = blocked_bytes(&v->concrete.shape);
-        v->bytes = ct__layout_bytes(&shape_only, &v->concrete);
+        v->bytes = ct__storage_bytes(&v->layout, &v->concrete);
     }
     ct__count_uses(t);
     return CT_OK;

@@ -77,9 +77,15 @@ static ct_status lower_step(ct__instance *t, ct__pnode *n, ct__step *s) {
     s->tasks = tasks;
     for (int32_t i = 0; i < args; i++) {
         const ct__val *v = n->in[i] >= 0 ? &t->val[n->in[i]] : NULL; /* outputs follow inputs */
-        s->arg[i] = (ct__ref_arg){CT__BASE_NONE, 0, 0, 0};
+        s->arg[i] = (ct__ref_arg){.base = CT__BASE_NONE};
         if (!v || v->base == CT__BASE_NONE) continue;
-        s->arg[i] = (ct__ref_arg){v->base, 0, v->offset, n->kind == CT__SHARDED ? v->stride : 0};
+        int partial = n->kind == CT__SHARDED && v->place == CT__PARTIAL;
+        s->arg[i] = (ct__ref_arg){.base = v->base,
+                                  .partial = partial,
+                                  .offset = v->offset,
+                                  .stride = n->kind == CT__SHARDED ? v->stride : 0,
+                                  .local = v->local,
+                                  .count = (int64_t)(v->bytes / sizeof(float))};
         s->bytes += v->bytes * (v->place == CT__REPLICATE ? 1 : (uint64_t)t->shards);
     }
     return CT_OK;
@@ -108,10 +114,11 @@ ct_status ct__pass_lower(ct__instance *t) {
         s->fused = fused_text(t, n);
         if (n->phase != now)
             t->phase[t->phases++] =
-                (ct__phase){n->kind, t->steps - 1, 0, n->kind == CT__SHARDED ? t->shards : 0};
+                (ct__phase){n->kind, t->steps - 1, 0, n->kind == CT__SHARDED ? t->lanes : 0, 0};
         now = n->phase;
         ct__phase *p = &t->phase[t->phases - 1];
         p->steps++;
+        p->writes |= ct__writes_variables(n);
         if (n->kind == CT__PIECE) p->tasks += s->tasks;
         if (n->kind == CT__ONCE) p->tasks = 1;
         if (s->scratch > t->scratch_bytes) t->scratch_bytes = s->scratch;

@@ -45,26 +45,34 @@ static void find_crossing(ct__instance *t) {
 static void place_source(ct__instance *t, ct__val *v) {
     const ct__pnode *n = t->node[v->node];
     v->stride = v->place == CT__SHARD ? v->bytes : 0;
-    if (n->op == &ct__op_var) v->base = CT__BASE_FIRST + n->origin->var->index;
+    if (n->op == &ct__op_var) v->base = ct__var_base(t, n->origin->var);
     if (n->op == &ct__op_constant) {
         v->base = CT__BASE_ABSOLUTE;
         v->offset = (uint64_t)(uintptr_t)n->origin->data;
     }
     if (n->op == &ct__op_input)
         for (int32_t i = 0; i < t->plan->inputs; i++)
-            if (t->plan->input[i].node == n->origin) v->base = CT__BASE_FIRST + t->plan->ctx->vars + i;
+            if (t->plan->input[i].node == n->origin) v->base = CT__BASE_FIRST + i;
+}
+
+static int32_t step_time(const ct__instance *t, int32_t node) { return t->node[node]->phase * 65536 + node; }
+
+/* Shards lie side by side, so that a whole-batch reader sees one array; lanes begin at multiples of 64. */
+static uint64_t stride_of(const ct__val *v) {
+    return v->place == CT__REPLICATE ? 0 : v->place == CT__PARTIAL ? aligned(v->bytes) : v->bytes;
 }
 
 static uint64_t size_of(const ct__instance *t, const ct__val *v) {
-    uint64_t n = v->base == CT__BASE_SHARED && v->place != CT__REPLICATE ? (uint64_t)t->shards : 1;
-    return aligned(v->bytes * n + ALIGN); /* room for whole vectors at the end */
+    uint64_t n = v->base != CT__BASE_SHARED || v->place == CT__REPLICATE ? 1
+                 : v->place == CT__PARTIAL                               ? (uint64_t)t->lanes
+                                                                         : (uint64_t)t->shards;
+    return aligned((n > 1 && v->stride ? v->stride : v->bytes) * n +
+                   ALIGN); /* room for whole vectors at the end */
 }
 
 typedef struct item {
-    ct__val *v;
-    uint64_t bytes;
-    int32_t number;
-    int32_t reserved;
+    uint64_t bytes, *offset;
+    int32_t first, last, number, reserved;
 } item;
 
 static int by_size(const void *a, const void *b) {
@@ -79,10 +87,10 @@ static uint64_t first_fit(const item *list, int32_t placed, const item *now) {
     for (int moved = 1; moved;) {
         moved = 0;
         for (int32_t i = 0; i < placed; i++) {
-            const ct__val *v = list[i].v;
-            if (v->last < now->v->first || v->first > now->v->last) continue;
-            if (offset + now->bytes > v->offset && offset < v->offset + list[i].bytes) {
-                offset = v->offset + list[i].bytes;
+            const item *v = &list[i];
+            if (v->last < now->first || v->first > now->last) continue;
+            if (offset + now->bytes > *v->offset && offset < *v->offset + v->bytes) {
+                offset = *v->offset + v->bytes;
                 moved = 1;
             }
         }
@@ -90,18 +98,26 @@ static uint64_t first_fit(const item *list, int32_t placed, const item *now) {
     return offset;
 }
 
+/* Where the later shards of a lane write what is to be added to its sums: the thread's own part. */
+static int is_beside(const ct__instance *t, const ct__val *v) {
+    return t->lane_shards > 1 && v->place == CT__PARTIAL && v->base == CT__BASE_SHARED;
+}
+
 static uint64_t pack(ct__instance *t, int32_t base, item *list) {
     uint64_t total = 0;
     int32_t n = 0;
     for (int32_t i = 0; i < t->vals; i++) {
         ct__val *v = &t->val[i];
-        if (v->base != base || v->root != i || v->first < 0) continue;
-        list[n++] = (item){v, size_of(t, v), i, 0};
+        if (v->root != i || v->first < 0) continue;
+        if (v->base == base) list[n++] = (item){size_of(t, v), &v->offset, v->first, v->last, i, 0};
+        if (base == CT__BASE_THREAD && is_beside(t, v))
+            list[n++] =
+                (item){aligned(v->bytes + ALIGN), &v->local, step_time(t, v->node), v->local_last, i, 0};
     }
     qsort(list, (size_t)n, sizeof *list, by_size);
     for (int32_t i = 0; i < n; i++) {
-        list[i].v->offset = t->plan->options.no_reuse ? total : first_fit(list, i, &list[i]);
-        if (list[i].v->offset + list[i].bytes > total) total = list[i].v->offset + list[i].bytes;
+        *list[i].offset = t->plan->options.no_reuse ? total : first_fit(list, i, &list[i]);
+        if (*list[i].offset + list[i].bytes > total) total = *list[i].offset + list[i].bytes;
     }
     return total;
 }
@@ -112,6 +128,7 @@ static void lifetimes(ct__instance *t) {
         for (int32_t k = 0; k < n->n_in + n->n_out; k++) { /* outputs follow inputs */
             if (n->in[k] < 0) continue;
             ct__val *r = &t->val[t->val[n->in[k]].root];
+            if (n->kind == CT__SHARDED) r->local_last = step_time(t, i);
             note(r, r->base == CT__BASE_SHARED && n->kind != CT__ONCE
                         ? n->phase * 65536
                         : n->phase * 65536 + (n->kind == CT__ONCE ? i : 0));
@@ -141,22 +158,29 @@ ct_status ct__pass_memory(ct__instance *t) {
             continue;
         }
         const ct__pnode *n = t->node[v->node];
-        if (n->op->update || ((n->op->flags & CT__OP_ASSIGN) && i == n->out[0]))
-            continue; /* in the variable's own memory */
+        if (n->derived) {
+            v->base = CT__BASE_ABSOLUTE;
+            v->offset = (uint64_t)(uintptr_t)n->derived->data;
+            continue;
+        }
+        if (ct__writes_variables(n)) continue; /* in the variable's own memory */
         v->base = v->crosses || n->kind != CT__SHARDED ? CT__BASE_SHARED : CT__BASE_THREAD;
-        v->stride = v->base == CT__BASE_SHARED && v->place != CT__REPLICATE ? v->bytes : 0;
+        v->stride = v->base != CT__BASE_SHARED ? 0 : stride_of(v);
     }
     lifetimes(t);
     t->thread_bytes = pack(t, CT__BASE_THREAD, list);
     t->shared_bytes = pack(t, CT__BASE_SHARED, list);
+    if (t->thread_bytes > CT__VALUE_BYTES || t->shared_bytes > CT__VALUE_BYTES)
+        return ct_fail(t->e, CT_ELIMIT, "plan: %llu bytes at batch %lld; wanted at most %lld",
+                       (unsigned long long)(t->thread_bytes + t->shared_bytes), (long long)t->batch,
+                       (long long)CT__VALUE_BYTES);
     for (int32_t i = 0; i < t->vals; i++) {
         ct__val *v = &t->val[i], *r = &t->val[v->root];
         if (v == r) continue;
         v->base = r->base;
         v->offset = r->offset;
-        v->stride = r->base == CT__BASE_THREAD || v->place == CT__REPLICATE
-                        ? 0
-                        : v->bytes; /* a view may be placed otherwise than its root */
+        v->stride =
+            r->base == CT__BASE_THREAD ? 0 : stride_of(v); /* it may be placed otherwise than its root */
     }
     return CT_OK;
 }

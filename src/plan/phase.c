@@ -16,8 +16,6 @@ static int32_t phase_after(const ct__pnode *producer, const ct__pnode *n) {
     return not_before(producer->phase + 1, n->kind);
 }
 
-static int writes_variables(const ct__pnode *n) { return n->op->update || (n->op->flags & CT__OP_ASSIGN); }
-
 static void set_roots(ct__instance *t) {
     for (int32_t i = 0; i < t->nodes; i++) {
         const ct__pnode *n = t->node[i];
@@ -50,10 +48,10 @@ ct_status ct__pass_phase(ct__instance *t) {
     }
     int32_t last = 0; /* everything that can still fail comes before the first write */
     for (int32_t i = 0; i < t->nodes; i++)
-        if (!writes_variables(t->node[i]) && t->node[i]->phase > last) last = t->node[i]->phase;
+        if (!ct__writes_variables(t->node[i]) && t->node[i]->phase > last) last = t->node[i]->phase;
     for (int32_t i = 0; i < t->nodes; i++) {
         ct__pnode *n = t->node[i];
-        if (!writes_variables(n)) continue;
+        if (!ct__writes_variables(n)) continue;
         n->phase = not_before(last + 1, n->kind);
         for (int32_t k = 0; k < n->n_in; k++) {
             int32_t p = n->in[k] >= 0 ? phase_after(t->node[t->val[n->in[k]].node], n) : 0;

@@ -38,6 +38,12 @@ static int all_partial(const ct__instance *t, const ct__pnode *n) {
     return n->n_in > 0;
 }
 
+/* Shard by shard; where a lane has several, its sums are of the lane and only their memory passes on. */
+static int passes_partials(const ct__instance *t, const ct__pnode *n) {
+    int linear = n->op->flags & CT__OP_LINEAR && (t->lane_shards == 1 || n->op->flags & CT__OP_VIEW);
+    return linear && all_partial(t, n);
+}
+
 static ct_status resolve_partials(placing *p, ct__pnode *n) {
     for (int32_t i = 0; i < n->n_in; i++) {
         if (n->in[i] < 0 || p->t->val[n->in[i]].place != CT__PARTIAL) continue;
@@ -87,10 +93,26 @@ static int makes_rows(const ct__instance *t, const ct__pnode *n) {
     return 1;
 }
 
-/* The op's own word, given the whole batch. */
+/* Bytes of the largest operand without rows: the parameter, or its gradient. */
+static uint64_t parameter_bytes(const ct__instance *t, const ct__pnode *n) {
+    uint64_t most = 0, count;
+    for (int32_t i = 0; i < n->n_in + n->n_out; i++) { /* outputs follow inputs */
+        const ct__val *v = n->in[i] >= 0 ? &t->val[n->in[i]] : NULL;
+        if (!v || ct__batch_axis(&v->type.shape) != -1 || !ct_shape_count(&v->type.shape, 1, &count))
+            continue;
+        if (count * sizeof(float) > most) most = count * sizeof(float);
+    }
+    return most;
+}
+
+#define FEW_BYTES (4 << 20)
+
+/* The op's own word, given the whole batch. Beyond eight shards the batch is larger than the one configured:
+ * there the activations of one shard a thread are what counts, so only a parameter whose eight buffers pass
+ * 32 MB makes the batch whole. */
 static ct_status cut_over_outputs(ct__instance *t, ct__pnode *n) {
     ct__lower l;
-    if (!n->op->pieces) return CT_OK;
+    if (!n->op->pieces || (t->lane_shards > 1 && parameter_bytes(t, n) <= FEW_BYTES)) return CT_OK;
     n->kind = CT__PIECE;
     if (ct__ask(t, n, 0, &l)) return CT_ELIMIT;
     n->pieces = n->op->pieces(&l);
@@ -103,12 +125,12 @@ static ct_status place_node(placing *p, ct__pnode *n) {
         n->kind = n->op->update ? CT__PIECE : CT__ONCE;
         return CT_OK;
     }
-    if (n->op == &ct__op_input) {
+    if (n->op == &ct__op_input || n->op == &ct__op_var) { /* a session's state may have rows */
         t->val[n->out[0]].place =
             ct__batch_axis(&t->val[n->out[0]].type.shape) == 0 ? CT__SHARD : CT__REPLICATE;
         return CT_OK;
     }
-    if ((n->op->flags & CT__OP_LINEAR) && all_partial(t, n)) {
+    if (passes_partials(t, n)) {
         n->kind = CT__SHARDED;
         for (int32_t i = 0; i < n->n_out; i++) t->val[n->out[i]].place = CT__PARTIAL;
         return CT_OK;
@@ -148,6 +170,21 @@ static ct_status gather_inputs(placing *p, ct__pnode *n) {
     return CT_OK;
 }
 
+/* The product of the extents at this batch is one that memory could hold; sums of such sizes fit in 64 bits. */
+static ct_status check_sizes(ct__instance *t) {
+    for (int32_t i = 0; i < t->vals; i++) {
+        ct__val *v = &t->val[i];
+        uint64_t count;
+        if (!ct_shape_count(&v->type.shape, t->batch, &count) || count > CT__VALUE_BYTES / 8) {
+            char text[CT_SHAPE_TEXT];
+            return ct_fail(t->e, CT_ELIMIT, "plan: a value %s at batch %lld; wanted at most %lld elements",
+                           ct_shape_format(&v->type.shape, text), (long long)t->batch,
+                           (long long)CT__VALUE_BYTES / 8);
+        }
+    }
+    return CT_OK;
+}
+
 ct_status ct__pass_place(ct__instance *t) {
     int32_t room = 4 * t->nodes + 64;
     for (int32_t i = 0; i < t->nodes; i++) room += t->node[i]->n_in;
@@ -155,6 +192,7 @@ ct_status ct__pass_place(ct__instance *t) {
                  .list = ct_arena_array(&t->arena, (uint64_t)room, sizeof *p.list),
                  .synced = ct_arena_array(&t->arena, (uint64_t)(t->vals + room), sizeof *p.synced)};
     if (!p.list || !p.synced) return ct_fail(t->e, CT_ELIMIT, "plan: out of memory");
+    if (check_sizes(t)) return CT_ELIMIT;
     for (int32_t i = 0; i < t->vals + room; i++) p.synced[i] = -1;
     for (int32_t i = 0; i < t->nodes; i++) {
         ct__pnode *n = t->node[i];

@@ -1,10 +1,11 @@
 /* sync.c: the two explicit ways from pieces to a whole.
  *
- * sync: partial -> replicate. The shards' buffers are added pairwise by shard index, ((0+1)+(2+3))+..., or
- * merged by the producer's own rule. gather: sharded along an inner axis -> whole. Both are plan nodes; there
+ * sync: partial -> replicate. The lanes' buffers are added pairwise by index, ((0+1)+(2+3))+..., or merged by
+ * the producer's own rule. gather: sharded along an inner axis -> whole. Both are plan nodes; there
  * is no other place where shards meet. */
 #include <string.h>
 
+#include "kern/tile.h"
 #include "op/common.h"
 #include "plan/plan.h"
 
@@ -15,39 +16,46 @@ typedef struct sync_data {
     int32_t parts;
     int32_t reserved;
     void (*merge)(const void *data, float *const *part, int32_t parts, float *out);
-    const void *merge_data;
+    const struct ct__simd *simd;
 } sync_data;
 
-#define BLOCK 512
+void ct__add(const struct ct__simd *simd, int64_t n, const float *a, const float *b, float *out) {
+    int64_t whole = n / 16 * 16;
+    simd->tile->add_(out, a, b, NULL, whole, NULL);
+    for (int64_t i = whole; i < n; i++) out[i] = a[i] + b[i];
+}
 
-/* out[0..n) = pairwise sum of parts first .. first+parts-1 */
-static void tree(const float *base, uint64_t stride, int32_t first, int32_t parts, int64_t n, float *out) {
-    const float *a = (const float *)(const void *)((const char *)base + (uint64_t)first * stride);
-    float right[BLOCK];
-    if (parts == 1) {
-        memcpy(out, a, (size_t)n * sizeof *out);
+void ct__tree_sum(const struct ct__simd *simd, const float *base, uint64_t stride, int32_t first,
+                  int32_t parts, int64_t n, float *out) {
+    const char *a = (const char *)base + (uint64_t)first * stride;
+    float right[CT__SUM_BLOCK];
+    int32_t left = 1;
+    if (parts <= 2) {
+        if (parts == 1)
+            memcpy(out, a, (size_t)n * sizeof *out);
+        else
+            ct__add(simd, n, (const float *)(const void *)a, (const float *)(const void *)(a + stride), out);
         return;
     }
-    int32_t left = 1;
     while (2 * left < parts) left *= 2;
-    tree(base, stride, first, left, n, out);
-    tree(base, stride, first + left, parts - left, n, right);
-    for (int64_t i = 0; i < n; i++) out[i] += right[i];
+    ct__tree_sum(simd, base, stride, first, left, n, out);
+    ct__tree_sum(simd, base, stride, first + left, parts - left, n, right);
+    ct__add(simd, n, out, right, out);
 }
 
 static ct_status run_sync(const void *data, void *const *arg, const ct__exec *x) {
     const sync_data *d = data;
     if (d->merge) {
-        float *part[1024];
-        for (int32_t i = 0; i < d->parts && i < 1024; i++)
+        float *part[CT__LANES];
+        for (int32_t i = 0; i < d->parts; i++)
             part[i] = (float *)(void *)((char *)arg[0] + (uint64_t)i * d->stride);
-        d->merge(d->merge_data, part, d->parts, arg[1]);
+        d->merge(NULL, part, d->parts, arg[1]);
         return CT_OK;
     }
     int64_t begin = x->task * d->piece, end = begin + d->piece < d->count ? begin + d->piece : d->count;
-    for (int64_t i = begin; i < end; i += BLOCK)
-        tree((const float *)arg[0] + i, d->stride, 0, d->parts, end - i < BLOCK ? end - i : BLOCK,
-             (float *)arg[1] + i);
+    for (int64_t i = begin; i < end; i += CT__SUM_BLOCK)
+        ct__tree_sum(d->simd, (const float *)arg[0] + i, d->stride, 0, d->parts,
+                     end - i < CT__SUM_BLOCK ? end - i : CT__SUM_BLOCK, (float *)arg[1] + i);
     return CT_OK;
 }
 
@@ -58,11 +66,9 @@ ct_status ct__sync_lower(ct__instance *t, const ct__pnode *n, ct__lower *l) {
     d->count = (int64_t)(v->bytes / sizeof(float));
     d->piece = 16384;
     d->stride = v->stride;
-    d->parts = t->shards;
-    const ct__pnode *producer = t->node[t->val[n->in[0]].node];
-    d->merge = producer->op->merge;
-    if (d->merge && d->parts > 1024)
-        return ct_fail(t->e, CT_ELIMIT, "%s: %d shards; wanted at most 1024", producer->op->name, d->parts);
+    d->parts = t->lanes;
+    d->simd = t->simd;
+    d->merge = t->node[v->node]->op->merge;
     if (d->merge) d->piece = d->count > 0 ? d->count : 1;
     l->run = run_sync;
     l->data = d;

@@ -10,7 +10,6 @@
 #include "plan/plan.h"
 
 #define PIECE 16384
-#define BLOCK 1024
 #define MAX_VARS 5
 #define MAX_UPDATE_SCALARS 8
 
@@ -28,6 +27,7 @@ typedef struct segment {
 } segment;
 
 typedef struct update_data {
+    const struct ct__simd *simd;
     const segment *segment;
     int32_t segments, moments, scalars, scalar_arg;
     ct__update_fn fn;
@@ -94,40 +94,20 @@ ct_status ct__pass_update(ct__instance *t) {
 
 /* ---- kernel ---- */
 
-static void add_shards(const float *base, uint64_t stride, int32_t first, int32_t parts, int64_t n,
-                       float *out) {
-    const float *a = (const float *)(const void *)((const char *)base + (uint64_t)first * stride);
-    float right[BLOCK];
-    int32_t left = 1;
-    if (parts == 1) {
-        memcpy(out, a, (size_t)n * sizeof *out);
-        return;
-    }
-    if (parts == 2) {
-        const float *b = (const float *)(const void *)((const char *)a + stride);
-        for (int64_t i = 0; i < n; i++) out[i] = a[i] + b[i];
-        return;
-    }
-    while (2 * left < parts) left *= 2;
-    add_shards(base, stride, first, left, n, out);
-    add_shards(base, stride, first + left, parts - left, n, right);
-    for (int64_t i = 0; i < n; i++) out[i] += right[i];
-}
-
 static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
     const update_data *d = data;
-    float scalar[MAX_UPDATE_SCALARS], sum[BLOCK], *var[MAX_VARS];
+    float scalar[MAX_UPDATE_SCALARS], sum[CT__SUM_BLOCK], *var[MAX_VARS];
     int32_t s = d->segments - 1;
     for (int32_t i = 0; i < d->scalars; i++) scalar[i] = *(const float *)arg[d->scalar_arg + i];
     while (d->segment[s].first_task > x->task) s--;
     const segment *g = &d->segment[s];
     int64_t begin = (x->task - g->first_task) * PIECE,
             end = begin + PIECE < g->count ? begin + PIECE : g->count;
-    for (int64_t i = begin; i < end; i += BLOCK) {
-        int64_t n = end - i < BLOCK ? end - i : BLOCK;
+    for (int64_t i = begin; i < end; i += CT__SUM_BLOCK) {
+        int64_t n = end - i < CT__SUM_BLOCK ? end - i : CT__SUM_BLOCK;
         const float *dx = (const float *)arg[g->arg + 1] + i;
         if (g->parts > 1) {
-            add_shards(dx, g->stride, 0, g->parts, n, sum);
+            ct__tree_sum(d->simd, dx, g->stride, 0, g->parts, n, sum);
             dx = sum;
         }
         var[0] = (float *)arg[g->arg] + i;
@@ -148,10 +128,11 @@ ct_status ct__segments_lower(ct__instance *t, const ct__pnode *n, ct__lower *l, 
     for (int32_t i = 0; i < n->segments->count; i++) {
         const ct__val *p = &t->val[n->in[i * each]], *g = &t->val[n->in[i * each + 1]];
         s[i] = (segment){(int64_t)(p->bytes / sizeof(float)), task, g->stride,
-                         g->place == CT__PARTIAL ? t->shards : 1, i * each};
+                         g->place == CT__PARTIAL ? t->lanes : 1, i * each};
         task += (s[i].count + PIECE - 1) / PIECE;
     }
-    *d = (update_data){s, n->segments->count, u->moments, u->scalars, n->segments->count * each, NULL, NULL};
+    *d = (update_data){t->simd, s,   n->segments->count, u->moments, u->scalars, n->segments->count * each,
+                       NULL,    NULL};
     d->data = u->prepare(l, &d->fn);
     if (!d->data) return CT_ELIMIT;
     l->run = run;

@@ -8,7 +8,12 @@
 static ct_status find(ct_ctx *c, const char *name, const ct_array *a, ct__var **out, ct_err *e) {
     char have[CT_SHAPE_TEXT], want[CT_SHAPE_TEXT];
     ct__var *v = ct__var_lookup(c, name);
-    if (!v || !v->data) return ct_fail(e, CT_EUSAGE, "variable \"%.200s\": there is none of that name", name);
+    if (!v) return ct_fail(e, CT_EUSAGE, "variable \"%.200s\": there is none of that name", name);
+    if (!v->data)
+        return ct_fail(e, CT_EUSAGE,
+                       "variable \"%.200s\": is a state; wanted a variable of the context; use ct_state_get "
+                       "and ct_state_set",
+                       name);
     ct_shape s = ct_shape_make(a->rank, a->dim);
     if (a->dtype != v->dtype || !ct_shape_equal(&s, &v->shape))
         return ct_fail(e, CT_EDATA, "variable \"%s\": given %s %s; wanted %s %s", v->name,

@@ -8,6 +8,8 @@
 
 static const char *const stems[2][2] = {{"train", "train"}, {"t10k", "test"}};
 
+#define MOST_CLASSES 65536 /* the net has an output for each */
+
 static int find_file(const char *folder, int part, const char *kind, char out[4300]) {
     struct stat st;
     for (int i = 0; i < 2; i++)
@@ -25,6 +27,11 @@ int ct__pictures_has(const char *folder, int part) {
     return find_file(folder, part, "images", path);
 }
 
+int ct__pictures_find(const char *folder, int part, ct__pictures *out) {
+    return find_file(folder, part, "images", out->path) &&
+           find_file(folder, part, "labels", out->labels_path);
+}
+
 void ct__pictures_free(ct__pictures *p) {
     ct_array_free(&p->images);
     ct_array_free(&p->labels);
@@ -37,44 +44,70 @@ int64_t ct__pictures_label(const ct__pictures *p, int64_t i) {
     return ((const int32_t *)a->data)[i];
 }
 
-static ct_status check_pair(ct__pictures *p, const char *labels_path, ct_err *e) {
+/* The four bytes that an idx file of this type and rank begins with. */
+static uint32_t magic(const ct_array *x) {
+    static const struct {
+        int32_t dtype;
+        uint32_t code;
+    } codes[] = {{CT_U8, 8}, {CT_I8, 9}, {CT_I32, 12}, {CT_F32, 13}, {CT_F64, 14}};
+    uint32_t code = 0;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (codes[i].dtype == x->dtype) code = codes[i].code;
+    return code << 8 | (uint32_t)x->rank;
+}
+
+ct_status ct__pictures_pixels(const ct_array *x, const char *path, ct_err *e) {
+    if (x->dtype != CT_U8 || x->rank < 3 || x->rank > 4)
+        return ct_fail_at(
+            e, CT_EDATA, path, 0,
+            "magic 0x%08x, %s with %d dimensions; wanted 0x00000803, pictures as bytes, or 0x00000804 "
+            "with channels; %s",
+            magic(x), ct_dtype_name((ct_dtype)x->dtype), x->rank,
+            x->rank == 1 ? "are images and labels exchanged?" : "give the file of the pictures");
+    for (int32_t i = 0; i < x->rank; i++)
+        if (x->dim[i] == 0)
+            return ct_fail_at(
+                e, CT_EDATA, path, 4 + 4 * i,
+                "empty data set (extent %d is 0); wanted at least one picture; fetch the file again", i + 1);
+    return CT_OK;
+}
+
+static ct_status check_pair(const ct__pictures *p, ct_err *e) {
     const ct_array *x = &p->images, *y = &p->labels;
-    if (x->rank < 3 && y->rank >= 3)
-        return ct_fail(
-            e, CT_EDATA,
-            "%s: %d dimensions (magic 0x080%d); wanted pictures (0x0803); are images and labels exchanged?",
-            p->path, x->rank, x->rank);
-    if (x->rank < 3 || x->rank > 4 || x->dtype != CT_U8)
-        return ct_fail(e, CT_EDATA,
-                       "%s: %s with %d dimensions (0x080%d); wanted bytes with 3 (0x0803), or 4: [records, "
-                       "channels, height, width]",
-                       p->path, ct_dtype_name((ct_dtype)x->dtype), x->rank, x->rank);
+    ct_status s = ct__pictures_pixels(x, p->path, e);
+    if (s) return s;
     if (y->rank != 1 || (y->dtype != CT_U8 && y->dtype != CT_I8 && y->dtype != CT_I32))
-        return ct_fail(e, CT_EDATA, "%s: %s with %d dimensions; wanted one row of integers (0x0801)",
-                       labels_path, ct_dtype_name((ct_dtype)y->dtype), y->rank);
+        return ct_fail_at(e, CT_EDATA, p->labels_path, 0,
+                          "magic 0x%08x, %s with %d dimensions; wanted 0x00000801, one row of integers; %s",
+                          magic(y), ct_dtype_name((ct_dtype)y->dtype), y->rank,
+                          y->rank >= 3 ? "are images and labels exchanged?" : "give the file of the labels");
     if (x->dim[0] != y->dim[0])
-        return ct_fail(e, CT_EDATA, "%s has %lld pictures, %s has %lld labels; wanted equal counts", p->path,
-                       (long long)x->dim[0], labels_path, (long long)y->dim[0]);
-    if (x->dim[0] == 0)
-        return ct_fail(e, CT_EDATA, "%s: empty data set; wanted at least one picture", p->path);
+        return ct_fail_at(e, CT_EDATA, p->path, 4,
+                          "%lld pictures, and %lld labels in %s; wanted equal counts; fetch both files again",
+                          (long long)x->dim[0], (long long)y->dim[0], p->labels_path);
     return CT_OK;
 }
 
 ct_status ct__pictures_load(const ct_files *f, const ct_allocator *a, const char *folder, int part,
                             int64_t limit, ct__pictures *out, ct_err *e) {
-    char labels[4300];
     struct stat st;
     memset(out, 0, sizeof *out);
     if (stat(folder, &st) != 0)
-        return ct_fail(e, CT_EIO, "%.3000s: no such folder; wanted one with %s-images-idx3-ubyte[.gz]",
-                       folder, stems[part - 1][0]);
-    if (!find_file(folder, part, "images", out->path) || !find_file(folder, part, "labels", labels))
-        return ct_fail(e, CT_EDATA,
-                       "%.3000s: no %s-images-idx3-ubyte[.gz] with its labels; wanted the usual MNIST names",
-                       folder, stems[part - 1][0]);
+        return ct_fail_at(e, CT_EIO, folder, -1,
+                          "no such folder; wanted one with %s-images-idx3-ubyte[.gz]; check the path",
+                          stems[part - 1][0]);
+    if (!S_ISDIR(st.st_mode))
+        return ct_fail_at(e, CT_EDATA, folder, -1,
+                          "a file; wanted the folder that holds it; leave its name out");
+    if (!ct__pictures_find(folder, part, out))
+        return ct_fail_at(
+            e, CT_EDATA, folder, -1,
+            "no %s-images-idx3-ubyte[.gz] with its labels; wanted the usual MNIST names; rename "
+            "the files, or give their folder",
+            stems[part - 1][0]);
     ct_status s = ct_idx_load(f, a, out->path, &out->images, e);
-    if (!s) s = ct_idx_load(f, a, labels, &out->labels, e);
-    if (!s) s = check_pair(out, labels, e);
+    if (!s) s = ct_idx_load(f, a, out->labels_path, &out->labels, e);
+    if (!s) s = check_pair(out, e);
     if (s) {
         ct__pictures_free(out);
         return s;
@@ -83,29 +116,36 @@ ct_status ct__pictures_load(const ct_files *f, const ct_allocator *a, const char
     return CT_OK;
 }
 
+static ct_status check_label(const ct__pictures *p, int64_t i, int64_t classes, ct_err *e) {
+    char wanted[64] = "0 or more";
+    int64_t y = ct__pictures_label(p, i);
+    if (y >= 0 && y < classes) return CT_OK;
+    if (classes < INT64_MAX) snprintf(wanted, sizeof wanted, "0 to %lld", (long long)classes - 1);
+    return ct_fail_at(e, CT_EDATA, p->labels_path, 8 + i * (int64_t)ct_dtype_size((ct_dtype)p->labels.dtype),
+                      "the label of record %lld is %lld; wanted %s; mend the label or take the record out",
+                      (long long)i, (long long)y, wanted);
+}
+
 ct_status ct__pictures_classes(const ct__pictures *p, int64_t *classes, ct_err *e) {
     *classes = 0;
     for (int64_t i = 0; i < p->labels.dim[0]; i++) {
+        ct_status s = check_label(p, i, INT64_MAX, e);
+        if (s) return s;
         int64_t y = ct__pictures_label(p, i);
-        if (y < 0)
-            return ct_fail(e, CT_EDATA, "%s: label of record %lld is %lld; wanted 0 or more", p->path,
-                           (long long)i, (long long)y);
+        if (y >= MOST_CLASSES)
+            return ct_fail_at(
+                e, CT_ELIMIT, p->labels_path, 8 + i * (int64_t)ct_dtype_size((ct_dtype)p->labels.dtype),
+                "the label of record %lld is %lld; wanted at most %d; number the classes from 0",
+                (long long)i, (long long)y, MOST_CLASSES - 1);
         if (y >= *classes) *classes = y + 1;
     }
     return CT_OK;
 }
 
 ct_status ct__pictures_check(const ct__pictures *p, int64_t classes, ct_err *e) {
-    for (int64_t i = 0; i < p->labels.dim[0]; i++) {
-        int64_t y = ct__pictures_label(p, i);
-        if (y < 0 || y >= classes)
-            return ct_fail(
-                e, CT_EDATA,
-                "%s: label of record %lld (byte %lld of the labels file) is %lld; wanted 0 to %lld", p->path,
-                (long long)i, (long long)(8 + i * (int64_t)ct_dtype_size((ct_dtype)p->labels.dtype)),
-                (long long)y, (long long)classes - 1);
-    }
-    return CT_OK;
+    ct_status s = CT_OK;
+    for (int64_t i = 0; i < p->labels.dim[0] && !s; i++) s = check_label(p, i, classes, e);
+    return s;
 }
 
 static int in_part(int32_t tenth, int with_test, const char *part) {

@@ -51,33 +51,6 @@ ct_status ct__image_validate(ct__image_job *j, ct_score *score) {
     return s;
 }
 
-/* Weights as the model would hold them: with an average, the averaged ones under the parameters' names. */
-static ct_status model_weights(ct__image_job *j, ct_tensors **out) {
-    ct_tensors *all = NULL, *t = NULL;
-    ct_status s = ct_tensors_new(&j->o->allocator, &t, j->e);
-    if (!s && j->recipe.average <= 0) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS, t, j->e);
-    if (!s && j->recipe.average > 0) {
-        s = ct_tensors_new(&j->o->allocator, &all, j->e);
-        if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, all, j->e);
-        ct_var_info v;
-        for (int64_t i = 0; i < ct_var_count(j->ctx) && !s; i++) {
-            char name[1100];
-            ct_array a;
-            if (ct_var_at(j->ctx, i, &v) || (v.kind != CT_PARAM && v.kind != CT_BUFFER)) continue;
-            snprintf(name, sizeof name, "ema.%s", v.name);
-            int64_t k = ct_tensors_find(all, name);
-            s = ct_tensors_at(all, k >= 0 ? k : ct_tensors_find(all, v.name), &a);
-            if (!s) s = ct_tensors_add(t, v.name, &a, j->e);
-        }
-        ct_tensors_free(all);
-    }
-    if (s)
-        ct_tensors_free(t);
-    else
-        *out = t;
-    return s;
-}
-
 static ct_status write_row(ct__image_job *j, const ct_epoch *row) {
     json_t *v = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:b}", "epoch", (json_int_t)row->epoch,
                           "steps", (json_int_t)row->steps, "loss", ct__json_number(row->loss),
@@ -105,13 +78,14 @@ static ct_status validate_with(ct__image_job *j, const ct_tensors *weights, ct_s
 ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
     ct_score score;
     ct_tensors *weights = NULL;
-    ct_status s = model_weights(j, &weights);
+    ct_status s = ct_tensors_new(&j->o->allocator, &weights, j->e);
+    if (!s) s = ct_weights_model(j->ctx, weights, j->e);
     if (!s) s = validate_with(j, weights, &score);
     if (s) {
         ct_tensors_free(weights);
         return s;
     }
-    int best = j->best_epoch < 0 || score.loss < j->best_loss;
+    int best = j->best_epoch < 0 || score.loss < j->best_loss || (isnan(j->best_loss) && !isnan(score.loss));
     j->epoch++;
     j->position = 0;
     ct_epoch row = {.epoch = j->epoch,
@@ -151,6 +125,22 @@ ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
 
 /* ---- the end ---- */
 
+/* Its number, or of a file its path. */
+static void add_record(const ct__image_job *j, int64_t record, ct_text *out) {
+    const ct_images *set = j->validation_set ? j->validation_set : j->set;
+    ct_image r = {.number = record};
+    if (set) (void)ct_images_at(set, record, &r);
+    if (!r.path) {
+        ct_text_format(out, "%lld", (long long)r.number);
+        return;
+    }
+    json_t *v = ct__json_path(r.path);
+    char *text = v ? json_dumps(v, JSON_ENCODE_ANY) : NULL;
+    ct_text_add(out, text ? text : "null");
+    free(text);
+    json_decref(v);
+}
+
 static ct_status add_line(visit *v, const ct_batch *b, const float *logits) {
     ct__image_job *j = v->j;
     double *p = ct_new_array(&j->o->allocator, (uint64_t)j->classes, sizeof *p);
@@ -158,8 +148,10 @@ static ct_status add_line(visit *v, const ct_batch *b, const float *logits) {
     for (int64_t r = 0; r < b->rows; r++) {
         int64_t label = ((const int64_t *)b->field[1])[r],
                 best = ct_softmax_row(logits + r * j->classes, j->classes, p);
-        ct_text_format(v->lines, "{\"record\":%lld,\"label\":%lld,\"prediction\":%lld,\"loss\":",
-                       (long long)j->validation_index[b->record[r]], (long long)label, (long long)best);
+        ct_text_add(v->lines, "{\"record\":");
+        add_record(j, j->validation_index[b->record[r]], v->lines);
+        ct_text_format(v->lines, ",\"label\":%lld,\"prediction\":%lld,\"loss\":", (long long)label,
+                       (long long)best);
         ct_text_number(v->lines, p[label] > 0 ? -log(p[label]) : 745.0); /* the least double's logarithm */
         ct_text_add(v->lines, "}\n");
     }
@@ -179,21 +171,48 @@ static ct_status write_validation(ct__image_job *j) {
     return s;
 }
 
-static json_t *score_json(const ct_score *s) {
-    return json_pack("{s:I, s:o, s:o, s:[o,o], s:o, s:o, s:o}", "samples", (json_int_t)s->samples, "loss",
-                     ct__json_number(s->loss), "accuracy", ct__json_number(s->accuracy), "accuracy_ci95",
-                     ct__json_number(s->low), ct__json_number(s->high), "macro_f1",
-                     ct__json_number(s->macro_f1), "ece", ct__json_number(s->ece), "baseline_accuracy",
-                     ct__json_number(s->baseline));
+static double number(const json_t *v, const char *key) {
+    const json_t *x = json_object_get(v, key);
+    return json_is_number(x) ? json_number_value(x) : NAN;
+}
+
+void ct__score_read(const json_t *v, ct_score *s) {
+    const json_t *interval = json_object_get(v, "accuracy_ci95");
+    *s = (ct_score){.samples = json_integer_value(json_object_get(v, "samples")),
+                    .loss = number(v, "loss"),
+                    .accuracy = number(v, "accuracy"),
+                    .low = json_number_value(json_array_get(interval, 0)),
+                    .high = json_number_value(json_array_get(interval, 1)),
+                    .top5 = number(v, "top5_accuracy"),
+                    .macro_f1 = number(v, "macro_f1"),
+                    .macro_precision = number(v, "macro_precision"),
+                    .macro_recall = number(v, "macro_recall"),
+                    .ece = number(v, "ece"),
+                    .baseline = number(v, "baseline_accuracy")};
+}
+
+static json_t *metrics_json(const ct__image_job *j, const ct_score *score) {
+    ct_text text = {.allocator = &j->o->allocator};
+    ct_score_json(score, &text);
+    json_t *v = text.failed ? NULL : json_loads(text.data, 0, NULL);
+    ct_text_free(&text);
+    if (!v) return NULL;
+    json_object_set_new(v, "part", json_string("validation"));
+    json_object_set_new(v, "best_epoch", json_integer(j->best_epoch));
+    json_object_set_new(v, "epochs", json_integer(j->epoch));
+    json_object_set_new(v, "steps", json_integer(j->step));
+    return v;
 }
 
 static char *model_document(ct__image_job *j, const ct_score *score) {
     char classes[32];
+    json_t *metrics = metrics_json(j, score);
+    if (!metrics) return NULL;
     json_t *labels = json_array(), *doc = json_object();
     for (int64_t c = 0; c < j->classes; c++) {
         char name[32];
         snprintf(name, sizeof name, "%lld", (long long)c);
-        json_array_append_new(labels, json_string(name));
+        json_array_append_new(labels, j->set ? ct__json_path(ct_images_class(j->set, c)) : json_string(name));
     }
     snprintf(classes, sizeof classes, "%lld", (long long)j->classes);
     json_object_set_new(doc, "task", json_string("image"));
@@ -206,13 +225,11 @@ static char *model_document(ct__image_job *j, const ct_score *score) {
     json_object_set_new(doc, "labels", labels);
     json_object_set_new(doc, "transform", json_string(j->recipe.transform));
     json_object_set_new(doc, "recipe", ct__recipe_json(j));
-    json_object_set_new(doc, "metrics",
-                        json_pack("{s:I, s:I, s:o}", "best_epoch", (json_int_t)j->best_epoch, "steps",
-                                  (json_int_t)j->step, "validation", score_json(score)));
+    json_object_set_new(doc, "metrics", metrics);
     json_object_set_new(doc, "data",
                         json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation",
                                   j->validation_hash, "all", j->all_hash, "own_test", j->own_test,
-                                  "validation_given", j->o->validate != NULL));
+                                  "validation_given", j->validate != NULL));
     char *text = json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(doc);
     return text;

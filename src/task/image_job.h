@@ -8,11 +8,12 @@
 typedef struct ct__recipe { /* every option that changes the result, defaults filled in */
     char model[64];
     int64_t epochs, batch, limit, steps; /* steps: of the whole training */
-    int64_t stop;                        /* > 0: a limit ended the run after this step */
+    int64_t stop_at;                     /* > 0: the run ends after this step */
     uint64_t seed;
     double lr, weight_decay, clip_norm, average, smoothing, time_limit;
-    char optimiser[32], schedule[32];
+    char optimiser[32], schedule[32], nonfinite[16];
     int32_t patience;
+    int32_t follow_links, allow_broken;
     int32_t reserved;
     char *transform; /* in the job's arena */
     char *init_hash;
@@ -21,6 +22,7 @@ typedef struct ct__recipe { /* every option that changes the result, defaults fi
 
 typedef struct ct__image_job {
     const ct_image_train *o;
+    const char *data, *validate, *init; /* paths: as given, or as the run has them; NULL: none */
     ct_err *e;
     ct_arena arena;
     ct__run run;
@@ -34,8 +36,12 @@ typedef struct ct__image_job {
     ct_transform *transform;
     ct_source images, validation_images, train_source, validation_source;
     char train_hash[33], validation_hash[33], all_hash[33];
-    int32_t own_test; /* 1: the folder has a test part of its own */
+    int32_t own_test;                /* 1: the folder has a test part of its own */
+    ct_images *set, *validation_set; /* of picture files, in place of `train` and `validation`; NULL: idx */
+    ct_source like; /* what the trainer reads: train_source, labels as shares where batches are mixed */
+    float *mixed, *shares; /* a mixed batch and its labels; NULL: no mixing */
     /* net */
+    const char *net_text, *net_file; /* as --net gave it, for the places in errors; else NULL */
     ct_ctx *ctx;
     ct_t logits, loss;
     ct_trainer *trainer;
@@ -49,20 +55,36 @@ typedef struct ct__image_job {
     double best_loss;
     ct_score best_score;
     ct_tensors *best; /* the weights of the best epoch */
+    int64_t skips_in_row, rollbacks;
+    double lr_factor;
+    ct_tensors *back; /* what a rollback goes back to; NULL: none is wanted */
     int32_t finished, resumed, limited;
     double last_lr, last_norm;
     ct_train_result *result;
 } ct__image_job;
 
-double ct__seconds(void); /* monotonic */
+double ct__seconds(void);                         /* monotonic */
+const char *ct__grouped(int64_t n, char out[32]); /* 60,000 */
 void ct__tell_fact(const ct__image_job *j, const char *key, const char *format, ...) CT_PRINTF(3, 4);
 void ct__tell_note(const ct__image_job *j, const char *format, ...) CT_PRINTF(2, 3);
 
 /* image_recipe.c */
 ct_status ct__recipe_resolve(ct__image_job *j); /* from options, checked */
-ct_status ct__recipe_resume(ct__image_job *j,
-                            const json_t *config); /* from config.json; given options must be equal */
+/* From config.json, or a model's document; given options must be equal. */
+ct_status ct__recipe_resume(ct__image_job *j, const json_t *config, const char *file);
 json_t *ct__recipe_json(const ct__image_job *j);
+ct_status ct__recipe_net(ct__image_job *j); /* recipe.net and .model from the options */
+ct_status ct__recipe_transform(ct__image_job *j, const char *text, char **out); /* its canonical form */
+/* image_resume.c */
+ct_status ct__recipe_compare(ct__image_job *j);
+/* xxh3-128 of a file's tensors, as the recipe names weights to begin with. */
+ct_status ct__init_hash(ct__image_job *j, const ct_tensors *t, char hex[33]);
+/* image_folder.c: the same from picture files as ct__image_open_data from idx */
+ct_status ct__folder_open(ct__image_job *j);
+/* image_mix.c */
+ct_status ct__image_mix_open(ct__image_job *j);
+void ct__image_mix_close(ct__image_job *j);
+ct_status ct__image_mix(ct__image_job *j, const ct_batch *b, ct_batch *out);
 /* image_open.c */
 ct_status ct__image_open_data(ct__image_job *j);
 ct_status ct__image_open_net(ct__image_job *j);
@@ -72,5 +94,9 @@ ct_status ct__image_restore(ct__image_job *j);
 ct_status ct__image_validate(ct__image_job *j, ct_score *score);
 ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop);
 ct_status ct__image_finish(ct__image_job *j);
+/* image_finite.c: a step, and what becomes of one that is not finite: *loss is NaN then. */
+ct_status ct__finite_step(ct__image_job *j, const ct_batch *b, double lr, double *loss);
+ct_status ct__finite_keep(ct__image_job *j);       /* at the begin, and at the end of each epoch */
+void ct__score_read(const json_t *v, ct_score *s); /* of ct_score_json */
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "task/image_folder.h"
 #include "task/image_job.h"
 
 double ct__seconds(void) {
@@ -14,10 +15,22 @@ double ct__seconds(void) {
 }
 
 static void tell(const ct__image_job *j, int32_t kind, const char *key, const char *format, va_list ap) {
-    char text[900];
-    vsnprintf(text, sizeof text, format, ap);
+    char raw[900], text[1000]; /* names of files may hold anything */
+    vsnprintf(raw, sizeof raw, format, ap);
+    ct_escape(raw, text, sizeof text);
     ct_event event = {.kind = kind, .key = key, .text = text};
     if (j->o->tell) j->o->tell(j->o->user, &event);
+}
+
+const char *ct__grouped(int64_t n, char out[32]) {
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)n), at = 0;
+    for (int i = 0; i < length; i++) {
+        out[at++] = digits[i];
+        if ((length - i - 1) % 3 == 0 && i < length - 1 && digits[i] != '-') out[at++] = ',';
+    }
+    out[at] = '\0';
+    return out;
 }
 
 void ct__tell_fact(const ct__image_job *j, const char *key, const char *format, ...) {
@@ -36,12 +49,32 @@ void ct__tell_note(const ct__image_job *j, const char *format, ...) {
 
 /* ---- data ---- */
 
+/* Training with a validation part of its own: all records but those kept for the test. */
+static ct_status all_but_test(ct__image_job *j) {
+    const ct_allocator *a = &j->o->allocator;
+    int64_t count = j->train.images.dim[0], *test = NULL, tests = 0, next = 0, n = 0;
+    ct_status s = CT_OK;
+    if (!j->own_test) s = ct__pictures_split(a, count, j->recipe.seed, 1, "test", &test, &tests, j->e);
+    if (s) return s;
+    int64_t *list = ct_new_array(a, (uint64_t)(count - tests) + 1, sizeof *list);
+    for (int64_t i = 0; list && i < count; i++) {
+        if (next < tests && test[next] == i)
+            next++;
+        else
+            list[n++] = i;
+    }
+    ct_delete(a, test, ((size_t)tests + 1) * sizeof *test);
+    j->train_index = list;
+    j->train_count = n;
+    return list ? CT_OK : ct_fail(j->e, CT_ELIMIT, "data: out of memory for %lld records", (long long)count);
+}
+
 static ct_status split(ct__image_job *j) {
     const ct_allocator *a = &j->o->allocator;
     int64_t count = j->train.images.dim[0];
     ct_status s = CT_OK;
-    if (j->o->validate) {
-        s = ct__pictures_split(a, count, j->recipe.seed, 0, "all", &j->train_index, &j->train_count, j->e);
+    if (j->validate) {
+        s = all_but_test(j);
         if (!s)
             s = ct__pictures_split(a, j->validation.images.dim[0], j->recipe.seed, 0, "all",
                                    &j->validation_index, &j->validation_count, j->e);
@@ -53,11 +86,10 @@ static ct_status split(ct__image_job *j) {
         s = ct__pictures_split(a, count, j->recipe.seed, !j->own_test, "validation", &j->validation_index,
                                &j->validation_count, j->e);
     if (!s && (j->train_count < 1 || j->validation_count < 1))
-        s = ct_fail(j->e, CT_EDATA,
-                    "%s: %lld pictures leave %lld to train and %lld to validate; wanted at least one each; "
-                    "give more data or --validate",
-                    j->train.path, (long long)count, (long long)j->train_count,
-                    (long long)j->validation_count);
+        s = ct_fail_at(j->e, CT_EDATA, j->train.path, -1,
+                       "%lld pictures leave %lld to train and %lld to validate; wanted at least one each; "
+                       "give more data or --validate",
+                       (long long)count, (long long)j->train_count, (long long)j->validation_count);
     return s;
 }
 
@@ -83,7 +115,7 @@ static ct_status hash(const ct_allocator *a, const ct_source *s, char out[33], c
 
 static ct_status open_sources(ct__image_job *j) {
     const ct_allocator *a = &j->o->allocator;
-    ct__pictures *from = j->o->validate ? &j->validation : &j->train;
+    ct__pictures *from = j->validate ? &j->validation : &j->train;
     ct_status s = ct_source_images(a, &j->train.images, &j->train.labels, j->transform, &j->images, j->e);
     if (!s) s = ct_source_images(a, &from->images, &from->labels, j->transform, &j->validation_images, j->e);
     if (!s) s = ct_source_subset(a, &j->images, j->train_index, j->train_count, &j->train_source, j->e);
@@ -92,7 +124,7 @@ static ct_status open_sources(ct__image_job *j) {
                              &j->validation_source, j->e);
     if (!s) s = hash(a, &j->train_source, j->train_hash, j->e);
     if (!s) s = hash(a, &j->validation_source, j->validation_hash, j->e);
-    if (!s && !j->own_test && !j->o->validate) {
+    if (!s && !j->own_test) {
         ct_hash128 h;
         s = ct_source_hash(a, &j->images, "label", &h, j->e);
         if (!s) ct_hash_hex(h, j->all_hash);
@@ -102,64 +134,103 @@ static ct_status open_sources(ct__image_job *j) {
 
 ct_status ct__image_open_data(ct__image_job *j) {
     const ct_image_train *o = j->o;
-    ct_status s = ct__pictures_load(&o->files, &o->allocator, o->data, CT__PART_TRAIN, j->recipe.limit,
+    if (ct__is_folder(j->data)) return ct__folder_open(j);
+    ct_status s = ct__pictures_load(&o->files, &o->allocator, j->data, CT__PART_TRAIN, j->recipe.limit,
                                     &j->train, j->e);
-    if (!s && o->validate) {
-        int part = ct__pictures_has(o->validate, CT__PART_TRAIN) ? CT__PART_TRAIN : CT__PART_TEST;
-        s = ct__pictures_load(&o->files, &o->allocator, o->validate, part, 0, &j->validation, j->e);
+    if (!s && j->validate) {
+        int part =
+            ct__pictures_has(j->validate, CT__PART_TEST) && !ct__pictures_has(j->validate, CT__PART_TRAIN)
+                ? CT__PART_TEST
+                : CT__PART_TRAIN;
+        s = ct__pictures_load(&o->files, &o->allocator, j->validate, part, 0, &j->validation, j->e);
     }
     if (s) return s;
-    j->own_test = ct__pictures_has(o->data, CT__PART_TEST);
+    j->own_test = ct__pictures_has(j->data, CT__PART_TEST);
     const ct_array *x = &j->train.images;
-    j->shape[0] = x->rank == 3 ? 1 : x->dim[1];
-    j->shape[1] = x->dim[x->rank - 2];
-    j->shape[2] = x->dim[x->rank - 1];
     s = ct__pictures_classes(&j->train, &j->classes, j->e);
-    if (!s && o->validate) s = ct__pictures_check(&j->validation, j->classes, j->e);
-    if (!s && o->validate &&
+    if (!s && j->validate) s = ct__pictures_check(&j->validation, j->classes, j->e);
+    if (!s && j->validate &&
         (j->validation.images.rank != x->rank ||
          memcmp(j->validation.images.dim + 1, x->dim + 1, (size_t)(x->rank - 1) * sizeof *x->dim) != 0))
-        s = ct_fail(j->e, CT_EDATA, "%s: its pictures have another size than those of %s; wanted equal sizes",
-                    j->validation.path, j->train.path);
+        s = ct_fail_at(
+            j->e, CT_EDATA, j->validation.path, -1,
+            "its pictures have another size than those of %s; wanted equal sizes; give others to --validate",
+            j->train.path);
     if (!s) s = split(j);
     if (!s) s = choose_transform(j);
     if (!s) s = open_sources(j);
+    memcpy(j->shape, j->images.field[0].shape.dim, sizeof j->shape); /* as the transform leaves it */
     if (s) return s;
-    ct__tell_fact(j, "data", "%lld pictures %lldx%lld %s, %lld classes, in %s", (long long)x->dim[0],
-                  (long long)j->shape[2], (long long)j->shape[1],
-                  j->shape[0] == 1   ? "grey"
-                  : j->shape[0] == 3 ? "colour"
-                                     : "channels",
-                  (long long)j->classes, o->data);
-    ct__tell_fact(j, "split", "%lld train, %lld validation%s", (long long)j->train_count,
-                  (long long)j->validation_count,
-                  j->own_test   ? "; the test part is not touched"
-                  : o->validate ? ""
-                                : "; a tenth is kept for the test");
+    char all[32], train[32], validation[32], kind[32] = "grey";
+    if (x->rank == 4 && x->dim[1] > 1) snprintf(kind, sizeof kind, "in %lld channels", (long long)x->dim[1]);
+    int64_t channels = x->rank == 3 ? 1 : x->dim[1];
+    ct__tell_fact(j, "data", "%s pictures %lldx%lld %s, %lld classes; %s", ct__grouped(x->dim[0], all),
+                  (long long)x->dim[x->rank - 1], (long long)x->dim[x->rank - 2],
+                  channels == 3 ? "in colour" : kind, (long long)j->classes, j->data);
+    ct__tell_fact(j, "split", "%s train, %s validation (%s); %s", ct__grouped(j->train_count, train),
+                  ct__grouped(j->validation_count, validation),
+                  j->validate ? j->validate : "a tenth, by hash",
+                  j->own_test ? "the test part is not touched" : "a tenth is kept for the test");
     return CT_OK;
 }
 
 /* ---- net ---- */
 
+ct_status ct__init_hash(ct__image_job *j, const ct_tensors *t, char hex[33]) {
+    void *data;
+    uint64_t bytes;
+    ct_status s = ct_tensors_bytes(t, &j->o->allocator, &data, &bytes, j->e);
+    if (s) return s;
+    ct_hash_hex(ct_hash_bytes(data, bytes), hex);
+    ct_delete(&j->o->allocator, data, bytes);
+    return CT_OK;
+}
+
+/* A checkpoint holds more than weights: moments, and the best epoch's. */
+static int is_checkpoint(const char *document) {
+    json_t *doc = document ? json_loads(document, 0, NULL) : NULL;
+    const char *task = json_string_value(json_object_get(doc, "task"));
+    int yes = task && strcmp(task, "checkpoint") == 0;
+    json_decref(doc);
+    return yes;
+}
+
+static ct_status check_finite(const ct__image_job *j, const ct_tensors *t) {
+    int64_t first, n = ct_tensors_nonfinite(t, &first);
+    if (n && j->o->strict)
+        return ct_fail_at(
+            j->e, CT_EDATA, j->init, -1,
+            "%lld weights are NaN or infinite, first in \"%.200s\"; wanted finite ones; leave --strict out "
+            "to begin with them all the same",
+            (long long)n, ct_tensors_name(t, first));
+    if (n) ct__tell_note(j, "%lld weights of %s are NaN or infinite", (long long)n, j->init);
+    return CT_OK;
+}
+
 static ct_status read_init(ct__image_job *j) {
     ct_tensors *t;
     const char *document;
-    ct_status s = ct_model_read(&j->o->files, &j->o->allocator, j->o->init, &t, &document, j->e);
+    char hex[33];
+    ct_status s = ct_model_read(&j->o->files, &j->o->allocator, j->init, &t, &document, j->e);
     if (s) return s;
-    s = ct_weights_apply(j->ctx, t, j->o->init, CT_MODEL_KINDS, 0, j->e);
-    if (!s) {
-        void *data;
-        uint64_t bytes;
-        char hex[33];
-        s = ct_tensors_bytes(t, &j->o->allocator, &data, &bytes, j->e);
-        if (!s) {
-            ct_hash_hex(ct_hash_bytes(data, bytes), hex);
-            ct_delete(&j->o->allocator, data, bytes);
-            j->recipe.init_hash = ct_arena_text(&j->arena, hex);
-        }
-    }
+    s = check_finite(j, t);
+    if (!s) s = ct_weights_apply(j->ctx, t, j->init, CT_MODEL_KINDS, is_checkpoint(document), j->e);
+    if (!s) s = ct__init_hash(j, t, hex);
     ct_tensors_free(t);
-    return s;
+    if (s) return s;
+    if (j->resumed && strcmp(hex, j->recipe.init_hash) != 0)
+        return ct_fail_at(j->e, CT_EUSAGE, j->init, -1,
+                          "weights of hash %s; wanted %s, with which the run was begun; give that file, or "
+                          "begin anew with --force",
+                          hex, j->recipe.init_hash);
+    j->recipe.init_hash = ct_arena_text(&j->arena, hex);
+    return j->recipe.init_hash ? CT_OK : ct_fail(j->e, CT_ELIMIT, "init: out of memory");
+}
+
+/* A checkpoint has later weights than those to begin with. */
+static int begins(const ct__image_job *j) {
+    return !j->resumed ||
+           (!ct__run_has(&j->run, "checkpoint.safetensors") && !ct__run_has(&j->run, "previous.safetensors"));
 }
 
 static int64_t parameters(const ct_ctx *c) {
@@ -178,15 +249,23 @@ static ct_status build(ct__image_job *j) {
     snprintf(classes, sizeof classes, "%lld", (long long)j->classes);
     ct_setting constant = {"classes", classes};
     ct_net_env env = {.inputs = &input, .n_inputs = 1, .constants = &constant, .n_constants = 1};
-    ct_status s = ct_net_build(g, j->recipe.net, j->recipe.model, &env, &j->logits, j->e);
+    if (j->net_text)
+        env.settings = j->o->set, env.n_settings = j->o->n_set; /* the recipe's has them written in */
+    const char *text = j->net_text ? j->net_text : j->recipe.net,
+               *file = j->net_text ? j->net_file : j->recipe.model;
+    ct_status s = ct_net_build(g, text, file, &env, &j->logits, j->e);
     if (s) return s;
     char have[CT_SHAPE_TEXT];
     ct_shape out = ct_shape_of(j->logits);
     if (out.rank != 2 || out.dim[0] != CT_N || out.dim[1] != j->classes)
-        return ct_fail(j->e, CT_EDATA, "%s: the net gives %s; wanted [N,%lld], one number a class",
-                       j->recipe.model, ct_shape_format(&out, have), (long long)j->classes);
+        return ct_fail(
+            j->e, CT_EUSAGE,
+            "%s: the net gives %s; wanted [N,%lld], a number a class; end it with linear(h, \"fc\", classes)",
+            j->recipe.model, ct_shape_format(&out, have), (long long)j->classes);
     int64_t rows[1] = {CT_N};
-    ct_t label = ct_graph_input(g, "label", CT_I64, ct_shape_make(1, rows)), none = {0, 0, 0};
+    int64_t shares[2] = {CT_N, j->classes};
+    ct_t none = {0, 0, 0}, label = j->mixed ? ct_graph_input(g, "label", CT_F32, ct_shape_make(2, shares))
+                                            : ct_graph_input(g, "label", CT_I64, ct_shape_make(1, rows));
     j->loss = ct_cross_entropy(j->logits, label, none, (ct_ce){.smoothing = j->recipe.smoothing});
     return ct_graph_status(g, j->e);
 }
@@ -199,12 +278,15 @@ ct_status ct__image_open_net(ct__image_job *j) {
                           .trap = o->trap,
                           .seed = r->seed,
                           .allocator = o->allocator,
-                          .files = o->files};
+                          .files = &o->files,
+                          .log = o->log,
+                          .log_user = o->user};
     j->ctx = ct_open(&options);
     if (!j->ctx) return ct_fail(j->e, CT_ELIMIT, "out of memory");
     if (ct_error_status(j->ctx)) return ct_fail(j->e, ct_error_status(j->ctx), "%s", ct_error(j->ctx));
-    ct_status s = build(j);
-    if (!s && o->init && !j->resumed) s = read_init(j);
+    ct_status s = ct__image_mix_open(j);
+    if (!s) s = build(j);
+    if (!s && j->init && begins(j)) s = read_init(j);
     if (s) return s;
     ct_train t = {.optimiser = ct_optimiser_of(r->optimiser),
                   .lr = r->lr,
@@ -213,13 +295,11 @@ ct_status ct__image_open_net(ct__image_job *j) {
                   .average = r->average,
                   .batch = r->batch};
     if (strcmp(r->optimiser, "sgd") == 0) t.momentum = 0.9;
-    s = ct_trainer_new(j->loss, NULL, 0, &t, &j->train_source, &j->trainer, j->e);
+    s = ct_trainer_new(j->loss, NULL, 0, &t, &j->like, &j->trainer, j->e);
     if (!s) s = ct_plan_new(&j->logits, 1, NULL, 0, (ct_compile){0}, &j->eval_plan, j->e);
     if (!s) s = ct_session_new(j->ctx, &j->eval, j->e);
     if (s) return s;
-    ct__tell_fact(j, "net", "%s, %lld parameters", r->model, (long long)parameters(j->ctx));
-    ct__tell_fact(j, "training", "%lld epochs, batch %lld, %s, lr %.4g %s, seed %llu, %d threads",
-                  (long long)r->epochs, (long long)r->batch, r->optimiser, r->lr, r->schedule,
-                  (unsigned long long)r->seed, ct_threads(j->ctx));
+    char count[32];
+    ct__tell_fact(j, "net", "%s: %s parameters", r->model, ct__grouped(parameters(j->ctx), count));
     return CT_OK;
 }

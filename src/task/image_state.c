@@ -1,5 +1,5 @@
 /* image_state.c: checkpoints and their way back. A checkpoint holds all variables, the weights of the best
- * epoch under "best.", and as its document where the training stands; doubles as text of all their bits. */
+ * epoch under "best.", and as its document where the training stands. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,15 +7,22 @@
 
 #include "task/image_job.h"
 
+/* Shortest text that reads back to the same bits, whatever the locale of the program. */
 static json_t *exact(double v) {
-    char text[64];
-    snprintf(text, sizeof text, "%a", v);
-    return json_string(text);
+    ct_text t = {0};
+    ct_text_number(&t, v);
+    json_t *text = t.failed ? NULL : json_string(t.data);
+    ct_text_free(&t);
+    return text;
 }
 
-static double exact_value(const json_t *doc, const char *key) {
-    const char *s = json_string_value(json_object_get(doc, key));
-    return s ? strtod(s, NULL) : NAN;
+static int exact_value(const json_t *v, double *out) {
+    const char *s = json_string_value(v);
+    if (!s) return 0;
+    if (strcmp(s, "nan") == 0) return *out = NAN, 1;
+    if (strcmp(s, "inf") == 0) return *out = INFINITY, 1;
+    if (strcmp(s, "-inf") == 0) return *out = -INFINITY, 1;
+    return ct_parse_number(s, out);
 }
 
 static const struct {
@@ -27,15 +34,16 @@ static const struct {
              {"loss_count", offsetof(ct__image_job, loss_count)},
              {"best_epoch", offsetof(ct__image_job, best_epoch)},
              {"bad_epochs", offsetof(ct__image_job, bad_epochs)},
-             {"rows", offsetof(ct__image_job, rows)}};
+             {"rows", offsetof(ct__image_job, rows)},
+             {"skips_in_row", offsetof(ct__image_job, skips_in_row)},
+             {"rollbacks", offsetof(ct__image_job, rollbacks)}};
 static const struct {
     const char *name;
     size_t offset;
-} reals[] = {{"loss_sum", offsetof(ct__image_job, loss_sum)},
-             {"plateau", offsetof(ct__image_job, plateau)},
-             {"best_loss", offsetof(ct__image_job, best_loss)},
-             {"lr", offsetof(ct__image_job, last_lr)},
-             {"norm", offsetof(ct__image_job, last_norm)}};
+} reals[] = {
+    {"loss_sum", offsetof(ct__image_job, loss_sum)},   {"plateau", offsetof(ct__image_job, plateau)},
+    {"best_loss", offsetof(ct__image_job, best_loss)}, {"lr_factor", offsetof(ct__image_job, lr_factor)},
+    {"lr", offsetof(ct__image_job, last_lr)},          {"norm", offsetof(ct__image_job, last_norm)}};
 
 static int64_t *whole_at(ct__image_job *j, size_t offset) { return (int64_t *)(void *)((char *)j + offset); }
 static double *real_at(ct__image_job *j, size_t offset) { return (double *)(void *)((char *)j + offset); }
@@ -57,12 +65,13 @@ static char *document(ct__image_job *j) {
     return text;
 }
 
-static ct_status add_best(const ct__image_job *j, ct_tensors *t) {
-    for (int64_t i = 0; j->best && i < ct_tensors_count(j->best); i++) {
+/* The tensors of a set under "PREFIX.NAME". */
+static ct_status add_set(const ct__image_job *j, const char *prefix, const ct_tensors *set, ct_tensors *t) {
+    for (int64_t i = 0; set && i < ct_tensors_count(set); i++) {
         char name[1100];
         ct_array a;
-        snprintf(name, sizeof name, "best.%s", ct_tensors_name(j->best, i));
-        ct_status s = ct_tensors_at(j->best, i, &a);
+        snprintf(name, sizeof name, "%s.%s", prefix, ct_tensors_name(set, i));
+        ct_status s = ct_tensors_at(set, i, &a);
         if (!s) s = ct_tensors_add(t, name, &a, j->e);
         if (s) return s;
     }
@@ -73,7 +82,8 @@ ct_status ct__image_save(ct__image_job *j) {
     ct_tensors *t = NULL;
     ct_status s = ct_tensors_new(&j->o->allocator, &t, j->e);
     if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, t, j->e);
-    if (!s) s = add_best(j, t);
+    if (!s) s = add_set(j, "best", j->best, t);
+    if (!s) s = add_set(j, "back", j->back, t);
     char *doc = s ? NULL : document(j);
     if (!s && !doc) s = ct_fail(j->e, CT_ELIMIT, "checkpoint: out of memory");
     if (!s) s = ct_tensors_seal(t, doc, j->e);
@@ -83,55 +93,98 @@ ct_status ct__image_save(ct__image_job *j) {
     return s;
 }
 
+static ct_status out_of_range(const ct__image_job *j, const char *what) {
+    return ct_fail(
+        j->e, CT_EDATA,
+        "%s/checkpoint.safetensors: its %s is missing or out of range; wanted what this program saves; "
+        "begin anew with --force",
+        j->run.folder, what);
+}
+
+static ct_status differs(const ct__image_job *j, const char *what, const char *now, const char *then) {
+    return ct_fail(
+        j->e, CT_EUSAGE,
+        "--resume: %s is %.200s; wanted %.200s, as the run was begun; give the same, or begin anew with "
+        "--force",
+        what, now, then);
+}
+
+/* The first member of the recipe that is another one, both values. */
+static ct_status recipe_differs(const ct__image_job *j, json_t *now, json_t *then) {
+    const char *key;
+    json_t *v;
+    ct_status s = CT_OK;
+    if (!json_is_object(then)) return out_of_range(j, "recipe");
+    json_object_foreach(now, key, v) {
+        json_t *other = json_object_get(then, key);
+        char *a = json_dumps(v, JSON_ENCODE_ANY), *b = other ? json_dumps(other, JSON_ENCODE_ANY) : NULL;
+        if (!json_equal(v, other)) s = differs(j, key, a ? a : "?", b ? b : "none");
+        free(a);
+        free(b);
+        if (s) return s;
+    }
+    return out_of_range(j, "recipe");
+}
+
 static ct_status check_same(ct__image_job *j, const json_t *doc) {
     const char *data = json_string_value(json_object_get(doc, "data")),
                *validation = json_string_value(json_object_get(doc, "validation"));
-    json_t *now = ct__recipe_json(j);
+    json_t *now = ct__recipe_json(j), *then = json_object_get(doc, "recipe");
     ct_status s = CT_OK;
     if (!data || strcmp(data, j->train_hash) != 0)
-        s = ct_fail(j->e, CT_EUSAGE,
-                    "--resume: the data's hash is %s; the run was begun with %s; give the same data, or "
-                    "begin anew with --force",
-                    j->train_hash, data ? data : "none");
+        s = differs(j, "the hash of the data", j->train_hash, data ? data : "none");
     else if (!validation || strcmp(validation, j->validation_hash) != 0)
-        s = ct_fail(j->e, CT_EUSAGE, "--resume: the validation data's hash is %s; the run was begun with %s",
-                    j->validation_hash, validation ? validation : "none");
-    else if (!json_equal(now, json_object_get(doc, "recipe")))
-        s = ct_fail(j->e, CT_EUSAGE,
-                    "--resume: checkpoint and config.json hold different recipes; begin anew with --force");
+        s = differs(j, "the hash of the validation data", j->validation_hash,
+                    validation ? validation : "none");
+    else if (!json_equal(now, then))
+        s = recipe_differs(j, now, then);
     json_decref(now);
     return s;
+}
+
+/* Every number of the state follows from the step, or is bounded by it. */
+static const char *first_wrong(const ct__image_job *j) {
+    int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
+    if (j->step < 0 || j->step > j->recipe.steps) return "step";
+    if (j->epoch < 0 || j->epoch > j->recipe.epochs) return "epoch";
+    if (j->position < 0 || j->position > batches || j->step != j->epoch * batches + j->position)
+        return "position";
+    if (j->loss_count < 0 || j->loss_count > j->train_count) return "loss_count";
+    if (j->best_epoch < -1 || j->best_epoch > j->epoch) return "best_epoch";
+    if (j->bad_epochs < 0 || j->bad_epochs > j->epoch) return "bad_epochs";
+    if (j->rows != j->epoch) return "rows";
+    if (j->skips_in_row < 0 || j->skips_in_row > j->step) return "skips_in_row";
+    if (j->rollbacks < 0 || j->rollbacks > j->step || !(j->lr_factor > 0 && j->lr_factor <= 1))
+        return "rollbacks";
+    return NULL;
 }
 
 static ct_status read_state(ct__image_job *j, const json_t *doc) {
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         const json_t *v = json_object_get(doc, whole[i].name);
-        if (!json_is_integer(v) || json_integer_value(v) < -1)
-            return ct_fail(j->e, CT_EDATA,
-                           "%s: checkpoint: %s is missing or out of range; begin anew with --force",
-                           j->run.folder, whole[i].name);
+        if (!json_is_integer(v)) return out_of_range(j, whole[i].name);
         *whole_at(j, whole[i].offset) = json_integer_value(v);
     }
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
-        *real_at(j, reals[i].offset) = exact_value(doc, reals[i].name);
-    if (j->step > j->recipe.steps || j->epoch > j->recipe.epochs)
-        return ct_fail(j->e, CT_EDATA, "%s: checkpoint: step %lld of %lld; begin anew with --force",
-                       j->run.folder, (long long)j->step, (long long)j->recipe.steps);
-    return CT_OK;
+        if (!exact_value(json_object_get(doc, reals[i].name), real_at(j, reals[i].offset)))
+            return out_of_range(j, reals[i].name);
+    const char *wrong = first_wrong(j);
+    return wrong ? out_of_range(j, wrong) : CT_OK;
 }
 
-/* The tensors "best.X" become the kept weights. */
-static ct_status take_best(ct__image_job *j, const ct_tensors *t) {
-    ct_tensors_free(j->best);
-    j->best = NULL;
+/* The tensors "PREFIX.NAME" become a set again; NULL when there are none. */
+static ct_status take_set(const ct__image_job *j, const char *prefix, const ct_tensors *t, ct_tensors **set) {
+    size_t n = strlen(prefix);
     ct_status s = CT_OK;
+    ct_tensors_free(*set);
+    *set = NULL;
     for (int64_t i = 0; i < ct_tensors_count(t) && !s; i++) {
         ct_array a;
         const char *name = ct_tensors_name(t, i);
-        if (strncmp(name, "best.", 5) != 0) continue;
-        if (!j->best) s = ct_tensors_new(&j->o->allocator, &j->best, j->e);
+        if (strncmp(name, prefix, n) != 0 || name[n] != '.') continue;
+        if (!*set) s = ct_tensors_new(&j->o->allocator, set, j->e);
         if (!s) s = ct_tensors_at(t, i, &a);
-        if (!s) s = ct_tensors_add(j->best, name + 5, &a, j->e);
+        if (!s) s = ct_tensors_add(*set, name + n + 1, &a, j->e);
     }
     return s;
 }
@@ -141,7 +194,7 @@ ct_status ct__image_restore(ct__image_job *j) {
     const char *text;
     char note[600];
     json_error_t je;
-    ct_status s = ct__run_load(&j->run, &t, &text, note, j->e);
+    ct_status s = ct__run_load(&j->run, j->o->strict, &t, &text, note, j->e);
     if (s) return s;
     if (note[0]) ct__tell_note(j, "%s", note);
     if (!t) {
@@ -149,10 +202,11 @@ ct_status ct__image_restore(ct__image_job *j) {
         return ct__run_truncate(&j->run, "metrics.jsonl", 0, j->e);
     }
     json_t *doc = json_loads(text, 0, &je);
-    s = doc ? check_same(j, doc) : ct_fail(j->e, CT_EDATA, "%s: checkpoint: %s", j->run.folder, je.text);
+    s = doc ? check_same(j, doc) : out_of_range(j, "document");
     if (!s) s = read_state(j, doc);
     if (!s) s = ct_weights_apply(j->ctx, t, j->run.folder, CT_MODEL_KINDS | 1 << CT_MOMENT, 1, j->e);
-    if (!s) s = take_best(j, t);
+    if (!s) s = take_set(j, "best", t, &j->best);
+    if (!s) s = take_set(j, "back", t, &j->back);
     if (!s) s = ct__run_truncate(&j->run, "metrics.jsonl", j->rows, j->e);
     if (!s) {
         const char *isa = json_string_value(json_object_get(doc, "instructions")),
@@ -162,8 +216,9 @@ ct_status ct__image_restore(ct__image_job *j) {
             (strcmp(isa, ct_cpu_features()) != 0 || strcmp(kernels, ct_kernel_library()) != 0))
             ct__tell_note(j, "begun with %s, %s; goes on with %s, %s: last digits may differ", isa, kernels,
                           ct_cpu_features(), ct_kernel_library());
-        ct__tell_note(j, "resumed at step %lld of %lld, epoch %lld", (long long)j->step,
-                      (long long)j->recipe.steps, (long long)j->epoch + 1);
+        char at[32], steps[32];
+        ct__tell_note(j, "resumed at step %s of %s, epoch %lld", ct__grouped(j->step, at),
+                      ct__grouped(j->recipe.steps, steps), (long long)j->epoch + 1);
     }
     json_decref(doc);
     ct_tensors_free(t);

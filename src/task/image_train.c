@@ -8,100 +8,227 @@
 
 /* ---- before ---- */
 
+static int is_same(const char *a, const char *b) {
+    struct stat x, y;
+    return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_ino == y.st_ino && x.st_dev == y.st_dev;
+}
+
+/* What is written may not be what is read. */
+static ct_status check_inputs(const ct__image_job *j) {
+    char checkpoint[4200], previous[4200];
+    ct__pictures test = {0};
+    (void)ct__pictures_find(j->data, CT__PART_TEST, &test);
+    const struct {
+        const char *option, *path;
+    } inputs[] = {{"--init", j->init},
+                  {"--net", j->o->net},
+                  {"the data", j->train.path},
+                  {"the data", j->train.labels_path},
+                  {"the test part", test.path},
+                  {"the test part", test.labels_path},
+                  {"--validate", j->validation.path},
+                  {"--validate", j->validation.labels_path}};
+    const char *outputs[] = {j->run.model, ct__run_path(&j->run, "checkpoint.safetensors", checkpoint),
+                             ct__run_path(&j->run, "previous.safetensors", previous)};
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        for (size_t k = 0; k < sizeof outputs / sizeof *outputs; k++)
+            if (inputs[i].path && is_same(inputs[i].path, outputs[k]))
+                return ct_fail(j->e, CT_EUSAGE,
+                               "-o %s: it writes %s, which is read as %s; wanted another name; "
+                               "choose one, or copy that file",
+                               j->run.model, outputs[k], inputs[i].option);
+    return CT_OK;
+}
+
+/* Where the data was, for the commands that are shown next; no matter when it is not known. */
+static void read_data_path(ct__image_job *j) {
+    ct_err ignored = {0};
+    json_t *config =
+        ct__run_has(&j->run, "config.json") ? ct__run_read(&j->run, "config.json", &ignored) : NULL;
+    const char *data = json_string_value(json_object_get(config, "data"));
+    if (data) j->data = ct_arena_text(&j->arena, data);
+    json_decref(config);
+}
+
+/* The model's document as a run that may be compared; its metrics and numbers as the result. */
+static ct_status read_finished(ct__image_job *j) {
+    ct_tensors *t;
+    const char *text;
+    ct_train_result *r = j->result;
+    ct_status s = ct_model_read(&j->o->files, &j->o->allocator, j->run.model, &t, &text, j->e);
+    if (s) return s;
+    json_t *doc = text ? json_loads(text, 0, NULL) : NULL;
+    const json_t *metrics = json_object_get(doc, "metrics");
+    if (!doc)
+        s = ct_fail(j->e, CT_EUSAGE,
+                    "-o %s: exists, and is no model of cotan; wanted a new name; give one, or --force",
+                    j->run.model);
+    else
+        s = ct__recipe_resume(j, doc, j->run.model);
+    if (!s && !j->data) read_data_path(j);
+    r->epochs = json_integer_value(json_object_get(metrics, "epochs"));
+    r->steps = json_integer_value(json_object_get(metrics, "steps"));
+    r->best_epoch = json_integer_value(json_object_get(metrics, "best_epoch"));
+    ct__score_read(metrics, &r->validation);
+    json_decref(doc);
+    ct_tensors_free(t);
+    return s;
+}
+
+/* A model that stands there is a finished training: it is written at the end alone. */
 static ct_status check_output(ct__image_job *j, int *nothing_to_do) {
     const ct_image_train *o = j->o;
     char path[4200];
     int model = ct__run_has(&j->run, NULL), begun = ct__run_has(&j->run, "config.json");
-    struct stat a, b;
-    if (stat(j->run.model, &a) == 0 && S_ISDIR(a.st_mode))
-        return ct_fail(j->e, CT_EUSAGE, "-o %s: a folder; wanted a file name such as m.safetensors",
-                       j->run.model);
-    if (o->init && stat(o->init, &b) == 0 && stat(j->run.model, &a) == 0 && a.st_ino == b.st_ino &&
-        a.st_dev == b.st_dev)
-        return ct_fail(j->e, CT_EUSAGE, "-o %s: is the file of --init; wanted another name", j->run.model);
-    if (o->resume && model && begun) {
-        *nothing_to_do = 1;
-        return CT_OK;
+    if (o->resume && model) {
+        ct_status s = read_finished(j);
+        *nothing_to_do = !s;
+        return s;
     }
     if (o->resume || o->force || o->dry_run) return CT_OK;
     if (model)
-        return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; give --force to train anew, or another name",
+        return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; wanted a new name; give --force to train anew",
                        j->run.model);
     if (begun)
-        return ct_fail(j->e, CT_EUSAGE,
-                       "%s: holds an unfinished run; give --resume to go on, or --force to begin anew",
-                       ct__run_path(&j->run, "config.json", path));
+        return ct_fail(
+            j->e, CT_EUSAGE,
+            "%s: holds an unfinished run; wanted none; give --resume to go on, or --force to begin anew",
+            ct__run_path(&j->run, "config.json", path));
     return CT_OK;
 }
 
-static void remove_file(const ct__image_job *j, const char *name) {
-    char path[4200];
-    const ct_files *f = &j->o->files;
-    ct__run_path(&j->run, name, path);
-    if (f->unlink)
-        f->unlink(f->user, path);
-    else
-        remove(path);
-}
-
-static void begin_anew(const ct__image_job *j) {
+/* What an earlier run left; config.json first, for without it the rest means nothing. */
+static ct_status begin_anew(const ct__image_job *j) {
     static const char *const names[] = {"config.json",   "checkpoint.safetensors", "previous.safetensors",
                                         "metrics.jsonl", "validation.jsonl",       "report.html"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (ct__run_has(&j->run, names[i])) remove_file(j, names[i]);
-    if (ct__run_has(&j->run, NULL)) remove_file(j, NULL);
+    ct_status s = CT_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !s; i++)
+        s = ct__run_remove(&j->run, names[i], j->e);
+    if (s || !ct__run_has(&j->run, NULL)) return s;
+    s = ct__run_remove(&j->run, NULL, j->e);
+    return s ? s : ct_folder_sync(&j->o->files, j->run.model, j->e);
+}
+
+/* The words that repeat the run; what a time limit decided is put as numbers. */
+static void add_command(const ct__image_job *j, ct_text *t) {
+    const ct__recipe *r = &j->recipe;
+    ct_text_add(t, j->o->command ? j->o->command : "");
+    if (r->time_limit > 0)
+        ct_text_format(t, " --epochs %lld --steps %lld", (long long)r->epochs, (long long)r->steps);
+    if (j->limited) ct_text_format(t, " --stop-at %lld", (long long)r->stop_at);
 }
 
 static ct_status write_config(ct__image_job *j) {
-    const ct_image_train *o = j->o;
-    json_t *v = json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s}", "task", "image",
-                          "recipe", ct__recipe_json(j), "net", j->recipe.net, "data", o->data, "validate",
-                          o->validate ? o->validate : "", "init", o->init ? o->init : "", "command",
-                          o->command ? o->command : "", "threads", (int)ct_threads(j->ctx), "instructions",
-                          ct_cpu_features(), "kernels", ct_kernel_library(), "version", CT_VERSION);
+    ct_text command = {.allocator = &j->o->allocator};
+    add_command(j, &command);
+    json_t *v =
+        command.failed
+            ? NULL
+            : json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:f, s:I, s:i, s:s, s:s, s:s}", "task", "image",
+                        "recipe", ct__recipe_json(j), "net", j->recipe.net, "data", ct__json_path(j->data),
+                        "validate", ct__json_path(j->validate ? j->validate : ""), "init",
+                        ct__json_path(j->init ? j->init : ""), "command", command.data ? command.data : "",
+                        "time_limit", j->recipe.time_limit, "checkpoint_every",
+                        (json_int_t)j->checkpoint_every, "threads", (int)ct_threads(j->ctx), "instructions",
+                        ct_cpu_features(), "kernels", ct_kernel_library(), "version", CT_VERSION);
     ct_status s = v ? ct__run_write(&j->run, "config.json", v, j->e)
-                    : ct_fail(j->e, CT_EUSAGE, "config: text that is not UTF-8, or out of memory");
+                    : ct_fail(j->e, CT_ELIMIT, "config: out of memory");
+    j->run.begun = 1;
     json_decref(v);
+    ct_text_free(&command);
     return s;
 }
 
-static ct_status open_run(ct__image_job *j) {
-    ct_status s = ct__run_open(&j->run, j->e);
-    if (s) return s;
-    if (!j->o->resume && j->o->force) begin_anew(j);
+static ct_status open_recipe(ct__image_job *j) {
+    char path[4200];
+    ct_status s;
     if (!j->o->resume) return ct__recipe_resolve(j);
     if (!ct__run_has(&j->run, "config.json")) {
+        if (!j->o->data)
+            return ct_fail(j->e, CT_EUSAGE,
+                           "%s: no run to resume; wanted the data too; give its folder as a word",
+                           j->run.folder);
         ct__tell_note(j, "%s holds no run yet: the training starts from the beginning", j->run.folder);
         return ct__recipe_resolve(j);
     }
     json_t *config = ct__run_read(&j->run, "config.json", j->e);
-    s = config ? ct__recipe_resume(j, config) : CT_EDATA;
+    s = config ? ct__recipe_resume(j, config, ct__run_path(&j->run, "config.json", path)) : CT_EDATA;
+    if (!s && !j->data)
+        s = ct_fail_at(j->e, CT_EDATA, path, -1, "no data; wanted a folder; give it as a word");
     j->resumed = !s;
     json_decref(config);
     return s;
 }
 
+/* A last batch of one record may be too small for the net (batch norm): better known before the first step. */
+static ct_status check_last_batch(const ct__image_job *j) {
+    ct_plan_info info;
+    int64_t rows = j->train_count % j->recipe.batch;
+    if (rows != 1 || j->recipe.batch == 1) return CT_OK;
+    return ct_plan_describe(ct_trainer_plan(j->trainer), rows, &info, j->e);
+}
+
+/* Epochs and steps: each from the other where one alone is given. */
+static ct_status choose_steps(ct__image_job *j) {
+    ct__recipe *r = &j->recipe;
+    int64_t batches = (j->train_count + r->batch - 1) / r->batch;
+    if (r->steps == 0) r->steps = r->epochs * batches;
+    if (!j->o->epochs) r->epochs = (r->steps + batches - 1) / batches;
+    if (r->steps > r->epochs * batches)
+        return ct_fail(
+            j->e, CT_EUSAGE, "--steps: %lld; wanted at most %lld, %lld epochs of %lld; give more --epochs",
+            (long long)r->steps, (long long)(r->epochs * batches), (long long)r->epochs, (long long)batches);
+    if (r->stop_at > r->steps)
+        return ct_fail(j->e, CT_EUSAGE,
+                       "--stop-at: %lld; wanted at most %lld, the steps in all; leave it out",
+                       (long long)r->stop_at, (long long)r->steps);
+    return CT_OK;
+}
+
+static void tell_training(const ct__image_job *j) {
+    const ct__recipe *r = &j->recipe;
+    char steps[32];
+    ct__tell_fact(j, "training", "%lld epoch%s, %s steps of %lld; %s, lr %.4g %s; seed %llu",
+                  (long long)r->epochs, r->epochs == 1 ? "" : "s", ct__grouped(r->steps, steps),
+                  (long long)r->batch, r->optimiser, r->lr, r->schedule, (unsigned long long)r->seed);
+    ct__tell_fact(j, "machine", "%d thread%s, %s, %s", ct_threads(j->ctx), ct_threads(j->ctx) == 1 ? "" : "s",
+                  ct_cpu_features(), ct_kernel_library());
+    ct__tell_fact(j, "output", "%s; the run is in %s/", j->run.model, j->run.folder);
+}
+
 static ct_status prepare(ct__image_job *j) {
     ct_status s = ct__image_open_data(j);
+    if (!s) s = check_inputs(j);
     if (!s) s = ct__image_open_net(j);
-    if (s) return s;
-    int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
-    if (!j->resumed) j->recipe.steps = j->recipe.epochs * batches;
+    if (!s) s = check_last_batch(j);
+    if (!s && !j->resumed) s = choose_steps(j);
+    j->recipe.time_limit = j->o->time_limit;
     j->plateau = 1;
+    j->lr_factor = 1;
     j->best_epoch = -1;
     j->last_norm = NAN;
     j->best_loss = INFINITY;
-    return CT_OK;
+    return s;
 }
 
 /* ---- the time limit: nine tenths of it become steps, by the measured pace, before step 1 ---- */
 
 #define TRIAL_STEPS 12
 
+/* Threads that read ahead: picture files are decoded by two, arrays copied by one. Results do not depend on it. */
+static int32_t readers(const ct__image_job *j) { return j->set ? 2 : 1; }
+
+/* A step that is not finite takes as long as another; the training itself will say so. */
+static ct_status trial_step(const ct__image_job *j, const ct_batch *b) {
+    ct_err inner = {0};
+    ct_status s = ct_trainer_step(j->trainer, b, 1e-12, NULL, NULL, &inner);
+    return s && s != CT_ENONFINITE ? ct_fail(j->e, s, "%s", inner.text) : CT_OK;
+}
+
 static ct_status measure_pace(ct__image_job *j, double *step_seconds, double *validation_seconds) {
     ct_loader *l = NULL;
     ct_tensors *keep = NULL;
-    ct_batch b;
+    ct_batch b, mixed;
     ct_score score;
     double times[TRIAL_STEPS];
     int n = 0;
@@ -109,12 +236,13 @@ static ct_status measure_pace(ct__image_job *j, double *step_seconds, double *va
     if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, keep, j->e);
     if (!s)
         s = ct_loader_new(&j->o->allocator, &j->train_source,
-                          (ct_loader_options){.batch = j->recipe.batch, .shuffle = 1, .threads = 1}, &l,
-                          j->e);
+                          (ct_loader_options){.batch = j->recipe.batch, .shuffle = 1, .threads = readers(j)},
+                          &l, j->e);
     while (!s && n < TRIAL_STEPS) {
         double begin = ct__seconds();
         s = ct_next(l, &b, j->e);
-        if (!s && b.rows) s = ct_trainer_step(j->trainer, &b, 1e-12, NULL, NULL, j->e);
+        if (!s && b.rows) s = ct__image_mix(j, &b, &mixed);
+        if (!s && b.rows) s = trial_step(j, &mixed);
         times[n++] = ct__seconds() - begin;
     }
     ct_loader_free(l);
@@ -131,16 +259,18 @@ static ct_status measure_pace(ct__image_job *j, double *step_seconds, double *va
 
 static ct_status plan_time(ct__image_job *j) {
     double step, validation;
-    if (j->recipe.time_limit <= 0 || j->resumed) return CT_OK;
+    if (j->recipe.time_limit <= 0 || j->o->steps) return CT_OK;
     ct_status s = measure_pace(j, &step, &validation);
     if (s) return s;
     int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
     double left = 0.9 * j->recipe.time_limit - (ct__seconds() - j->begin) - 2 * validation,
            epoch = step * (double)batches + validation;
     if (left <= 0)
-        return ct_fail(j->e, CT_EUSAGE,
-                       "--time-limit %g: opening the data and one validation take longer; wanted more",
-                       j->recipe.time_limit);
+        return ct_fail(
+            j->e, CT_EUSAGE,
+            "--time-limit: %g s; wanted more than %.3g, what opening the data and two validations take; "
+            "give more",
+            j->recipe.time_limit, (ct__seconds() - j->begin + 2 * validation) / 0.9);
     int64_t epochs = (int64_t)(left / epoch);
     if (j->o->epochs && epochs > j->recipe.epochs) epochs = j->recipe.epochs;
     j->recipe.epochs = epochs > 0 ? epochs : 1;
@@ -157,7 +287,7 @@ static double rate_now(const ct__image_job *j) {
     ct_schedule s = {.kind = ct_schedule_of(j->recipe.schedule),
                      .steps = j->recipe.steps,
                      .every = j->recipe.steps / 3 + 1};
-    return j->recipe.lr * ct_schedule_at(&s, j->step, j->plateau);
+    return j->recipe.lr * j->lr_factor * ct_schedule_at(&s, j->step, j->plateau);
 }
 
 static void tell_step(const ct__image_job *j, double loss, double begin, int64_t first_step) {
@@ -179,37 +309,49 @@ static int out_of_time(const ct__image_job *j) {
 
 static ct_status one_step(ct__image_job *j, const ct_batch *b, double begin, int64_t first_step) {
     double loss = NAN;
+    ct_batch mixed;
     j->last_lr = rate_now(j);
-    ct_status s = ct_trainer_step(j->trainer, b, j->last_lr, &loss, NULL, j->e);
+    ct_status s = ct__image_mix(j, b, &mixed);
+    if (!s) s = ct__finite_step(j, &mixed, j->last_lr, &loss);
     if (s) return s;
-    j->last_norm = ct_trainer_norm(j->trainer);
     j->step++;
     j->position++;
-    j->loss_sum += loss * (double)b->rows;
-    j->loss_count += b->rows;
+    if (isfinite(loss)) {
+        j->last_norm = ct_trainer_norm(j->trainer);
+        j->loss_sum += loss * (double)b->rows;
+        j->loss_count += b->rows;
+    }
     tell_step(j, loss, begin, first_step);
     return CT_OK;
 }
 
 static ct_status stopped(ct__image_job *j) {
+    char step[32], steps[32];
     ct_status s = ct__image_save(j);
     return s ? s
-             : ct_fail(j->e, CT_ECANCEL, "stopped at step %lld of %lld; saved in %s", (long long)j->step,
-                       (long long)j->recipe.steps, j->run.folder);
+             : ct_fail(j->e, CT_ECANCEL, "stopped at step %s of %s; saved in %s; go on with --resume",
+                       ct__grouped(j->step, step), ct__grouped(j->recipe.steps, steps), j->run.folder);
+}
+
+/* A run that was stopped between the last step of an epoch and its end. */
+static ct_status end_stopped_epoch(ct__image_job *j, int *stop) {
+    int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
+    return j->position == batches ? ct__image_end_epoch(j, 0, stop) : CT_OK;
 }
 
 static ct_status loop(ct__image_job *j) {
     ct_loader *l = NULL;
+    int stop = 0;
+    ct_status s = end_stopped_epoch(j, &stop);
     ct_loader_options lo = {.batch = j->recipe.batch,
                             .seed = j->recipe.seed,
                             .shuffle = 1,
-                            .threads = 1,
+                            .threads = readers(j),
                             .epoch = j->epoch,
                             .position = j->position};
-    ct_status s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
+    if (!s) s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
     double begin = ct__seconds(), epoch_begin = begin;
     int64_t first_step = j->step;
-    int stop = 0;
     while (!s && !stop && j->step < j->recipe.steps) {
         ct_batch b;
         s = ct_next(l, &b, j->e);
@@ -219,17 +361,20 @@ static ct_status loop(ct__image_job *j) {
             s = stopped(j);
             break;
         }
+        if (j->step == j->recipe.stop_at) break;
         if (out_of_time(j) && j->step < j->recipe.steps) {
-            j->recipe.stop = j->step;
+            j->recipe.stop_at = j->step;
             j->limited = 1;
-            ct__tell_note(j, "the time limit is reached: stopped after step %lld of %lld", (long long)j->step,
-                          (long long)j->recipe.steps);
+            char step[32], steps[32];
+            ct__tell_note(j, "the time limit is reached: stopped after step %s of %s",
+                          ct__grouped(j->step, step), ct__grouped(j->recipe.steps, steps));
             break;
         }
         int64_t batches = ct_loader_batches(l);
         if (j->position == batches) {
             s = ct__image_end_epoch(j, ct__seconds() - epoch_begin, &stop);
             epoch_begin = ct__seconds();
+            if (!s) s = ct__finite_keep(j);
             if (!s) s = ct__image_save(j);
         } else if (j->step % j->checkpoint_every == 0) {
             s = ct__image_save(j);
@@ -246,15 +391,19 @@ static void fill_result(ct__image_job *j) {
     ct_train_result *r = j->result;
     snprintf(r->model, sizeof r->model, "%s", j->run.model);
     snprintf(r->run, sizeof r->run, "%s", j->run.folder);
-    r->epochs = j->epoch;
-    r->steps = j->step;
+    snprintf(r->data, sizeof r->data, "%s", j->data ? j->data : "");
     r->seconds = ct__seconds() - j->begin;
     r->resumed = j->resumed;
+    if (r->finished_before) return; /* epochs and steps are those of the model */
+    r->epochs = j->epoch;
+    r->steps = j->step;
 }
 
+/* Everything that may be refused comes before the first write. */
 static ct_status train(ct__image_job *j) {
     int nothing_to_do = 0;
     ct_status s = ct__run_paths(&j->run, j->o->output, j->e);
+    if (!s && !j->o->dry_run) s = ct__run_open(&j->run, j->e);
     if (!s) s = check_output(j, &nothing_to_do);
     if (s) return s;
     if (nothing_to_do) {
@@ -262,15 +411,22 @@ static ct_status train(ct__image_job *j) {
         j->result->finished_before = 1;
         return CT_OK;
     }
-    s = j->o->dry_run ? ct__recipe_resolve(j) : open_run(j);
+    s = open_recipe(j);
     if (!s) s = prepare(j);
+    if (!s && (j->o->dry_run || j->resumed)) tell_training(j);
+    if (!s && j->o->dry_run) ct__tell_note(j, "a dry run: nothing is written");
     if (s || j->o->dry_run) return s;
-    if (j->resumed)
+    if (j->resumed) {
         s = ct__image_restore(j);
-    else
+    } else {
         s = plan_time(j);
-    if (!s && !j->resumed) s = write_config(j);
+        if (!s) tell_training(j);
+        if (!s) s = begin_anew(j);
+        if (!s) s = write_config(j);
+    }
+    if (!s && !j->back) s = ct__finite_keep(j);
     if (!s) s = loop(j);
+    if (!s && j->limited) s = write_config(j);
     return s ? s : ct__image_finish(j);
 }
 
@@ -280,6 +436,7 @@ static void close_job(ct__image_job *j) {
     ct_plan_free(j->eval_plan);
     ct_session_free(j->eval);
     ct_tensors_free(j->best);
+    ct_tensors_free(j->back);
     ct_close(j->ctx);
     ct_source_close(&j->train_source);
     ct_source_close(&j->validation_source);
@@ -288,6 +445,9 @@ static void close_job(ct__image_job *j) {
     ct_transform_free(j->transform);
     ct_delete(a, j->train_index, ((size_t)j->train_count + 1) * sizeof *j->train_index);
     ct_delete(a, j->validation_index, ((size_t)j->validation_count + 1) * sizeof *j->validation_index);
+    ct__image_mix_close(j);
+    ct_images_close(j->set);
+    ct_images_close(j->validation_set);
     ct__pictures_free(&j->train);
     ct__pictures_free(&j->validation);
     ct__run_close(&j->run);
@@ -296,16 +456,28 @@ static void close_job(ct__image_job *j) {
 
 ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *e) {
     ct_train_result result = {.best_epoch = -1};
-    ct__image_job j = {.o = o, .e = e, .result = &result, .begin = ct__seconds(), .run = {.lock = -1}};
-    if (!o->data || !o->output)
-        return ct_fail(e, CT_EUSAGE, "train image: no data folder or no output; wanted DIR and -o FILE");
-    j.arena.allocator = &o->allocator;
-    j.run.files = &o->files;
-    j.run.allocator = &o->allocator;
-    j.checkpoint_every = o->checkpoint_every > 0 ? o->checkpoint_every : 200;
-    ct_status s = train(&j);
-    fill_result(&j);
-    close_job(&j);
+    double begin = ct__seconds();
+    if ((!o->data && !o->resume) || !o->output)
+        return ct_fail(e, CT_EUSAGE,
+                       "train image: no data folder or no output; wanted both; set .data and .output");
+    ct__image_job *j = ct_new(&o->allocator, sizeof *j); /* paths make it too large for a small stack */
+    if (!j) return ct_fail(e, CT_ELIMIT, "train image: out of memory");
+    j->o = o;
+    j->e = e;
+    j->result = &result;
+    j->begin = begin;
+    j->data = o->data;
+    j->validate = o->validate;
+    j->init = o->init;
+    j->arena.allocator = &o->allocator;
+    j->run.lock = -1;
+    j->run.files = &o->files;
+    j->run.allocator = &o->allocator;
+    j->checkpoint_every = o->checkpoint_every > 0 ? o->checkpoint_every : 200;
+    ct_status s = train(j);
+    fill_result(j);
+    close_job(j);
+    ct_delete(&o->allocator, j, sizeof *j);
     if (!s) *out = result;
     return s;
 }

@@ -1,23 +1,25 @@
 /* run.c: a run owns a folder beside its model. Writing is always a temporary file, fsync, rename. */
 #include "task/run.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 ct_status ct__run_paths(ct__run *r, const char *output, ct_err *e) {
+    struct stat st;
     const char *slash = strrchr(output, '/'), *dot = strrchr(output, '.');
     size_t stem =
         dot && (!slash || dot > slash + 1) && dot != output ? (size_t)(dot - output) : strlen(output);
     r->lock = -1;
     if (!output[0] || strlen(output) + 8 > sizeof r->model)
-        return ct_fail(e, CT_EUSAGE, "output: a path of %zu bytes; wanted 1 to %zu", strlen(output),
+        return ct_fail(e, output[0] ? CT_EIO : CT_EUSAGE,
+                       "-o: a path of %zu bytes; wanted 1 to %zu; choose another name", strlen(output),
                        sizeof r->model - 8);
+    if (stat(output, &st) == 0 && S_ISDIR(st.st_mode))
+        return ct_fail(e, CT_EUSAGE,
+                       "-o %.900s: a folder; wanted a file name; give one such as m.safetensors", output);
     snprintf(r->model, sizeof r->model, "%s", output);
     snprintf(r->folder, sizeof r->folder, "%.*s.run", (int)stem, output);
     return CT_OK;
@@ -37,42 +39,41 @@ int ct__run_has(const ct__run *r, const char *name) {
     return stat(ct__run_path(r, name, path), &st) == 0;
 }
 
-static ct_status locked(const ct__run *r, const char *path, ct_err *e) {
-    char pid[32] = {0};
-    ssize_t n = pread(r->lock, pid, sizeof pid - 1, 0);
-    if (n > 0) pid[strcspn(pid, "\n")] = '\0';
-    return ct_fail(e, CT_EIO,
-                   "%s: held by process %s, which trains into this folder; wait for it, or give another -o",
-                   path, n > 0 ? pid : "unknown");
+ct_status ct__run_remove(const ct__run *r, const char *name, ct_err *e) {
+    char path[4200];
+    return ct_file_remove(r->files, ct__run_path(r, name, path), e);
 }
 
-static int make_folder(const ct__run *r) {
-    if (r->files && r->files->mkdir) return r->files->mkdir(r->files->user, r->folder, 0777);
-    return mkdir(r->folder, 0777);
+/* Can the model be written at the end? Better known before the first step. */
+static ct_status probe(const ct__run *r, ct_err *e) {
+    ct_writer *w;
+    ct_status s = ct_writer_open(r->files, r->allocator, r->model, &w, e);
+    if (!s) ct_writer_abandon(w);
+    return s;
+}
+
+static void remove_leftovers(const ct__run *r) {
+    static const char *const names[] = {"config.json", "checkpoint.safetensors", "metrics.jsonl",
+                                        "validation.jsonl", NULL};
+    char path[4200];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        ct_writer_clean(r->files, ct__run_path(r, names[i], path));
 }
 
 ct_status ct__run_open(ct__run *r, ct_err *e) {
-    char path[4200], pid[32];
-    if (make_folder(r) != 0 && errno != EEXIST)
-        return ct_fail(e, CT_EIO, "%s: cannot be made: %s", r->folder, strerror(errno));
-    ct__run_path(r, "lock", path);
-    r->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (r->lock < 0) return ct_fail(e, CT_EIO, "%s: cannot be opened: %s", path, strerror(errno));
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(r->lock, F_OFD_SETLK, &lock) != 0) {
-        ct_status s = locked(r, path, e);
-        close(r->lock);
-        r->lock = -1;
-        return s;
-    }
-    int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-    if (ftruncate(r->lock, 0) != 0 || pwrite(r->lock, pid, (size_t)n, 0) != n)
-        return ct_fail(e, CT_EIO, "%s: cannot be written: %s", path, strerror(errno));
-    return CT_OK;
+    char path[4200];
+    ct_status s = ct_folder_make(r->files, r->folder, &r->made, e);
+    if (!s) s = ct_file_lock(r->files, ct__run_path(r, "lock", path), &r->lock, e);
+    if (s) return s;
+    r->begun = ct__run_has(r, "config.json");
+    remove_leftovers(r);
+    return probe(r, e);
 }
 
 void ct__run_close(ct__run *r) {
-    if (r->lock >= 0) close(r->lock);
+    char path[4200];
+    ct_file_unlock(r->files, ct__run_path(r, "lock", path), r->lock, !r->begun);
+    if (r->made && !r->begun) (void)remove(r->folder);
     r->lock = -1;
 }
 
@@ -93,7 +94,9 @@ ct_status ct__run_write(const ct__run *r, const char *name, const json_t *v, ct_
     char path[4200];
     char *text = json_dumps(v, JSON_SORT_KEYS | JSON_INDENT(2));
     if (!text) return ct_fail(e, CT_ELIMIT, "%s: out of memory", name);
-    ct_status s = ct_file_write(r->files, r->allocator, ct__run_path(r, name, path), text, strlen(text), e);
+    size_t length = strlen(text);
+    text[length] = '\n'; /* in the place of its NUL: files end with a line end */
+    ct_status s = ct_file_write(r->files, r->allocator, ct__run_path(r, name, path), text, length + 1, e);
     free(text);
     return s;
 }
@@ -123,67 +126,89 @@ ct_status ct__run_truncate(const ct__run *r, const char *name, int64_t lines, ct
     return s;
 }
 
-/* One write call of a whole line: a torn one is repaired by the next resume. */
+/* A line that a kill tore is dropped by the next resume. */
 ct_status ct__run_append(const ct__run *r, const char *name, const json_t *row, ct_err *e) {
     char path[4200];
     char *text = json_dumps(row, JSON_SORT_KEYS | JSON_COMPACT);
     ct_text line = {.allocator = r->allocator};
     if (text) ct_text_format(&line, "%s\n", text);
+    ct_status s = !text || line.failed
+                      ? ct_fail(e, CT_ELIMIT, "%s: out of memory", name)
+                      : ct_file_append(r->files, ct__run_path(r, name, path), line.data, line.length, e);
     free(text);
-    if (!text || line.failed) return ct_fail(e, CT_ELIMIT, "%s: out of memory", name);
-    const ct_files *f = r->files;
-    ct__run_path(r, name, path);
-    int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, ok = 0;
-    int fd = f && f->open ? f->open(f->user, path, flags, 0666) : open(path, flags, 0666);
-    if (fd >= 0) {
-        int64_t n = f && f->write ? f->write(f->user, fd, line.data, line.length)
-                                  : (int64_t)write(fd, line.data, line.length);
-        ok = n == (int64_t)line.length && (f && f->fsync ? f->fsync(f->user, fd) : fsync(fd)) == 0;
-        int closed = f && f->close ? f->close(f->user, fd) : close(fd);
-        ok = ok && closed == 0;
-    }
     ct_text_free(&line);
-    return ok ? CT_OK : ct_fail(e, CT_EIO, "%s: cannot be appended to: %s", path, strerror(errno));
-}
-
-static int rename_file(const ct_files *f, const char *from, const char *to) {
-    return f && f->rename ? f->rename(f->user, from, to) : rename(from, to);
+    return s;
 }
 
 ct_status ct__run_save(const ct__run *r, const ct_tensors *t, ct_err *e) {
     char now[4200], before[4200];
     ct__run_path(r, "checkpoint.safetensors", now);
     ct__run_path(r, "previous.safetensors", before);
-    if (ct__run_has(r, "checkpoint.safetensors") && rename_file(r->files, now, before) != 0)
-        return ct_fail(e, CT_EIO, "%s: cannot be renamed to %s: %s", now, before, strerror(errno));
+    if (ct__run_has(r, "checkpoint.safetensors")) {
+        ct_status s = ct_file_rename(r->files, now, before, e);
+        if (s) return s;
+    }
     return ct_tensors_save(r->files, t, now, e);
 }
 
-ct_status ct__run_load(const ct__run *r, ct_tensors **out, const char **document, char note[600], ct_err *e) {
+/* A newer program's checkpoint is not damaged: nothing is gone back to. */
+static int is_newer(const ct__run *r, const char *path) {
+    ct_tensors *t;
+    ct_err ignored = {0};
+    if (ct_tensors_load(r->files, r->allocator, path, &t, &ignored)) return 0;
+    const char *text = ct_tensors_get(t, "cotan");
+    json_t *doc = text ? json_loads(text, 0, NULL) : NULL;
+    int newer = json_integer_value(json_object_get(doc, "format")) > CT_MODEL_FORMAT;
+    json_decref(doc);
+    ct_tensors_free(t);
+    return newer;
+}
+
+static ct_status load_one(const ct__run *r, const char *name, ct_tensors **out, const char **document,
+                          ct_err *e) {
+    char path[4200];
+    ct_status s = ct_model_read(r->files, r->allocator, ct__run_path(r, name, path), out, document, e);
+    if (!s && *document) return CT_OK;
+    if (!s) ct_tensors_free(*out);
+    *out = NULL;
+    if (!s)
+        s = ct_fail_at(e, CT_EDATA, path, -1,
+                       "weights without a document; wanted a checkpoint; take another");
+    if (s == CT_EDATA && is_newer(r, path)) s = CT_EUSAGE; /* told apart for the caller; the text stays */
+    return s;
+}
+
+ct_status ct__run_load(const ct__run *r, int strict, ct_tensors **out, const char **document, char note[600],
+                       ct_err *e) {
     static const char *const names[] = {"checkpoint.safetensors", "previous.safetensors"};
+    ct_err inner[2] = {{0}, {0}};
+    int damaged = 0;
     note[0] = '\0';
     *out = NULL;
     for (int i = 0; i < 2; i++) {
-        char path[4200];
-        ct_err inner = {0};
         if (!ct__run_has(r, names[i])) continue;
-        ct_status s =
-            ct_model_read(r->files, r->allocator, ct__run_path(r, names[i], path), out, document, &inner);
-        if (!s && *document) return CT_OK;
-        if (!s) ct_tensors_free(*out);
-        *out = NULL;
-        if (s == CT_ELIMIT) return ct_fail(e, s, "%s", inner.text);
-        if (i == 0)
-            snprintf(note, 600, "the last checkpoint is damaged (%.400s); the one before is used",
-                     inner.text);
-        else if (note[0] || !ct__run_has(r, names[0]))
-            return ct_fail(e, CT_EDATA, "%s: no whole checkpoint: %.600s; begin anew with --force", r->folder,
-                           inner.text);
+        ct_status s = load_one(r, names[i], out, document, &inner[damaged]);
+        if (!s) {
+            if (damaged)
+                snprintf(note, 600, "the last checkpoint is damaged (%.400s); the one before is used",
+                         inner[0].text);
+            return CT_OK;
+        }
+        if (s != CT_EDATA || strict)
+            return ct_fail(e, s == CT_EUSAGE ? CT_EDATA : s, "%s", inner[damaged].text);
+        damaged++;
     }
-    if (note[0])
-        return ct_fail(e, CT_EDATA, "%s: %.500s, and there is none; begin anew with --force", r->folder,
-                       note);
-    return CT_OK;
+    if (!damaged) return CT_OK;
+    return ct_fail(e, CT_EDATA, "%s: no whole checkpoint (%.600s); wanted one; begin anew with --force",
+                   r->folder, inner[0].text);
+}
+
+json_t *ct__json_path(const char *path) {
+    json_t *v = json_string(path);
+    char *escaped = v ? NULL : malloc(4 * strlen(path) + 5);
+    if (escaped) v = json_string(ct_escape(path, escaped, 4 * strlen(path) + 5));
+    free(escaped);
+    return v;
 }
 
 json_t *ct__json_number(double v) { return isfinite(v) ? json_real(v) : json_null(); }

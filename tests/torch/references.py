@@ -291,6 +291,19 @@ mask = d.bools(2, 1, 1, 6)
 mask[..., 0] = True
 case("attention_bool", "attention(input(q), input(k), input(v), input(m))", {**qkv(), "m": mask}, lambda v: attend(v, attn_mask=v["m"]))
 
+
+
+def self_attention(x, heads, groups, mask=None, causal=False):
+    n, t, width = x.shape
+    d_ = width // (heads + 2 * groups)
+    q, k, v = (p.reshape(n, t, -1, d_).transpose(1, 2) for p in x.split([heads * d_, groups * d_, groups * d_], 2))
+    y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=True)
+    return y.transpose(1, 2).reshape(n, t, heads * d_)
+
+
+unary("self_attention", "self_attention(input(x), 2, causal=1)", d.normal(2, 5, 24), lambda x: self_attention(x, 2, 2, causal=True))
+case("self_attention_mask", "self_attention(input(x), input(m), 4, groups=2)", {"x": d.normal(2, 5, 32), "m": d.normal(5, 5)}, lambda v: self_attention(v["x"], 4, 2, v["m"]))
+
 # ---- losses ----
 d = Draw("losses")
 CE = (("", ""), ("_smooth", ", smoothing=0.2"), ("_ignore", ", has_ignore=1, ignore=2"), ("_both", ", smoothing=0.1, has_ignore=1, ignore=2"))

@@ -1,4 +1,4 @@
-/* gemm.c: C = act(A B + bias) over register tiles.
+/* gemm.c: C = act(A B + bias) + plus over register tiles.
  *
  * A tile is up to ROWS rows x 32 columns (16 on narrower sets, 64 for a single row): its sums stay in
  * registers while p runs, one fma chain an element, so neither the cut into tiles nor the number of rows
@@ -24,10 +24,13 @@
 
 typedef struct tile {          /* what a tile needs of the call */
     const float *a, *b, *bias; /* at its first row, its first panel, its first column */
+    const float *plus;         /* added last, lies as C; or NULL */
     float *c;
     int64_t k, a_row, a_col, b_panel, c_row, c_panel; /* c_panel: floats between panels of C */
     int64_t columns;                                  /* of C that exist, from the tile's first on */
-    int32_t go_on, relu, pad;                         /* start from C; act; write zeros beyond the columns */
+    const float *soon;            /* what is asked of memory early: at p, soon[p * soon_row] */
+    int64_t soon_row, soon_panel; /* and soon[p * soon_row + soon_panel] */
+    int32_t go_on, relu, pad;     /* start from C; act; write zeros beyond the columns */
 } tile;
 
 /* Where register v of a row of C or of bias begins. */
@@ -35,17 +38,22 @@ typedef struct tile {          /* what a tile needs of the call */
 
 /* The edge: columns that C does not have. Such a tile works on a small square instead of C. */
 typedef struct edge {
-    float c[ROWS][64], bias[64];
+    float c[ROWS][64], plus[ROWS][64], bias[64];
 } edge;
+
+static void edge_load(const tile *t, const float *from, float to[][64], int64_t rows) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < t->columns; j += 16) {
+            int64_t n = t->columns - j < 16 ? t->columns - j : 16;
+            memcpy(&to[i][j], from + i * t->c_row + (j / 16) * t->c_panel, (size_t)n * sizeof(float));
+        }
+}
 
 static __attribute__((noinline)) tile edge_in(const tile *t, edge *e, int64_t rows, int64_t width) {
     tile inner = *t;
     memset(e, 0, sizeof *e);
-    for (int64_t i = 0; t->go_on && i < rows; i++)
-        for (int64_t j = 0; j < t->columns; j += 16) {
-            int64_t n = t->columns - j < 16 ? t->columns - j : 16;
-            memcpy(&e->c[i][j], t->c + i * t->c_row + (j / 16) * t->c_panel, (size_t)n * sizeof(float));
-        }
+    if (t->go_on) edge_load(t, t->c, e->c, rows);
+    if (t->plus) edge_load(t, t->plus, e->plus, rows), inner.plus = e->plus[0];
     if (t->bias) memcpy(e->bias, t->bias, (size_t)t->columns * sizeof(float)), inner.bias = e->bias;
     inner.c = e->c[0];
     inner.c_row = 64;
@@ -83,11 +91,23 @@ ALWAYS void tile_run(const tile *t, const int rows, const int panels) {
             NEXT(to, c_row);
         }
     else
-        FOR(i, rows) FOR(v, vectors) c[i][v] = (ct__gv){0};
+        FOR(i, rows) {
+            FOR(v, vectors) c[i][v] = (ct__gv){0};
+            FOR(v, panels) __builtin_prefetch(to + v * c_panel, 1, 3);
+            NEXT(to, c_row);
+        }
+    if (t->plus) FOR(i, rows)
+    FOR(v, panels) __builtin_prefetch(t->plus + i * c_row + v * c_panel, 0, 3);
     const float *a[5],
         *b = t->b; /* a pointer for every three rows: p, p + row and p + 2 row are one address each */
     FOR(i, 5) a[i] = t->a + 3 * i * a_row;
+    const float *soon = t->soon;
+    const int64_t soon_row = t->soon_row, soon_panel = t->soon_panel;
     for (int64_t p = t->k; p > 0; p--, b += 16) {
+        __builtin_prefetch(a[0] + (2 * rows - 1) * a_row, 0, 2);
+        __builtin_prefetch(soon, 0, 2);
+        __builtin_prefetch(soon + soon_panel, 0, 2);
+        NEXT(soon, soon_row);
         FOR(v, vectors) y[v] = gv_load(b + AT(v, b_panel));
         FOR(i, rows) {
             ct__gv x = gv_splat(a[i / 3][(i % 3) * a_row]);
@@ -101,6 +121,11 @@ ALWAYS void tile_run(const tile *t, const int rows, const int panels) {
     }
     if (t->relu) FOR(i, rows)
     FOR(v, vectors) c[i][v] = (ct__gv)((ct__gi)c[i][v] & ~(c[i][v] <= (ct__gv){0})); /* NaN stays */
+    const float *plus = t->plus;
+    if (plus) FOR(i, rows) {
+            FOR(v, vectors) c[i][v] += gv_load(plus + AT(v, c_panel));
+            NEXT(plus, c_row);
+        }
     to = t->c;
     FOR(i, rows) {
         FOR(v, vectors) gv_store(to + AT(v, c_panel), c[i][v]);
@@ -151,8 +176,19 @@ static void rows_down(tile t, int64_t m, int32_t panels) {
         }
         t.a += rows * t.a_row;
         t.c += rows * t.c_row;
+        if (t.plus) t.plus += rows * t.c_row;
+        t.soon = t.b; /* has arrived */
+        t.soon_row = t.soon_panel = 0;
         m -= rows;
     }
+}
+
+/* While the first tile of these panels runs, memory is asked for the numbers that the next ones, from column j on,
+ * will read: a stream of B that was not used lately comes from the third cache. */
+static void ask_for(const ct__gemm *g, tile *t, const float *b, int64_t b_stride, int64_t j) {
+    t->soon = j >= g->n ? t->b : g->b_panel ? b + (j / 16) * b_stride : b + j * g->b_col;
+    t->soon_row = j >= g->n ? 0 : g->b_panel ? 16 : g->b_row;
+    t->soon_panel = j + 16 >= g->n ? 0 : g->b_panel ? b_stride : 16 * g->b_col;
 }
 
 /* One block of K and of rows: all panels. t: at column 0. */
@@ -163,6 +199,7 @@ static void columns_along(const ct__gemm *g, tile t, int64_t m, const float *b, 
         int32_t panels = m == 1 && left >= ONE_ROW ? ONE_ROW : left >= WIDE ? WIDE : 1;
         tile now = t;
         now.c += g->c_panel ? (j / 16) * t.c_panel : j;
+        if (t.plus) now.plus += g->c_panel ? (j / 16) * t.c_panel : j;
         now.columns = g->n - j;
         if (t.bias) now.bias += j;
         if (g->b_panel)
@@ -172,13 +209,25 @@ static void columns_along(const ct__gemm *g, tile t, int64_t m, const float *b, 
             CT_SIMD(ct__gemm_pack)(t.k, width, b + j * g->b_col, g->b_row, g->b_col, packed, t.b_panel);
             now.b = packed;
         }
-        rows_down(now, m, panels);
         j += 16 * panels;
+        ask_for(g, &now, b, b_stride, j);
+        rows_down(now, m, panels);
     }
 }
 
-static void run(const ct__gemm *g, const float *a, const float *b, const float *bias, float *c,
-                void *scratch) {
+/* A [m,k] of a tile side by side. */
+static void copy_block(tile *t, int64_t m, float *block) {
+    int by_row = t->a_col == 1;
+    int64_t count = by_row ? m : t->k, from = by_row ? t->a_row : t->a_col, to = by_row ? CT__GEMM_A_ROW : m;
+    for (int64_t i = 0; i < count; i++)
+        memcpy(block + i * to, t->a + i * from, (size_t)(by_row ? t->k : m) * sizeof *block);
+    t->a = block;
+    t->a_row = by_row ? to : 1;
+    t->a_col = by_row ? 1 : to;
+}
+
+static void run(const ct__gemm *g, const float *a, const float *b, const float *bias, const float *plus,
+                float *c, void *scratch) {
     int64_t b_stride = g->b_panel_stride ? g->b_panel_stride : g->k * 16, copies = ct__gemm_copies(g), k = 0;
     int64_t rows = copies ? CT__GEMM_M : g->m;
     float *packed = scratch, *block = packed;
@@ -186,8 +235,6 @@ static void run(const ct__gemm *g, const float *a, const float *b, const float *
     do {
         int64_t kc = g->k - k < CT__GEMM_K ? g->k - k : CT__GEMM_K;
         tile t = {.k = kc,
-                  .a_row = g->a_row,
-                  .a_col = g->a_col,
                   .b_panel = g->b_panel ? b_stride : kc * 16,
                   .c_row = g->c_panel ? 16 : g->c_row,
                   .c_panel = 16,
@@ -198,13 +245,11 @@ static void run(const ct__gemm *g, const float *a, const float *b, const float *
         for (int64_t i = 0; i < g->m; i += rows) {
             int64_t m = g->m - i < rows ? g->m - i : rows;
             t.a = a + i * g->a_row + k * g->a_col;
+            t.a_row = g->a_row;
+            t.a_col = g->a_col;
             t.c = c + i * t.c_row;
-            if (copies) {
-                for (int64_t r = 0; r < m; r++)
-                    memcpy(block + r * CT__GEMM_A_ROW, t.a + r * g->a_row, (size_t)kc * sizeof *a);
-                t.a = block;
-                t.a_row = CT__GEMM_A_ROW;
-            }
+            if (plus && k + kc == g->k) t.plus = plus + i * t.c_row;
+            if (copies) copy_block(&t, m, block);
             columns_along(g, t, m, b + k * (g->b_panel ? 16 : g->b_row), b_stride, packed);
         }
         k += kc;

@@ -116,8 +116,7 @@ static void to_plain(int64_t n, int64_t c, int64_t spatial, int64_t block, const
 
 /* ---- over space ---- */
 
-/* sum[l] = x[l] + x[16 + l] + ...: `count` floats that are whole multiples of 1, 8 or 16 lanes */
-ALWAYS v16 run_sum(const float *x, int64_t count) {
+ALWAYS v16 short_sum(const float *x, int64_t count) {
     v16 a = zero16(), b = zero16();
     int64_t i = 0;
     for (; i + 32 <= count; i += 32) {
@@ -130,6 +129,14 @@ ALWAYS v16 run_sum(const float *x, int64_t count) {
     }
     if (i < count) b = add16(b, load_part(x + i, count - i));
     return add16(a, b);
+}
+/* sum[l] = x[l] + x[16 + l] + ...: `count` floats that are whole multiples of 1, 8 or 16 lanes, in pieces of sixteen
+ * vectors, so that the rounding error stays small. */
+ALWAYS v16 run_sum(const float *x, int64_t count) {
+    v16 sum = zero16();
+    for (int64_t i = 0; i < count; i += 256)
+        sum = add16(sum, short_sum(x + i, count - i < 256 ? count - i : 256));
+    return sum;
 }
 
 static void spatial_sum(const ct__image *m, float scale, const float *x, float *y) {

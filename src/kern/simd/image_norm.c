@@ -235,7 +235,7 @@ typedef struct factors { /* of the sixteen lanes */
 } factors;
 
 ALWAYS v16 applied(v16 x, const factors *f, const int relu) {
-    v16 y = add16(mul16(sub16(x, f->mean), f->a), f->b);
+    v16 y = fma16(sub16(x, f->mean), f->a, f->b);
     return relu ? relu16(y) : y;
 }
 /* a * (dy - b - (x - mean) * c) */

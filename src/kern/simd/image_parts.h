@@ -8,6 +8,10 @@
 
 #include <string.h>
 
+#if defined(__FMA__)
+#include <immintrin.h>
+#endif
+
 #include "kern/image.h"
 
 #define ALWAYS static inline __attribute__((always_inline))
@@ -65,6 +69,18 @@ ALWAYS v16 sub16(v16 a, v16 b) {
 }
 ALWAYS v16 mul16(v16 a, v16 b) {
     for (int i = 0; i < PARTS; i++) a.p[i] *= b.p[i];
+    return a;
+}
+/* a b + c, fused where the set can */
+ALWAYS v16 fma16(v16 a, v16 b, v16 c) {
+    for (int i = 0; i < PARTS; i++)
+#if defined(__AVX512F__)
+        a.p[i] = (part)_mm512_fmadd_ps((__m512)a.p[i], (__m512)b.p[i], (__m512)c.p[i]);
+#elif defined(__FMA__)
+        a.p[i] = (part)_mm256_fmadd_ps((__m256)a.p[i], (__m256)b.p[i], (__m256)c.p[i]);
+#else
+        a.p[i] = a.p[i] * b.p[i] + c.p[i];
+#endif
     return a;
 }
 /* max(x, 0); NaN stays */

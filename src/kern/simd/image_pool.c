@@ -31,7 +31,7 @@ void MAXPOOL(const ct__pool *p, const float *x, float *y, int32_t *index) {
         p->pairs ? PICK(p->lanes, max_pairs) : PICK(p->lanes, max_windows);
     int64_t in = plane_in(p), out = plane_out(p);
     for (int64_t i = 0; i < p->planes; i++)
-        EACH_PART(p, l) run(p, x + i * in + l, y + i * out + l, index + i * out + l);
+        EACH_PART(p, l) run(p, x + i * in + l, y + i * out + l, index ? index + i * out + l : NULL);
 }
 
 /* Zeros where no pair lies: the last row and column of odd extents. */

@@ -78,21 +78,23 @@ static void NAME(max_pairs)(const ct__pool *p, const float *x, float *y, int32_t
         const float *a = x + 2 * oh * row, *b = a + row;
         int32_t at = (int32_t)(2 * oh * p->w.in), below = at + (int32_t)p->w.in;
         for (int64_t ow = 0; ow < p->w.out;
-             ow++, a += 2 * LANES, b += 2 * LANES, at += 2, below += 2, y += LANES, index += LANES) {
+             ow++, a += 2 * LANES, b += 2 * LANES, at += 2, below += 2, y += LANES) {
             vec best = NAME(load)(a);
             ivec where = (ivec){0} + at;
             NAME(challenge)(NAME(load)(a + LANES), at + 1, &best, &where);
             NAME(challenge)(NAME(load)(b), below, &best, &where);
             NAME(challenge)(NAME(load)(b + LANES), below + 1, &best, &where);
             NAME(store)(y, best);
+            if (!index) continue;
             NAME(store_index)(index, where);
+            index += LANES;
         }
     }
 }
 
 static void NAME(max_windows)(const ct__pool *p, const float *x, float *y, int32_t *index) {
     for (int64_t oh = 0; oh < p->h.out; oh++)
-        for (int64_t ow = 0; ow < p->w.out; ow++, y += LANES, index += LANES) {
+        for (int64_t ow = 0; ow < p->w.out; ow++, y += LANES) {
             const ct__span *h = &p->h.span[oh], *w = &p->w.span[ow];
             vec best = (vec){0} - INFINITY;
             ivec where = (ivec){0} + (int32_t)(h->begin * p->w.in + w->begin);
@@ -102,7 +104,9 @@ static void NAME(max_windows)(const ct__pool *p, const float *x, float *y, int32
                     NAME(challenge)(NAME(load)(x + at * LANES), (int32_t)at, &best, &where);
                 }
             NAME(store)(y, best);
+            if (!index) continue;
             NAME(store_index)(index, where);
+            index += LANES;
         }
 }
 
@@ -154,9 +158,12 @@ static void NAME(average)(const ct__pool *p, const float *x, float *y) {
         for (int64_t ow = 0; ow < p->w.out; ow++, y += LANES) {
             const ct__span *h = &p->h.span[oh], *w = &p->w.span[ow];
             vec sum = (vec){0};
-            for (int64_t i = h->begin; i < h->end; i += p->h.step)
+            for (int64_t i = h->begin; i < h->end; i += p->h.step) {
+                vec row = (vec){0}; /* rows first: the error grows with their number, not with the window's */
                 for (int64_t j = w->begin; j < w->end; j += p->w.step)
-                    sum += NAME(load)(x + (i * p->w.in + j) * LANES);
+                    row += NAME(load)(x + (i * p->w.in + j) * LANES);
+                sum += row;
+            }
             NAME(store)(y, sum / ((float)h->count * (float)w->count));
         }
 }

@@ -82,6 +82,7 @@ const ct__row_table CT_SIMD(ct__row_table) = {
     .norm = NORM,
     .norm_grad = NORM_GRAD,
     .attend = ATTEND,
+    .attend_sums = ATTEND_SUMS,
     .attend_again = ATTEND_AGAIN,
     .attend_grad = ATTEND_GRAD,
 };

@@ -98,17 +98,18 @@ CT_V averages averages_of(const float *dy, const float *x, const float *weight, 
     return r;
 }
 
-CT_V void data_row(const float *dy, const float *x, const float *weight, const tail *t, float m, float f,
-                   const averages *r, float *dx) {
+CT_V void data_row(const float *dy, const float *x, const float *weight, const float *plus, const tail *t,
+                   float m, float f, const averages *r, float *dx) {
     for (int64_t i = 0; i < t->whole; i += 16) {
         ct_f16v h = (ct_v_load(x + i) - m) * f - r->shift, a = ct_v_load(dy + i) * full_or(weight, i, 1);
-        ct_v_store(dx + i, (a - r->a - h * r->ah) * f);
+        ct_v_store(dx + i, (a - r->a - h * r->ah) * f + full_or(plus, i, 0));
     }
     if (!t->left) return;
     ct_f16v h = (ct_v_load_part(x + t->whole, t->left) - m) * f - r->shift;
     ct_f16v a =
         ct_v_load_part(dy + t->whole, t->left) * part_or(weight ? weight + t->whole : NULL, t->left, 1);
-    ct_v_store_part(dx + t->whole, (a - r->a - h * r->ah) * f, t->left);
+    ct_v_store_part(dx + t->whole,
+                    (a - r->a - h * r->ah) * f + part_or(plus ? plus + t->whole : NULL, t->left, 0), t->left);
 }
 
 CT_V void weight_row(const float *dy, const float *x, const tail *t, float m, float f, float shift, float *dw,
@@ -130,13 +131,16 @@ CT_V void weight_row(const float *dy, const float *x, const tail *t, float m, fl
 }
 
 void NORM_GRAD(int64_t rows, int64_t columns, int centre, const float *dy, const float *x,
-               const float *weight, const float *mean, const float *scale, float *dx, float *dw, float *db) {
+               const float *weight, const float *mean, const float *scale, const float *plus, float *dx,
+               float *dw, float *db) {
     tail t = tail_of(columns);
     if (dw) memset(dw, 0, (size_t)columns * sizeof *dw);
     if (db) memset(db, 0, (size_t)columns * sizeof *db);
     for (int64_t r = 0; r < rows; r++, dy += columns, x += columns) {
         averages a = averages_of(dy, x, weight, &t, centre, mean[r], scale[r]);
-        if (dx) data_row(dy, x, weight, &t, mean[r], scale[r], &a, dx + r * columns);
+        if (dx)
+            data_row(dy, x, weight, plus ? plus + r * columns : NULL, &t, mean[r], scale[r], &a,
+                     dx + r * columns);
         if (dw || db) weight_row(dy, x, &t, mean[r], scale[r], a.shift, dw, db);
     }
 }

@@ -45,12 +45,15 @@ CT_V float exp_sum(const float *x, const tail *t, float max) {
 #define NORM CT_SIMD(ct__row_norm)
 #define NORM_GRAD CT_SIMD(ct__row_norm_grad)
 #define ATTEND CT_SIMD(ct__row_attend)
+#define ATTEND_SUMS CT_SIMD(ct__row_attend_sums)
 #define ATTEND_AGAIN CT_SIMD(ct__row_attend_again)
 #define ATTEND_GRAD CT_SIMD(ct__row_attend_grad)
-void ATTEND(int64_t columns, float scale, const uint8_t *allowed, const float *added, float *x, float *lse);
+void ATTEND(int64_t columns, float scale, const uint8_t *allowed, const float *added, float *x, float *max,
+            float *total);
+void ATTEND_SUMS(int64_t rows, const float *max, const float *total, float *lse);
 void ATTEND_AGAIN(int64_t columns, float scale, const uint8_t *allowed, const float *added, float lse,
                   float *x);
-void ATTEND_GRAD(int64_t columns, float scale, const float *p, float delta, float *dp);
+void ATTEND_GRAD(int64_t columns, float scale, const float *p, float *dp);
 void SOFTMAX(int64_t rows, int64_t columns, const float *x, float *y);
 void SOFTMAX_GRAD(int64_t rows, int64_t columns, const float *y, const float *dy, float *dx);
 void LOG_SOFTMAX(int64_t rows, int64_t columns, const float *x, float *y);
@@ -58,6 +61,7 @@ void LOGSUMEXP(int64_t rows, int64_t columns, const float *x, float *y);
 void NORM(int64_t rows, int64_t columns, int centre, double eps, const float *x, const float *weight,
           const float *bias, float *y, float *mean, float *scale);
 void NORM_GRAD(int64_t rows, int64_t columns, int centre, const float *dy, const float *x,
-               const float *weight, const float *mean, const float *scale, float *dx, float *dw, float *db);
+               const float *weight, const float *mean, const float *scale, const float *plus, float *dx,
+               float *dw, float *db);
 
 #endif

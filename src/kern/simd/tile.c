@@ -55,7 +55,14 @@ CT_V vec softplus_of(vec x, vec beta, vec threshold) {
 CT_V vec elu_of(vec x, vec alpha) { return ct_v_select(x > 0.0f, x, alpha * ct_v_expm1(x)); }
 #define SELU_ALPHA 1.6732632423543772f
 #define SELU_SCALE 1.0507009873554805f
-CT_V vec density(vec x) { return 0.39894228040f * ct_v_exp(-0.5f * x * x); }
+CT_V vec gelu_of(vec x) {
+    vec density;
+    return x * ct_v_normal(x, &density);
+}
+CT_V vec gelu_slope(vec x) { /* Phi(x) + x phi(x) */
+    vec density, below = ct_v_normal(x, &density);
+    return ct_v_fma(x, density, below);
+}
 #define GELU_A 0.79788456080f
 #define GELU_B 0.044715f
 CT_V vec gelu_inner(vec x) { return GELU_A * (x + GELU_B * x * x * x); }
@@ -97,7 +104,7 @@ UNARY(relu, relu_of(x))
 UNARY(leaky, ct_v_select(x < 0.0f, x *P(0), x))
 UNARY(elu, elu_of(x, P(0)))
 UNARY(selu, SELU_SCALE *elu_of(x, ct_v_splat(SELU_ALPHA)))
-UNARY(gelu, ct_v_gelu(x))
+UNARY(gelu, gelu_of(x))
 UNARY(gelu_tanh, gelu_tanh_of(x))
 UNARY(silu, x / (1.0f + ct_v_exp(-x)))
 UNARY(hardsigmoid, hardsigmoid_of(x))
@@ -132,7 +139,7 @@ BINARY(relu_grad, ct_v_select(y <= 0.0f, ZERO, x))
 BINARY(leaky_grad, ct_v_select(y > 0.0f, x, x *P(0)))
 BINARY(elu_grad, ct_v_select(y > 0.0f, x, x *P(0) * ct_v_exp(y)))
 BINARY(selu_grad, x *SELU_SCALE *ct_v_select(y > 0.0f, ONE, SELU_ALPHA *ct_v_exp(y)))
-BINARY(gelu_grad, x *(ct_v_normal(y) + y * density(y)))
+BINARY(gelu_grad, x *gelu_slope(y))
 BINARY(gelu_tanh_grad, x *gelu_tanh_slope(y))
 BINARY(silu_grad, x *(ct_v_sigmoid(y) + y * sigmoid_slope(y)))
 BINARY(sigmoid_grad, x *y *(1.0f - y))

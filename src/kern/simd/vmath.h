@@ -2,7 +2,8 @@
  *
  * Ranges are reduced exactly (multiples of ln 2 or pi/2 in two or three parts), then a polynomial of
  * tools/fit_vmath.py follows. No table, no branch but a choice by mask; NaN goes through, overflow gives
- * infinity, results below the normal range are 0. Errors: docs/numbers.md, measured by tests/test_vmath.c. */
+ * infinity; denormal results are as the processor's mode has them (runs flush them to 0). Errors: docs/numbers.md, as
+ * tests/test_vmath.c measures them. */
 #ifndef CT_KERN_SIMD_VMATH_H
 #define CT_KERN_SIMD_VMATH_H
 
@@ -74,6 +75,22 @@ CT_V ct_f16v ct_v_copysign(ct_f16v magnitude, ct_f16v sign) {
 /* NaN of either wins. */
 CT_V ct_f16v ct_v_max(ct_f16v a, ct_f16v b) { return ct_v_select((a > b) | (a != a), a, b); }
 CT_V ct_f16v ct_v_min(ct_f16v a, ct_f16v b) { return ct_v_select((a < b) | (a != a), a, b); }
+/* x between low and high; NaN stays. */
+CT_V ct_f16v ct_v_clamp(ct_f16v x, float low, float high) {
+#if defined(__AVX512F__)
+    return (ct_f16v)_mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), (__m512)x));
+#elif defined(__FMA__)
+    __m256 v[2];
+    memcpy(v, &x, sizeof x);
+    for (int i = 0; i < 2; i++)
+        v[i] = _mm256_min_ps(_mm256_set1_ps(high), _mm256_max_ps(_mm256_set1_ps(low), v[i]));
+    memcpy(&x, v, sizeof x);
+    return x;
+#else
+    x = ct_v_select(x > high, ct_v_splat(high), x);
+    return ct_v_select(x < low, ct_v_splat(low), x);
+#endif
+}
 CT_V ct_f16v ct_v_sqrt(ct_f16v x) {
 #if defined(__AVX512F__)
     return (ct_f16v)_mm512_sqrt_ps((__m512)x);
@@ -119,28 +136,60 @@ CT_V float ct_v_max_lane(ct_f16v v) {
 /* ---- functions ---- */
 CT_V ct_f16v ct_v_power_of_two(ct_i16v n) { return (ct_f16v)((n + 127) << 23); } /* -126 <= n <= 127 */
 
-/* e^(x + rest), rest being small, or e^x */
-CT_V ct_f16v ct_v_exp_of(ct_f16v x, ct_f16v rest, const int has_rest) {
-    ct_f16v y = ct_v_select(x > 88.8f, ct_v_splat(88.8f), x);
-    y = ct_v_select(y < -87.4f, ct_v_splat(-87.4f), y);
-    ct_f16v n = ct_v_round_small(y * 1.44269504f);
-    ct_f16v r = ct_v_fma(n, ct_v_splat(-0.693359375f), y);
-    r = ct_v_fma(n, ct_v_splat(2.12194440e-4f), r);
-    if (has_rest) r = r + rest;
+/* exp(r), |r| <= ln 2 / 2 */
+CT_V ct_f16v ct_v_exp_core(ct_f16v r) {
     ct_f16v p = ct_v_splat(1.395043015e-03f);
     p = ct_v_fma(p, r, ct_v_splat(8.368886920e-03f));
     p = ct_v_fma(p, r, ct_v_splat(4.166620665e-02f));
     p = ct_v_fma(p, r, ct_v_splat(1.666651885e-01f));
     p = ct_v_fma(p, r, ct_v_splat(5.000000095e-01f));
-    p = ct_v_fma(r * r, p, r) + 1.0f;
-    ct_i16v whole = ct_v_to_int(n), half = whole >> 1; /* 2^n in two factors: n may be 128 */
-    p = p * ct_v_power_of_two(half) * ct_v_power_of_two(whole - half);
-    p = ct_v_select(x > 88.722839f, ct_v_splat(INFINITY), p);
-    p = ct_v_select(x < -87.336548f, ct_v_splat(0.0f), p);
-    return ct_v_select(x != x, x, p);
+    return ct_v_fma(r * r, p, r) + 1.0f;
 }
 
-CT_V ct_f16v ct_v_exp(ct_f16v x) { return ct_v_exp_of(x, x, 0); }
+/* exp(x) = 2^n exp(r). 2^n goes in by two factors, so that what is too great or too small becomes infinity or,
+ * by way of the denormal numbers, zero by itself. */
+CT_V ct_f16v ct_v_exp(ct_f16v x) {
+    ct_f16v y = ct_v_clamp(x, -104.0f, 88.8f), n = ct_v_round_small(y * 1.44269504f);
+    ct_f16v r = ct_v_fma(n, ct_v_splat(-0.693359375f), y);
+    r = ct_v_fma(n, ct_v_splat(2.12194440e-4f), r);
+    ct_i16v whole = ct_v_to_int(n), half = whole >> 1;
+    return ct_v_exp_core(r) * ct_v_power_of_two(half) * ct_v_power_of_two(whole - half);
+}
+
+/* What rounding took from square = a * a. */
+CT_V ct_f16v ct_v_square_rest(ct_f16v a, ct_f16v square) {
+#if defined(__FMA__)
+    return ct_v_fma(a, a, -square);
+#else
+    ct_f16v high = (ct_f16v)((ct_i16v)a & (int32_t)0xfffff000), low = a - high;
+    return ((high * high - square) + 2.0f * high * low) + low * low;
+#endif
+}
+
+/* The normal distribution: its density exp(-x^2 / 2) / sqrt(2 pi), and its distribution function by way of the tail
+ * Phi(-a) = exp(-a^2 / 2) M(a), M(a) (a + 4) being a polynomial in (a - 4) / (a + 4), a >= 0: both have the
+ * digits of a float wherever they are. What a * a loses in rounding is given back to the exponent. */
+CT_V ct_f16v ct_v_normal(ct_f16v x, ct_f16v *density) {
+    ct_f16v a = ct_v_clamp(ct_v_abs(x), 0.0f, 13.2f), square = a * a, lost = ct_v_square_rest(a, square);
+    ct_f16v n = ct_v_round_small(square * -0.721347520f),
+            r = ct_v_fma(square, ct_v_splat(-0.5f), n * -0.693359375f);
+    r = ct_v_fma(n, ct_v_splat(2.12194440e-4f), r);
+    r = ct_v_fma(lost, ct_v_splat(-0.5f), r);
+    ct_f16v e = ct_v_exp_core(r) * ct_v_power_of_two(ct_v_to_int(n)), inverse = 1.0f / (a + 4.0f);
+    ct_f16v t = (a - 4.0f) * inverse, m = ct_v_splat(-1.268640799e-04f);
+    m = ct_v_fma(m, t, ct_v_splat(1.905254848e-04f));
+    m = ct_v_fma(m, t, ct_v_splat(1.574300723e-03f));
+    m = ct_v_fma(m, t, ct_v_splat(-3.517443839e-03f));
+    m = ct_v_fma(m, t, ct_v_splat(-7.528383970e-03f));
+    m = ct_v_fma(m, t, ct_v_splat(6.040440799e-02f));
+    m = ct_v_fma(m, t, ct_v_splat(-1.865229525e-01f));
+    m = ct_v_fma(m, t, ct_v_splat(3.871368841e-01f));
+    m = ct_v_fma(m, t, ct_v_splat(-6.078966064e-01f));
+    m = ct_v_fma(m, t, ct_v_splat(7.552851355e-01f));
+    ct_f16v tail = e * m * inverse;
+    *density = e * 0.398942280f;
+    return ct_v_select(x < 0.0f, tail, 1.0f - tail);
+}
 
 CT_V ct_f16v ct_v_log(ct_f16v x) {
     ct_i16v bits = (ct_i16v)((ct_u16v)x - 0x3f3504f3u); /* the mantissa in [sqrt 1/2, sqrt 2) */
@@ -196,19 +245,14 @@ CT_V ct_f16v ct_v_tanh(ct_f16v x) {
     return ct_v_select(x != x, x, y);
 }
 
-/* |x| < 0.92 */
-CT_V ct_f16v ct_v_erf_small(ct_f16v x) {
-    ct_f16v z = x * x, p = ct_v_splat(8.409858501e-05f);
+CT_V ct_f16v ct_v_erf(ct_f16v x) {
+    ct_f16v z = x * x, a = ct_v_abs(x), p = ct_v_splat(8.409858501e-05f), q = ct_v_splat(1.076844471e-05f);
     p = ct_v_fma(p, z, ct_v_splat(-8.152612217e-04f));
     p = ct_v_fma(p, z, ct_v_splat(5.201958735e-03f));
     p = ct_v_fma(p, z, ct_v_splat(-2.685979794e-02f));
     p = ct_v_fma(p, z, ct_v_splat(1.128370330e-01f));
     p = ct_v_fma(p, z, ct_v_splat(-3.761263429e-01f));
     p = ct_v_fma(p, z, ct_v_splat(1.283791667e-01f));
-    return ct_v_fma(x, p, x);
-}
-CT_V ct_f16v ct_v_erf(ct_f16v x) {
-    ct_f16v a = ct_v_abs(x), q = ct_v_splat(1.076844471e-05f);
     a = ct_v_select(a > 4.0f, ct_v_splat(4.0f), a);
     q = ct_v_fma(q, a, ct_v_splat(-3.181099442e-04f));
     q = ct_v_fma(q, a, ct_v_splat(3.623112643e-03f));
@@ -217,43 +261,7 @@ CT_V ct_f16v ct_v_erf(ct_f16v x) {
     q = ct_v_fma(q, a, ct_v_splat(6.351812567e-01f));
     q = ct_v_fma(q, a, ct_v_splat(1.286410197e-01f));
     ct_f16v big = ct_v_copysign(1.0f - ct_v_exp(-ct_v_fma(a, q, a)), x);
-    return ct_v_select(x != x, x, ct_v_select(ct_v_abs(x) < 0.92f, ct_v_erf_small(x), big));
-}
-
-/* The normal distribution function Phi: (1 + erf(x / sqrt 2)) / 2 near zero; its lower tail is Phi(-t) =
- * e^(-t^2/2) G(t), G = u P(u - 0.3702) with u = 1 / (1 + t/2), with as many digits as anywhere. t^2/2 is taken in two
- * parts, since e^ multiplies its rounding by its size. */
-#define NORMAL_NEAR 1.3f
-CT_V ct_f16v ct_v_normal_near(ct_f16v x) {
-    return ct_v_fma(ct_v_splat(0.5f), ct_v_erf_small(x * 0.70710678118f), ct_v_splat(0.5f));
-}
-CT_V void ct_v_normal_tail(ct_f16v t, ct_f16v *e, ct_f16v *g) {
-    t = ct_v_select(t > 14.0f, ct_v_splat(14.0f), t);
-    ct_f16v u = 1.0f / ct_v_fma(ct_v_splat(0.5f), t, ct_v_splat(1.0f)), w = u - 0.3702f,
-            high = (ct_f16v)((ct_i16v)t & (int32_t)0xfffff000);
-    ct_f16v p = ct_v_splat(-1.398336375e-01f);
-    p = ct_v_fma(p, w, ct_v_splat(4.251847707e-02f));
-    p = ct_v_fma(p, w, ct_v_splat(1.234171360e-01f));
-    p = ct_v_fma(p, w, ct_v_splat(-8.344406705e-02f));
-    p = ct_v_fma(p, w, ct_v_splat(-1.247786160e-01f));
-    p = ct_v_fma(p, w, ct_v_splat(1.118445090e-01f));
-    p = ct_v_fma(p, w, ct_v_splat(3.092263211e-01f));
-    p = ct_v_fma(p, w, ct_v_splat(2.944739653e-01f));
-    *e = ct_v_exp_of(-0.5f * high * high, -0.5f * (t - high) * (t + high), 1);
-    *g = u * p;
-}
-CT_V ct_f16v ct_v_normal(ct_f16v x) {
-    ct_f16v e, g, t = ct_v_abs(x);
-    ct_v_normal_tail(t, &e, &g);
-    ct_f16v far = ct_v_select(x < 0.0f, e * g, 1.0f - e * g);
-    return ct_v_select(x != x, x, ct_v_select(t < NORMAL_NEAR, ct_v_normal_near(x), far));
-}
-/* x Phi(x); x G first, since the tail alone may be below the normal range where the product is not. */
-CT_V ct_f16v ct_v_gelu(ct_f16v x) {
-    ct_f16v e, g, t = ct_v_abs(x);
-    ct_v_normal_tail(t, &e, &g);
-    ct_f16v far = ct_v_select(x < 0.0f, (x * g) * e, x * (1.0f - e * g));
-    return ct_v_select(x != x, x, ct_v_select(t < NORMAL_NEAR, x * ct_v_normal_near(x), far));
+    return ct_v_select(x != x, x, ct_v_select(ct_v_abs(x) < 0.92f, ct_v_fma(x, p, x), big));
 }
 
 #if defined(__FMA__)

@@ -1,0 +1,72 @@
+/* open.c: what the command gives to the library: settings, the log, and files in which "-" is standard input. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static int write_all(int fd, const char *data, size_t bytes) {
+    while (bytes > 0) {
+        ssize_t n = write(fd, data, bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return 0;
+        data += n;
+        bytes -= (size_t)n;
+    }
+    return 1;
+}
+
+/* Readers want a regular file, whose size is known before memory is taken: standard input becomes one in memory. */
+static int open_input(void) {
+    char buffer[1 << 16];
+    int fd = memfd_create("standard input", MFD_CLOEXEC);
+    if (fd < 0) return -1;
+    for (;;) {
+        ssize_t n = read(STDIN_FILENO, buffer, sizeof buffer);
+        if (n < 0 && errno == EINTR) continue;
+        if (n == 0 && lseek(fd, 0, SEEK_SET) == 0) return fd;
+        if (n <= 0 || !write_all(fd, buffer, (size_t)n)) {
+            close(fd);
+            return -1;
+        }
+    }
+}
+
+static int open_file(void *user, const char *path, int flags, int mode) {
+    (void)user;
+    if (strcmp(path, "-") == 0 && (flags & O_ACCMODE) == O_RDONLY) return open_input();
+    return open(path, flags, (mode_t)mode);
+}
+
+const ct_files *cli_files(void) {
+    static const ct_files files = {.open = open_file};
+    return &files;
+}
+
+static void log_line(void *user, const char *line) {
+    (void)user;
+    fprintf(stderr, "%s\n", line);
+}
+
+ct_options cli_context(const cli *c) {
+    return (ct_options){.threads = (int32_t)c->threads,
+                        .seed = c->seed,
+                        .debug = c->debug,
+                        .trap = c->trap,
+                        .strict = c->strict,
+                        .log = c->debug ? log_line : NULL,
+                        .files = cli_files()};
+}
+
+ct_status cli_model(cli *c, const char *path, ct_model **out) {
+    char n[32];
+    ct_options o = cli_context(c);
+    ct_status s = ct_model_open(path, &o, out, &c->e);
+    int64_t wrong = s ? 0 : ct_model_nonfinite(*out);
+    if (wrong)
+        fprintf(stderr, "  %s of its weights are NaN or infinite; --strict refuses them\n",
+                cli_group(wrong, n));
+    return s;
+}

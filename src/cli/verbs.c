@@ -1,0 +1,109 @@
+/* verbs.c: the table of verbs. What is not in it is an unknown word. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+const verb cli_verbs[] = {
+    {"train", "image DIR -o MODEL [options]", "train a net on pictures",
+     "Trains a net on the pictures of DIR and writes one file that predicts, evaluates and embeds. DIR holds "
+     "a folder for each class with its PNG, JPEG or WebP files, or train and test with the classes below; or "
+     "idx files under the usual names (train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz), "
+     "CIFAR's binary files, or .npy arrays. It may also be a list, FILE.csv or FILE.jsonl, of path and "
+     "label.\n\n"
+     "Every picture is read once before training: those that are broken are named and passed over (more than "
+     "1 % "
+     "stop the run, see --allow-broken), duplicates and leaks into the test part are told.\n\n"
+     "A run owns a folder beside its model: for m.safetensors it is m.run, with config.json (everything the "
+     "run "
+     "was given, and the command that repeats it), metrics.jsonl (a line an epoch), validation.jsonl (a line "
+     "a "
+     "record of the validation part, as the best epoch sees it), checkpoint.safetensors and "
+     "previous.safetensors. The model is written once, at the end.\n\n"
+     "The validation part, a tenth of the training part by a hash of seed and record, chooses the best "
+     "epoch. "
+     "The test part (t10k-images-idx3-ubyte and its labels; else another tenth) is read by cotan evaluate "
+     "alone.\n\n"
+     "The first Ctrl-C ends the step, saves, and says how to go on; a second one leaves at once. --resume "
+     "takes "
+     "every option from the run: what is given beside it must be equal, except for what changes no result "
+     "(threads, --json, the places of files). Same options, same seed, same data: the same model, bit for "
+     "bit, "
+     "with any number of threads, stopped or not.",
+     "cotan train image fashion/ -o fashion.safetensors --epochs 12\n"
+     "# go on after Ctrl-C or a crash\n"
+     "cotan train image fashion/ -o fashion.safetensors --resume\n"
+     "# a net of your own, with another width\n"
+     "cotan presets cnn > my.net\n"
+     "cotan train image fashion/ -o my.safetensors --net my.net --set width=64\n"
+     "# ready in ten minutes\n"
+     "cotan train image fashion/ -o quick.safetensors --time-limit 10m",
+     cli_train, 1, 2},
+    {"evaluate", "MODEL DIR [options]", "score a model on data",
+     "Scores the model on the test part of DIR: accuracy with its 95 % interval (Wilson) beside the naive "
+     "baseline, which always names the most frequent class; loss, F1, calibration error, and what is "
+     "confused "
+     "with what. The last line is the accuracy.\n\n"
+     "Where DIR has no test part: on the data the model was trained on, the tenth that training kept away; "
+     "on "
+     "other data, all of it.",
+     "cotan evaluate fashion.safetensors fashion/\n"
+     "cotan evaluate fashion.safetensors fashion/ --part validation --json",
+     cli_evaluate, 2, 2},
+    {"predict", "MODEL FILE... [options]", "name what pictures show",
+     "One line a picture: path, label and probability, separated by tabs; of idx files the number of the "
+     "record "
+     "stands in place of the path. FILE is a picture, a folder of pictures, an idx file, or - for standard "
+     "input. "
+     "With --json one object a line: path, index, label, probability, top. A file that is broken is named, "
+     "the rest "
+     "is predicted, and the exit status is 3.",
+     "cotan predict birds.safetensors photo.jpg more/\n"
+     "cotan predict fashion.safetensors fashion/t10k-images-idx3-ubyte.gz --limit 3\n"
+     "cotan predict fashion.safetensors pictures.idx --top 5 --json",
+     cli_predict, 2, INT32_MAX},
+    {"inspect", "MODEL|DIR [options]", "what a model file or a folder of pictures holds",
+     "Of pictures (a folder or a list, as cotan train takes it) an audit: sizes and kinds, classes, broken "
+     "files, "
+     "symbolic links, duplicates, and pictures that stand in the test part and outside of it.\n\n"
+     "Shows a model's task, labels, net, tensors, preprocessing, recipe and scores; of a safetensors file of "
+     "another program its tensors.",
+     "cotan inspect photos/\n"
+     "cotan inspect fashion.safetensors\n"
+     "# the net with its defs and loops written out\n"
+     "cotan inspect fashion.safetensors --flat",
+     cli_inspect, 1, 1},
+    {"plan", "MODEL|PRESET|FILE.net [options]", "what runs, step by step",
+     "Shows each step of the plan: op, shape, layout, implementation, bytes, and milliseconds and GFLOP/s "
+     "measured here; below them the shards, the phases and the peak of memory, known before the first step.",
+     "cotan plan fashion.safetensors --batch 64\n"
+     "cotan plan resnet20 --input 3x32x32 --train --batch 128\n"
+     "cotan plan cnn --dot | dot -Tsvg > cnn.svg",
+     cli_plan, 1, 1},
+    {"check", "[OP] [options]", "test every op on this machine",
+     "Runs the cases that every op carries: values against plain loops of doubles, gradients against "
+     "differences, cut against whole batches, one thread against many, layouts. Exit status 1 when one fails "
+     "or an op has none.",
+     "cotan check\n"
+     "cotan check conv2d",
+     cli_check, 0, 1},
+    {"bench", "[NAME...] [options]", "measure this machine",
+     "Times whole training steps (forward, loss, gradient, update) on eight batches in turn, and the "
+     "prediction "
+     "of one sample from buffer to buffer, for standard nets: mlp-small, mlp, cnn, resnet20, alexnet, gpt; "
+     "default all. Inputs are random, of a fixed seed.",
+     "cotan bench cnn --threads 2\n"
+     "cotan bench mlp cnn --json",
+     cli_bench, 0, 16},
+    {"presets", "[NAME]", "the built-in nets",
+     "Lists the built-in nets, or prints one as text to begin your own with.",
+     "cotan presets\n"
+     "cotan presets resnet20 > my.net",
+     cli_presets, 0, 1},
+    {0},
+};
+
+const verb *cli_verb(const char *name) {
+    for (const verb *v = cli_verbs; v->name; v++)
+        if (name && strcmp(v->name, name) == 0) return v;
+    return NULL;
+}
