@@ -48,7 +48,8 @@ static inline void build_evaluation(const evaluation *v, ct_ctx *c, ct_t out[2],
     snprintf(text, sizeof text, "y = %s\n", v->net);
     if (ct_net_build(g, text, "net", &env, &out[0], e)) return;
     for (int32_t i = 0; i < v->n; i++) {
-        ct_array a = ct_array_view((void *)(uintptr_t)v->in[i].data, (ct_dtype)v->in[i].dtype, v->in[i].shape);
+        ct_array a =
+            ct_array_view((void *)(uintptr_t)v->in[i].data, (ct_dtype)v->in[i].dtype, v->in[i].shape);
         if (v->in[i].variable && ct_var_set(c, v->in[i].name, &a, e)) return;
     }
     if (!v->by) return;

@@ -11,17 +11,20 @@ typedef struct stepper { /* one parameter w [2] under an optimiser, gradients gi
 static stepper open_stepper(ct_train t, float w) {
     stepper r = {.c = ct_open(NULL)};
     ct_graph *g = ct_default_graph(r.c);
-    ct_t p = ct_var_new(g, CT_PARAM, "w", CT_F32, CT_SHAPE(2), (ct_init){.kind = CT_INIT_CONSTANT, .a = (double)w});
+    ct_t p = ct_var_new(g, CT_PARAM, "w", CT_F32, CT_SHAPE(2),
+                        (ct_init){.kind = CT_INIT_CONSTANT, .a = (double)w});
     ct_t in = ct_graph_input(g, "g", CT_F32, CT_SHAPE(2));
     ct_t loss = ct_sum(ct_mul(p, in), ct_shape_make(0, NULL), (ct_reduce){0});
     ct_err e = {0};
-    if (ct_compile_train(loss, NULL, 0, &t, &r.p, &e) || ct_session_new(r.c, &r.s, &e)) fail_msg("%s", e.text);
+    if (ct_compile_train(loss, NULL, 0, &t, &r.p, &e) || ct_session_new(r.c, &r.s, &e))
+        fail_msg("%s", e.text);
     return r;
 }
 static void step(stepper *r, const float g[2], float w[2]) {
     ct_array a = ct_array_view(w, CT_F32, CT_SHAPE(2));
     ct_err e = {0};
-    if (ct_run(r->s, r->p, (const void *[1]){g}, 1, (void *[2]){NULL, NULL})) fail_msg("%s", ct_session_error(r->s));
+    if (ct_run(r->s, r->p, (const void *[1]){g}, 1, (void *[2]){NULL, NULL}))
+        fail_msg("%s", ct_session_error(r->s));
     if (ct_var_get(r->c, "w", &a, &e)) fail_msg("%s", e.text);
 }
 static void set_moment(stepper *r, const char *name, float value) {
@@ -40,7 +43,8 @@ static void within(const char *what, double found, double wanted, double error) 
     if (!(fabs(found - wanted) <= error)) fail_msg("%s: found %.9g, wanted %.9g", what, found, wanted);
 }
 
-static const int32_t kin[] = {CT_ADAM, CT_ADAMW, CT_NADAM, CT_RMSPROP, CT_ADAGRAD, CT_ADADELTA, CT_LION, CT_SGD};
+static const int32_t kin[] = {CT_ADAM,    CT_ADAMW,    CT_NADAM, CT_RMSPROP,
+                              CT_ADAGRAD, CT_ADADELTA, CT_LION,  CT_SGD};
 #define KIN (sizeof kin / sizeof *kin)
 
 /* Without a gradient nothing moves, even where epsilon is 0 and the step 0/0. */
@@ -67,7 +71,8 @@ static void M12_first_step(void **state) {
     (void)state;
     for (size_t k = 0; k < 3; k++) {
         float w[2];
-        stepper r = open_stepper((ct_train){.optimiser = CT_ADAM, .lr = 0.1, .beta1 = betas[k][0], .beta2 = betas[k][1]}, 1);
+        stepper r = open_stepper(
+            (ct_train){.optimiser = CT_ADAM, .lr = 0.1, .beta1 = betas[k][0], .beta2 = betas[k][1]}, 1);
         step(&r, g, w);
         within("w", (double)w[0], 1 - 0.1 * 1e-3 / (1e-3 + 1e-8), 3e-7);
         within("w", (double)w[1], 1 + 0.1, 3e-7);

@@ -20,7 +20,8 @@ static void within(const char *what, double found, double wanted, double error) 
 /* ---- M7 ---- */
 
 /* error <= log2(n) eps sum |x| for the sum over n numbers, along rows and along the batch. */
-static void check_sums(const char *what, const float *x, int64_t rows, int64_t columns, double exact, double magnitude) {
+static void check_sums(const char *what, const float *x, int64_t rows, int64_t columns, double exact,
+                       double magnitude) {
     static const char *const nets[] = {"sum(input(x))", "sum(sum(input(x), 1))", "sum(sum(input(x), 0))",
                                        "mul_scalar(mean(input(x)), 1)"};
     double n = (double)(rows * columns), error = log2(n + 2) * EPS * magnitude;
@@ -80,7 +81,12 @@ static void M7_losses_and_others(void **state) {
         exact += (double)x[i] * (double)x[i];
     }
     given in[2] = {rows_of(x, COLUMNS), {"t", t, CT_SHAPE(CT_N, COLUMNS), CT_F32, 0}};
-    evaluate((evaluation){.net = "mse(input(x), input(t), reduction=\"sum\")", .in = in, .n = 2, .batch = ROWS, .shard = 100, .y = &y});
+    evaluate((evaluation){.net = "mse(input(x), input(t), reduction=\"sum\")",
+                          .in = in,
+                          .n = 2,
+                          .batch = ROWS,
+                          .shard = 100,
+                          .y = &y});
     within("mse", (double)y, exact, 4 * EPS * exact);
     evaluate((evaluation){.net = "global_norm(input(x))", .in = in, .n = 1, .batch = ROWS, .y = &y});
     within("global_norm", (double)y, sqrt(exact), 2 * EPS * sqrt(exact));
@@ -108,7 +114,8 @@ static void M7_losses_and_others(void **state) {
 static double variance(const float *x, int64_t n, int64_t step, int biased) {
     long double mean = 0, sum = 0;
     for (int64_t i = 0; i < n; i++) mean += (long double)x[i * step] / n;
-    for (int64_t i = 0; i < n; i++) sum += ((long double)x[i * step] - mean) * ((long double)x[i * step] - mean);
+    for (int64_t i = 0; i < n; i++)
+        sum += ((long double)x[i * step] - mean) * ((long double)x[i * step] - mean);
     return (double)(sum / (biased ? n : n - 1));
 }
 
@@ -120,17 +127,20 @@ static void M8_variance_far_from_zero(void **state) {
     for (int i = 0; i < ROWS * COLUMNS; i++) x[i] = (float)(1e6 + ct_random_normal(&r));
     given in = rows_of(x, COLUMNS);
     for (int64_t shard = ROWS; shard > 0; shard /= 18) {
-        evaluate((evaluation){.net = "var(input(x), 1)", .in = &in, .n = 1, .batch = ROWS, .shard = shard, .y = y});
+        evaluate((evaluation){
+            .net = "var(input(x), 1)", .in = &in, .n = 1, .batch = ROWS, .shard = shard, .y = y});
         for (int i = 0; i < ROWS; i++) {
             double want = variance(x + i * COLUMNS, COLUMNS, 1, 0);
             within("var of rows", (double)y[i], want, 1e-5 * want);
         }
-        evaluate((evaluation){.net = "var(input(x), 0, biased=1)", .in = &in, .n = 1, .batch = ROWS, .shard = shard, .y = y});
+        evaluate((evaluation){
+            .net = "var(input(x), 0, biased=1)", .in = &in, .n = 1, .batch = ROWS, .shard = shard, .y = y});
         for (int i = 0; i < COLUMNS; i++) {
             double want = variance(x + i, ROWS, COLUMNS, 1);
             within("var of columns", (double)y[i], want, 1e-5 * want);
         }
-        evaluate((evaluation){.net = "var(input(x))", .in = &in, .n = 1, .batch = ROWS, .shard = shard, .y = &one});
+        evaluate((evaluation){
+            .net = "var(input(x))", .in = &in, .n = 1, .batch = ROWS, .shard = shard, .y = &one});
         double want = variance(x, ROWS * COLUMNS, 1, 0);
         within("var of all", (double)one, want, 1e-5 * want);
     }
@@ -162,13 +172,19 @@ static void M8_norms_far_from_zero(void **state) {
     for (int i = 0; i < ROWS * COLUMNS; i++) x[i] = (float)(1e6 + ct_random_normal(&r));
     given in = rows_of(x, COLUMNS);
     for (int k = 0; k < 2; k++) {
-        evaluate((evaluation){.net = k ? "group_norm(input(x), \"n\", 1, no_weight=1)" : "layer_norm(input(x), \"n\", no_weight=1)",
-                              .in = &in, .n = 1, .batch = ROWS, .shard = 3, .y = y});
+        evaluate((evaluation){.net = k ? "group_norm(input(x), \"n\", 1, no_weight=1)"
+                                       : "layer_norm(input(x), \"n\", no_weight=1)",
+                              .in = &in,
+                              .n = 1,
+                              .batch = ROWS,
+                              .shard = 3,
+                              .y = y});
         for (int i = 0; i < ROWS; i++) {
             double mean = 0, v = variance(x + i * COLUMNS, COLUMNS, 1, 1);
             for (int j = 0; j < COLUMNS; j++) mean += (double)x[i * COLUMNS + j] / COLUMNS;
             for (int j = 0; j < COLUMNS; j++)
-                within("normed", (double)y[i * COLUMNS + j], ((double)x[i * COLUMNS + j] - mean) / sqrt(v + 1e-5), 1e-5);
+                within("normed", (double)y[i * COLUMNS + j],
+                       ((double)x[i * COLUMNS + j] - mean) / sqrt(v + 1e-5), 1e-5);
         }
     }
     /* batch norm: what one step leaves in running_var with momentum 1 */
@@ -179,7 +195,8 @@ static void M8_norms_far_from_zero(void **state) {
     for (int64_t shard = ROWS; shard > 0; shard /= 6) {
         ct_plan *p;
         ct_array a = ct_array_view(var, CT_F32, CT_SHAPE(COLUMNS));
-        assert_int_equal(ct_plan_new(&z, 1, NULL, 0, (ct_compile){.train = 1, .shard = shard}, &p, &e), CT_OK);
+        assert_int_equal(ct_plan_new(&z, 1, NULL, 0, (ct_compile){.train = 1, .shard = shard}, &p, &e),
+                         CT_OK);
         assert_int_equal(ct_run(ct_default_session(c), p, (const void *[1]){x}, ROWS, (void *[1]){y}), CT_OK);
         assert_int_equal(ct_var_get(c, "b.running_var", &a, &e), CT_OK);
         for (int j = 0; j < COLUMNS; j++) {
@@ -208,7 +225,8 @@ static void M9_softmax_extremes(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         float y[3], logs[3], lse, dx[3], dy[3] = {1, -2, 3};
         given in = rows_of(rows[i].x, 3);
-        evaluate((evaluation){.net = "softmax(input(x), 1)", .in = &in, .n = 1, .y = y, .by = "x", .dy = dy, .dx = dx});
+        evaluate((evaluation){
+            .net = "softmax(input(x), 1)", .in = &in, .n = 1, .y = y, .by = "x", .dy = dy, .dx = dx});
         evaluate((evaluation){.net = "log_softmax(input(x), 1)", .in = &in, .n = 1, .y = logs});
         evaluate((evaluation){.net = "logsumexp(input(x), 1)", .in = &in, .n = 1, .y = &lse});
         for (int k = 0; k < 3; k++) {
@@ -238,10 +256,11 @@ static void M9_softmax_of_a_million(void **state) {
     for (int i = 0; i < CLASSES; i++) total += exp((double)x[i]);
     for (int i = 0; i < CLASSES; i++) {
         sum += (double)y[i];
-        if (i % 997 == 0) within("softmax", (double)y[i], exp((double)x[i]) / total,
-                               4e-6 * (double)y[i]); /* x - max has the rounding of a number of 30 */
+        if (i % 997 == 0)
+            within("softmax", (double)y[i], exp((double)x[i]) / total,
+                   4e-6 * (double)y[i]); /* x - max has the rounding of a number of 30 */
     }
-    within("sum of softmax", sum, 1, 32 * EPS); /* n eps would be 0.06 */
+    within("sum of softmax", sum, 1, 32 * EPS);                       /* n eps would be 0.06 */
     for (int i = 0; i < CLASSES; i++) x[i] = rintf(x[i] * 256) / 256; /* a shift by 1024 is exact then */
     evaluate((evaluation){.net = "softmax(input(x), 1)", .in = &in, .n = 1, .y = y});
     for (int i = 0; i < CLASSES; i++) x[i] += 1024;
@@ -258,13 +277,19 @@ static void M9_attention_masked(void **state) {
     (void)state;
     for (int i = 0; i < 8; i++) q[i] = k[i] = v[i] = sinf((float)i);
     for (int kind = 0; kind < 2; kind++) {
-        given in[4] = {{"q", q, CT_SHAPE(CT_N, 1, 2, 4), CT_F32, 0},
-                       {"k", k, CT_SHAPE(CT_N, 1, 2, 4), CT_F32, 0},
-                       {"v", v, CT_SHAPE(CT_N, 1, 2, 4), CT_F32, 0},
-                       {"m", kind ? (void *)added : (void *)mask, CT_SHAPE(2, 2), kind ? CT_F32 : CT_BOOL, 0}};
+        given in[4] = {
+            {"q", q, CT_SHAPE(CT_N, 1, 2, 4), CT_F32, 0},
+            {"k", k, CT_SHAPE(CT_N, 1, 2, 4), CT_F32, 0},
+            {"v", v, CT_SHAPE(CT_N, 1, 2, 4), CT_F32, 0},
+            {"m", kind ? (void *)added : (void *)mask, CT_SHAPE(2, 2), kind ? CT_F32 : CT_BOOL, 0}};
         const char *by[3] = {"q", "k", "v"};
         for (int i = 0; i < 3; i++) {
-            evaluate((evaluation){.net = "attention(input(q), input(k), input(v), input(m))", .in = in, .n = 4, .y = y, .by = by[i], .dx = dx});
+            evaluate((evaluation){.net = "attention(input(q), input(k), input(v), input(m))",
+                                  .in = in,
+                                  .n = 4,
+                                  .y = y,
+                                  .by = by[i],
+                                  .dx = dx});
             for (int j = 0; j < 4; j++) assert_true(y[j] == 0 && y[4 + j] == v[j]);
             for (int j = 0; j < 8; j++) assert_true(isfinite(dx[j]));
             for (int j = 0; j < 4 && i == 0; j++) assert_true(dx[j] == 0);
@@ -279,26 +304,31 @@ static void M10_cross_entropy(void **state) {
     int64_t label = 1, ignored[2] = {2, 2};
     (void)state;
     given in[2] = {rows_of(far, 3), {"t", &label, CT_SHAPE(CT_N), CT_I64, 0}};
-    evaluate((evaluation){.net = "cross_entropy(input(x), input(t))", .in = in, .n = 2, .y = &y, .by = "x", .dx = dx});
+    evaluate((evaluation){
+        .net = "cross_entropy(input(x), input(t))", .in = in, .n = 2, .y = &y, .by = "x", .dx = dx});
     assert_true(y == 1e4f && dx[0] == 1 && dx[1] == -1 && dx[2] == 0);
     far[0] = -1e4f;
     far[1] = 1e4f;
-    evaluate((evaluation){.net = "cross_entropy(input(x), input(t))", .in = in, .n = 2, .y = &y, .by = "x", .dx = dx});
+    evaluate((evaluation){
+        .net = "cross_entropy(input(x), input(t))", .in = in, .n = 2, .y = &y, .by = "x", .dx = dx});
     assert_true(y == 0 && dx[0] == 0 && dx[1] == 0 && dx[2] == 0);
     /* small losses keep their digits: log(1 + 2 e^-20) */
     far[0] = far[2] = 0;
     far[1] = 20;
-    evaluate((evaluation){.net = "cross_entropy(input(x), input(t))", .in = in, .n = 2, .y = &y, .by = "x", .dx = dx});
+    evaluate((evaluation){
+        .net = "cross_entropy(input(x), input(t))", .in = in, .n = 2, .y = &y, .by = "x", .dx = dx});
     within("small", (double)y, log1p(2 * exp(-20)), 1e-7);
     /* nothing is left */
     float rows[6] = {1, 2, 3, 4, 5, 6};
     given all[2] = {rows_of(rows, 3), {"t", ignored, CT_SHAPE(CT_N), CT_I64, 0}};
-    static const char *const nets[] = {"cross_entropy(input(x), input(t), has_ignore=1, ignore=2)",
-                                       "cross_entropy(input(x), input(t), has_ignore=1, ignore=2, smoothing=0.1)",
-                                       "cross_entropy(input(x), input(t), has_ignore=1, ignore=2, reduction=\"sum\")"};
+    static const char *const nets[] = {
+        "cross_entropy(input(x), input(t), has_ignore=1, ignore=2)",
+        "cross_entropy(input(x), input(t), has_ignore=1, ignore=2, smoothing=0.1)",
+        "cross_entropy(input(x), input(t), has_ignore=1, ignore=2, reduction=\"sum\")"};
     for (size_t i = 0; i < 3; i++)
         for (int64_t shard = 1; shard <= 2; shard++) {
-            evaluate((evaluation){.net = nets[i], .in = all, .n = 2, .batch = 2, .shard = shard, .y = &y, .by = "x", .dx = dx});
+            evaluate((evaluation){
+                .net = nets[i], .in = all, .n = 2, .batch = 2, .shard = shard, .y = &y, .by = "x", .dx = dx});
             assert_true(y == 0);
             for (int k = 0; k < 6; k++) assert_true(dx[k] == 0);
         }
@@ -308,21 +338,28 @@ static void M10_binary_and_probabilities(void **state) {
     static const struct {
         float x, t;
         double y, dx;
-    } rows[] = {{1e4f, 1, 0, 0}, {1e4f, 0, 1e4, 1},       {-1e4f, 0, 0, 0},      {-1e4f, 1, 1e4, -1},
-                {0, 0.5f, 0.693147180559945, 0}, {15, 1, 3.0590227e-7, -3.059022e-7}, {-15, 0, 3.0590227e-7, 3.059022e-7},
+    } rows[] = {{1e4f, 1, 0, 0},
+                {1e4f, 0, 1e4, 1},
+                {-1e4f, 0, 0, 0},
+                {-1e4f, 1, 1e4, -1},
+                {0, 0.5f, 0.693147180559945, 0},
+                {15, 1, 3.0590227e-7, -3.059022e-7},
+                {-15, 0, 3.0590227e-7, 3.059022e-7},
                 {80, 1, 1.8048514e-35, -1.8048514e-35}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         float y, dx;
         given in[2] = {rows_of(&rows[i].x, 1), {"t", &rows[i].t, CT_SHAPE(CT_N, 1), CT_F32, 0}};
-        evaluate((evaluation){.net = "bce_logits(input(x), input(t))", .in = in, .n = 2, .y = &y, .by = "x", .dx = &dx});
+        evaluate((evaluation){
+            .net = "bce_logits(input(x), input(t))", .in = in, .n = 2, .y = &y, .by = "x", .dx = &dx});
         within("bce_logits", (double)y, rows[i].y, 1e-6 * rows[i].y);
         within("bce_logits by x", (double)dx, rows[i].dx, 1e-6 * fabs(rows[i].dx) + 1e-7);
     }
     /* -sum(y log p): 0 where y = 0, p = 0 or not; an impossible truth costs infinity, which is what is said */
     float p[3] = {0, 0.25f, 0.75f}, t[3] = {0, 1, 0}, y, dx[3];
     given in[2] = {rows_of(p, 3), {"t", t, CT_SHAPE(CT_N, 3), CT_F32, 0}};
-    evaluate((evaluation){.net = "cross_entropy_of(input(x), input(t))", .in = in, .n = 2, .y = &y, .by = "x", .dx = dx});
+    evaluate((evaluation){
+        .net = "cross_entropy_of(input(x), input(t))", .in = in, .n = 2, .y = &y, .by = "x", .dx = dx});
     within("cross_entropy_of", (double)y, log(4), 1e-6);
     assert_true(dx[0] == 0 && dx[1] == -4 && dx[2] == 0);
     t[0] = 1, t[1] = 0;
@@ -384,12 +421,18 @@ static void M13_clipping(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(M7_tenths),          cmocka_unit_test(M7_cancellation),
-        cmocka_unit_test(M7_losses_and_others), cmocka_unit_test(M8_variance_far_from_zero),
-        cmocka_unit_test(M8_never_negative),  cmocka_unit_test(M8_norms_far_from_zero),
-        cmocka_unit_test(M9_softmax_extremes), cmocka_unit_test(M9_softmax_of_a_million),
-        cmocka_unit_test(M9_attention_masked), cmocka_unit_test(M10_cross_entropy),
-        cmocka_unit_test(M10_binary_and_probabilities), cmocka_unit_test(M13_norms), cmocka_unit_test(M13_clipping)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(M7_tenths),
+                                       cmocka_unit_test(M7_cancellation),
+                                       cmocka_unit_test(M7_losses_and_others),
+                                       cmocka_unit_test(M8_variance_far_from_zero),
+                                       cmocka_unit_test(M8_never_negative),
+                                       cmocka_unit_test(M8_norms_far_from_zero),
+                                       cmocka_unit_test(M9_softmax_extremes),
+                                       cmocka_unit_test(M9_softmax_of_a_million),
+                                       cmocka_unit_test(M9_attention_masked),
+                                       cmocka_unit_test(M10_cross_entropy),
+                                       cmocka_unit_test(M10_binary_and_probabilities),
+                                       cmocka_unit_test(M13_norms),
+                                       cmocka_unit_test(M13_clipping)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
