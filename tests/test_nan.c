@@ -6,7 +6,8 @@
 static const float nan_ = NAN, inf = INFINITY;
 
 /* y of a net on rows x [N,columns]; wanted numbers, NaN where NaN is wanted */
-static void expect(const char *net, const float *x, int64_t rows, int64_t columns, const float *wanted, int n) {
+static void expect(const char *net, const float *x, int64_t rows, int64_t columns, const float *wanted,
+                   int n) {
     for (int64_t shard = 1; shard <= rows; shard += rows > 1 ? rows - 1 : 1) {
         float y[64] = {0};
         given in = rows_of(x, columns);
@@ -19,7 +20,8 @@ static void expect(const char *net, const float *x, int64_t rows, int64_t column
 
 static void M18_choices(void **state) {
     float x[10] = {1, nan_, 3, 2, nan_, /**/ 5, -inf, inf, 5, 4};
-    float max[2] = {nan_, inf}, min[2] = {nan_, -inf}, over_rows[5] = {5, nan_, inf, 5, nan_}, first[1] = {nan_};
+    float max[2] = {nan_, inf}, min[2] = {nan_, -inf}, over_rows[5] = {5, nan_, inf, 5, nan_},
+          first[1] = {nan_};
     (void)state;
     expect("max(input(x), 1)", x, 2, 5, max, 2);
     expect("min(input(x), 1)", x, 2, 5, min, 2);
@@ -48,18 +50,22 @@ static void M18_elementwise(void **state) {
     expect("relu(input(x))", x, 1, 4, relu, 4);
     expect("minimum(input(x), clip(abs(input(x)), 0.5, 0.5))", x, 1, 1, less, 1);
     expect("sign(input(x))", x, 1, 4, sign, 4);
-    expect("mul_scalar(cast(gt(input(x), input(x)), \"f32\"), 1)", x, 1, 4, zero, 4); /* no comparison but != holds */
+    expect("mul_scalar(cast(gt(input(x), input(x)), \"f32\"), 1)", x, 1, 4, zero,
+           4); /* no comparison but != holds */
     float unequal[4] = {1, 0, 0, 0};
     expect("cast(ne(input(x), input(x)), \"f32\")", x, 1, 4, unequal, 4);
     float chosen[4] = {0, 1, -inf, inf}; /* where leaves the NaN of what is not chosen alone */
-    expect("where(ne(input(x), input(x)), mul_scalar(cast(eq(input(x), input(x)), \"f32\"), 0), input(x))", x, 1, 4, chosen, 4);
+    expect("where(ne(input(x), input(x)), mul_scalar(cast(eq(input(x), input(x)), \"f32\"), 0), input(x))", x,
+           1, 4, chosen, 4);
 }
 
 static void M18_pooling(void **state) {
-    float x[16] = {1, nan_, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, nan_, 16}, y[4], dx[16], dy[4] = {1, 2, 3, 4};
+    float x[16] = {1, nan_, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, nan_, 16}, y[4], dx[16],
+          dy[4] = {1, 2, 3, 4};
     given in = {"x", x, CT_SHAPE(CT_N, 1, 4, 4), CT_F32, 0};
     (void)state;
-    evaluate((evaluation){.net = "maxpool2d(input(x), 2)", .in = &in, .n = 1, .y = y, .by = "x", .dy = dy, .dx = dx});
+    evaluate((evaluation){
+        .net = "maxpool2d(input(x), 2)", .in = &in, .n = 1, .y = y, .by = "x", .dy = dy, .dx = dx});
     assert_true(isnan(y[0]) && y[1] == 8 && y[2] == 14 && isnan(y[3]));
     for (int i = 0; i < 16; i++) /* the gradient goes to the NaN that won */
         assert_true(dx[i] == (i == 1 ? 1 : i == 7 ? 2 : i == 13 ? 3 : i == 14 ? 4 : 0));
@@ -73,9 +79,10 @@ static void M18_pooling(void **state) {
 
 /* Sums, norms and softmax: the NaN of a row is the row's, not its neighbour's. */
 static void M18_rows_keep_to_themselves(void **state) {
-    static const char *const nets[] = {"softmax(input(x), 1)", "log_softmax(input(x), 1)", "cumsum(input(x), 1)",
-                                       "layer_norm(input(x), \"n\", no_weight=1)", "linear(input(x), \"l\", 3)",
-                                       "rms_norm(input(x), \"n\")"};
+    static const char *const nets[] = {
+        "softmax(input(x), 1)",       "log_softmax(input(x), 1)",
+        "cumsum(input(x), 1)",        "layer_norm(input(x), \"n\", no_weight=1)",
+        "linear(input(x), \"l\", 3)", "rms_norm(input(x), \"n\")"};
     float x[9] = {1, 2, 3, 4, nan_, 6, 7, 8, 9}, y[9];
     (void)state;
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
@@ -121,7 +128,8 @@ static void M18_detector_names_the_first_op(void **state) {
     ct_err e = {0};
     (void)state;
     assert_int_equal(ct_plan_new(out, 2, NULL, 0, (ct_compile){.no_fuse = 1}, &p, &e), CT_OK);
-    assert_int_equal(ct_run(ct_default_session(c), p, (const void *[1]){in}, 2, (void *[2]){y, z}), CT_ENONFINITE);
+    assert_int_equal(ct_run(ct_default_session(c), p, (const void *[1]){in}, 2, (void *[2]){y, z}),
+                     CT_ENONFINITE);
     if (!strstr(ct_session_error(ct_default_session(c)), "sqrt after \"x\": element [1,1]"))
         fail_msg("%s", ct_session_error(ct_default_session(c)));
     ct_plan_free(p);
@@ -129,10 +137,12 @@ static void M18_detector_names_the_first_op(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(M18_argmax_of_columns), cmocka_unit_test(M18_choices),
-        cmocka_unit_test(M18_elementwise),       cmocka_unit_test(M18_pooling),
-        cmocka_unit_test(M18_rows_keep_to_themselves), cmocka_unit_test(M18_metrics),
-        cmocka_unit_test(M18_detector_names_the_first_op)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(M18_argmax_of_columns),
+                                       cmocka_unit_test(M18_choices),
+                                       cmocka_unit_test(M18_elementwise),
+                                       cmocka_unit_test(M18_pooling),
+                                       cmocka_unit_test(M18_rows_keep_to_themselves),
+                                       cmocka_unit_test(M18_metrics),
+                                       cmocka_unit_test(M18_detector_names_the_first_op)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
