@@ -96,8 +96,13 @@ typedef struct ct_conv1 {
     int32_t dilation; /* distance between taps; default 1 */
     int32_t groups;   /* independent groups of channels; default 1 */
     int32_t no_bias;  /* 1: without bias */
-    int32_t reserved_20;
-    int64_t reserved[5];
+    /* initialiser of the weight; default: uniform within 1/sqrt(fan in); default, zeros, ones, constant,
+     * uniform, normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal,
+     * orthogonal */
+    int32_t init;
+    double init_a;    /* its first number */
+    double init_b;    /* its second number */
+    int64_t reserved[3];
 } ct_conv1;
 
 typedef struct ct_conv_t {
@@ -107,7 +112,14 @@ typedef struct ct_conv_t {
     int32_t groups;     /* independent groups of channels; default 1 */
     int32_t no_bias;    /* 1: without bias */
     int32_t output_pad; /* added at the end; below stride or dilation */
-    int64_t reserved[5];
+    /* initialiser of the weight; default: uniform within 1/sqrt(fan in); default, zeros, ones, constant,
+     * uniform, normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal,
+     * orthogonal */
+    int32_t init;
+    int32_t reserved_28;
+    double init_a;      /* its first number */
+    double init_b;      /* its second number */
+    int64_t reserved[2];
 } ct_conv_t;
 
 typedef struct ct_embed {
@@ -612,7 +624,7 @@ CT_API ct_t ct_sin(ct_t x);
 CT_API ct_t ct_cos(ct_t x);
 
 /* ---- update ---- */
-/* average = decay * average + (1 - decay) * param, to be given to a plan as an effect. `param` is the result
+/* average = decay * average + (1 - decay) * param, or param at the first step, to be given to a plan as an effect. `param` is the result
  * of the optimiser's node, so that the average takes the parameter after its step, or a parameter that the
  * plan does not change. */
 CT_API ct_t ct_average_update(ct_t average, ct_t param, double decay);

@@ -23,6 +23,7 @@ static double given(double v, double otherwise) { return v == 0 ? otherwise : v 
 
 double ct_optimiser_lr(int32_t kind) {
     static const double lr[] = {1e-3, 1e-3, 1e-2, 2e-3, 1e-2, 1e-2, 1.0, 1e-4};
+    kind &= ~CT_DECOUPLED;
     return kind >= 0 && kind < COUNT ? lr[kind] : NAN;
 }
 
@@ -33,6 +34,9 @@ static ct_t moment_named(ct_t param, const char *name) {
     if (!ct_var_find(ct_context(param), name, &v) && v.kind == CT_MOMENT) return ct_graph_param(g, name);
     return ct_var_new(g, CT_MOMENT, name, CT_F32, ct_shape_of(param), (ct_init){.kind = CT_INIT_ZEROS});
 }
+static int32_t rule_of(const ct_train *t) { return t->optimiser & ~CT_DECOUPLED; }
+static int32_t apart(const ct_train *t) { return (t->optimiser & CT_DECOUPLED) != 0; } /* decoupled decay */
+
 static ct_t moment(ct_t param, const char *suffix) {
     char name[900];
     snprintf(name, sizeof name, "%s.%s", ct_name_of(param), suffix);
@@ -47,10 +51,13 @@ typedef struct update { /* what one parameter's update takes */
 
 static ct_t adam(const update *u) {
     const ct_train *t = u->t;
-    ct_adam o = {.weight_decay = u->decay, .l1 = t->l1, .decoupled = t->optimiser == CT_ADAMW};
+    ct_adam o = {.weight_decay = u->decay,
+                 .l1 = t->l1,
+                 .decoupled = rule_of(t) == CT_ADAMW || apart(t),
+                 .momentum_decay = rule_of(t) == CT_NADAM ? t->alpha : 0};
     double beta1 = given(t->beta1, 0.9), beta2 = given(t->beta2, 0.999), eps = given(t->eps, 1e-8);
     ct_t m = moment(u->param, "exp_avg"), v = moment(u->param, "exp_avg_sq");
-    if (t->optimiser == CT_NADAM)
+    if (rule_of(t) == CT_NADAM)
         return ct_nadam_update(u->param, u->grad, m, v, u->lr, u->scale, beta1, beta2, eps, o);
     return ct_adam_update(u->param, u->grad, m, v, u->lr, u->scale, beta1, beta2, eps, o);
 }
@@ -58,9 +65,13 @@ static ct_t adam(const update *u) {
 static ct_t sgd(const update *u) {
     const ct_train *t = u->t;
     ct_t none = {0, 0, 0}, buffer = t->momentum > 0 ? moment(u->param, "momentum_buffer") : none;
-    return ct_sgd_update(
-        u->param, u->grad, buffer, u->lr, u->scale,
-        (ct_sgd){.momentum = t->momentum, .nesterov = t->nesterov, .weight_decay = u->decay, .l1 = t->l1});
+    return ct_sgd_update(u->param, u->grad, buffer, u->lr, u->scale,
+                         (ct_sgd){.momentum = t->momentum,
+                                  .dampening = t->alpha,
+                                  .nesterov = t->nesterov,
+                                  .weight_decay = u->decay,
+                                  .l1 = t->l1,
+                                  .decoupled = apart(t)});
 }
 
 static ct_t rmsprop(const update *u) {
@@ -68,9 +79,10 @@ static ct_t rmsprop(const update *u) {
     ct_t none = {0, 0, 0}, square = moment(u->param, "square_avg"),
          average = t->centered ? moment(u->param, "grad_avg") : none;
     ct_t buffer = t->momentum > 0 ? moment(u->param, "momentum_buffer") : none;
-    return ct_rmsprop_update(u->param, u->grad, square, average, buffer, u->lr, u->scale,
-                             given(t->alpha, 0.99), given(t->eps, 1e-8),
-                             (ct_rmsprop){.momentum = t->momentum, .weight_decay = u->decay, .l1 = t->l1});
+    return ct_rmsprop_update(
+        u->param, u->grad, square, average, buffer, u->lr, u->scale, given(t->alpha, 0.99),
+        given(t->eps, 1e-8),
+        (ct_rmsprop){.momentum = t->momentum, .weight_decay = u->decay, .l1 = t->l1, .decoupled = apart(t)});
 }
 
 /* Steps on the rows of a table that the batch used. */
@@ -108,20 +120,21 @@ static ct_status check_sparse(const update *u, ct_err *e) {
 static ct_t make_update(const update *u) {
     const ct_train *t = u->t;
     if (u->rows.node) return sparse(u);
-    switch (t->optimiser) {
+    switch (rule_of(t)) {
         case CT_SGD:
             return sgd(u);
         case CT_RMSPROP:
             return rmsprop(u);
         case CT_ADAGRAD:
-            return ct_adagrad_update(u->param, u->grad, moment(u->param, "sum"), u->lr, u->scale,
-                                     given(t->eps, 1e-10),
-                                     (ct_adagrad){.weight_decay = u->decay, .l1 = t->l1});
+            return ct_adagrad_update(
+                u->param, u->grad, moment(u->param, "sum"), u->lr, u->scale, given(t->eps, 1e-10),
+                (ct_adagrad){
+                    .lr_decay = t->alpha, .weight_decay = u->decay, .l1 = t->l1, .decoupled = apart(t)});
         case CT_ADADELTA:
-            return ct_adadelta_update(u->param, u->grad, moment(u->param, "square_avg"),
-                                      moment(u->param, "acc_delta"), u->lr, u->scale, given(t->alpha, 0.9),
-                                      given(t->eps, 1e-6),
-                                      (ct_adadelta){.weight_decay = u->decay, .l1 = t->l1});
+            return ct_adadelta_update(
+                u->param, u->grad, moment(u->param, "square_avg"), moment(u->param, "acc_delta"), u->lr,
+                u->scale, given(t->alpha, 0.9), given(t->eps, 1e-6),
+                (ct_adadelta){.weight_decay = u->decay, .l1 = t->l1, .decoupled = apart(t)});
         case CT_LION:
             return ct_lion_update(u->param, u->grad, moment(u->param, "exp_avg"), u->lr, u->scale,
                                   given(t->beta1, 0.9), given(t->beta2, 0.99),
@@ -148,7 +161,7 @@ static const ct_group *group_of(const ct_train *t, const char *name) {
 }
 
 static double decay_of(const ct_train *t, const ct_group *g) {
-    double common = t->optimiser == CT_ADAMW ? given(t->weight_decay, 0.01) : given(t->weight_decay, 0);
+    double common = rule_of(t) == CT_ADAMW ? given(t->weight_decay, 0.01) : given(t->weight_decay, 0);
     return g ? given(g->weight_decay, common) : common;
 }
 
@@ -182,7 +195,7 @@ static void prepare_gradients(const ct_train *t, built *b) {
 
 static ct_status build_updates(const ct_train *t, ct_t loss, built *b, ct_err *e) {
     ct_graph *g = ct_graph_of(loss);
-    ct_t lr = ct_scalar(g, "lr", t->lr > 0 ? t->lr : ct_optimiser_lr(t->optimiser)), none = {0, 0, 0}, norm;
+    ct_t lr = ct_scalar(g, "lr", t->lr > 0 ? t->lr : ct_optimiser_lr(rule_of(t))), none = {0, 0, 0}, norm;
     prepare_gradients(t, b);
     ct_t length = t->clip_norm > 0 ? ct_global_norm(b->grad, b->params) : none,
          scale = ct_guard(loss, length, isinf(t->clip_norm) ? 0 : t->clip_norm, &norm);
@@ -207,7 +220,7 @@ static ct_status check(const ct_train *t, ct_t loss, ct_err *e) {
     if (ct_shape_of(loss).rank != 0)
         return ct_fail(e, CT_EUSAGE, "train: the loss has %d axes; wanted a scalar, such as a mean",
                        ct_shape_of(loss).rank);
-    if (t->optimiser < 0 || t->optimiser >= COUNT)
+    if (rule_of(t) < 0 || rule_of(t) >= COUNT)
         return ct_fail(e, CT_EUSAGE, "train: optimiser %d; wanted 0 to %d", t->optimiser, COUNT - 1);
     if (t->average < 0 || t->average >= 1)
         return ct_fail(e, CT_EUSAGE, "train: average %g; wanted 0 to under 1", t->average);

@@ -70,6 +70,10 @@ static ct_status infer(ct__infer *f) {
     if (s->dim[1] < 1)
         return ct__infer_fail(f, "logits are %s; wanted a fixed number of classes on axis 1",
                               ct_shape_format(s, x));
+    for (int32_t i = 0; i < ids.rank; i++)
+        if (ids.dim[i] == 0 && f->attr[REDUCTION].i == MEAN)
+            return ct__infer_fail(f, "logits are %s, without a row; wanted at least one for a mean",
+                                  ct_shape_format(s, x));
     if (infer_target(f, &ids)) return CT_EUSAGE;
     if (has(f, 2)) {
         if (ct__infer_dtype(f, 2, CT_F32)) return CT_EUSAGE;
@@ -221,6 +225,8 @@ static const ct__case cases[] = {
     {.text = "x=f32[N,9]; t=f32[N,9]; cross_entropy(x, t, reduction=\"sum\")", .flags = CT__CASE_POSITIVE},
     {.text = "x=f32[N,7]; t=i64<1000>[N]; cross_entropy(x, t)", .error = "wanted 0 to 6"},
     {.text = "x=f32[N,7,2]; t=i64<1000>[N,2]; cross_entropy(x, t)", .error = "cross_entropy: sample "},
+    {.text = "x=f32[0,7]; t=i64<7>[0]; cross_entropy(x, t, reduction=\"sum\")"},
+    {.text = "x=f32[0,7]; t=i64<7>[0]; cross_entropy(x, t)", .error = "without a row"},
     {.text = "x=f32[N,7]; t=i64<7>[N,7]; cross_entropy(x, t)",
      .error = "the target [N,7]; wanted a target [N] of class ids"},
     {.text = "x=f32[N]; t=i64<7>[N]; cross_entropy(x, t)", .error = "input 1 is [N]; wanted 2 to"},

@@ -276,11 +276,10 @@ static void average(const void *data, float *const *var, const float *g, int64_t
                     uint64_t step) {
     const ct__rule *r = data;
     const float *p = var[0];
-    float *to = var[1], rest = (float)(1 - r->beta2);
+    float *to = var[1], rest = step == 0 ? 1.0f : (float)(1 - r->beta2);
     int64_t i = 0;
     (void)g;
     (void)scalars;
-    (void)step;
     for (; i + 16 <= n; i += 16) {
         ct_f16v a = ct_v_load(to + i);
         ct_v_store(to + i, fma1(rest, ct_v_load(p + i) - a, a));
