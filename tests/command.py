@@ -8,7 +8,7 @@ from common import COTAN, check, data_set, finish
 SOURCE = sys.argv[2]
 SCORES = {"samples", "loss", "accuracy", "accuracy_ci95", "macro_f1", "log_loss", "ece", "baseline_accuracy"}
 SMALL = ("--set", "width=4", "--set", "hidden=8")
-VERBS = ("train", "evaluate", "predict", "inspect", "plan", "check", "bench", "presets")
+VERBS = ("train", "evaluate", "predict", "inspect", "plan", "pca", "compare", "check", "bench", "presets")
 
 
 def cotan(*words, **more):
@@ -44,7 +44,7 @@ def options_of(text):
 
 def wrong_words():
     fails(2, "no such verb; wanted train", "trian")
-    for verb in ("serve", "export", "compare", "generate", "explain", "pca"):
+    for verb in ("serve", "export", "generate", "explain"):
         fails(2, f"{verb}: no such verb", verb)
     fails(2, "wanted --epochs", "train", "image", "d", "-o", "m", "--epcohs", "3")
     fails(2, "no output", "train", "image", "d")
@@ -67,8 +67,8 @@ def wrong_words():
     fails(2, "no such task; wanted image", "train", "sound", "d", "-o", "m")
     fails(2, "write cotan train image /tmp", "train", "/tmp", "-o", "m")
     fails(2, "no data and no output", "train", "image")
-    fails(2, "write cotan evaluate MODEL DIR", "evaluate", "/tmp", "m")
-    fails(3, "a file; wanted the folder", "train", "image", __file__, "-o", "m", "--quiet")
+    fails(4, "write cotan evaluate MODEL DIR", "evaluate", "/tmp", "m")
+    fails(3, "one file; wanted a folder", "train", "image", __file__, "-o", "m", "--quiet")
     fails(2, "NAME=VALUE", "train", "image", "d", "-o", "m", "--set", "drop")
     fails(2, "wanted a time", "train", "image", "d", "-o", "m", "--time-limit", "5x")
     fails(2, "wanted cotan evaluate MODEL DIR", "evaluate", "m")

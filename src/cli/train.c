@@ -181,21 +181,22 @@ static ct_status read_transform(cli *c) {
 }
 
 int cli_train(cli *c) {
-    ct_train_result result = {0};
+    ct_train_result *result =
+        ct_arena_new(&c->arena, sizeof *result); /* its paths are too much for a small stack */
     int32_t background = 0;
     if (check(c) || read_transform(c)) return cli_fail(c);
     if (c->background && ct_picture_background(c->background, &background, &c->e)) return cli_fail(c);
     const char *command = command_of(c);
-    if (!command) ct_fail(&c->e, CT_ELIMIT, "out of memory");
+    if (!command || !result) ct_fail(&c->e, CT_ELIMIT, "out of memory");
     ct_image_train job = job_of(c, command);
     job.background = background;
-    ct_status s = command ? ct_train_image(&job, &result, &c->e) : CT_ELIMIT;
+    ct_status s = command && result ? ct_train_image(&job, result, &c->e) : CT_ELIMIT;
     cli_screen_clear(&c->screen);
     if (s) {
         int code = cli_fail(c);
         if (s == CT_ECANCEL && !c->quiet) how_to_go_on(c);
         return code;
     }
-    report(c, &result);
+    report(c, result);
     return 0;
 }

@@ -138,12 +138,36 @@ static ct_status add_file(walk *w, const char *path, int32_t part, const char *l
     return ct__images_add(w->s, path, w->s->count, part, w->e) ? CT_OK : CT_ELIMIT;
 }
 
+/* root/below, and below/name, in the arena: folders lie deep, stacks may be small. */
+static __attribute__((noinline)) ct_status path_of(walk *w, const char *below, const char **out) {
+    char path[CT__PATH];
+    ct_status s = ct__images_file(w->s, below, path, w->e);
+    if (s) return s;
+    *out = ct_arena_text(&w->s->arena, path);
+    return *out ? CT_OK : memory_out(w);
+}
+
+static const char *below_of(walk *w, const char *below, const char *name) {
+    const char *path = ct_arena_format(&w->s->arena, "%s%s%s", below, below[0] ? "/" : "", name);
+    if (!path) memory_out(w);
+    return path;
+}
+
+static ct_status go_down(walk *w, const char *below, int32_t part, const char *label, const level *above);
+
+static ct_status take_entry(walk *w, const char *below, const entry *x, int32_t part, const char *label,
+                            const level *here) {
+    const char *next = below_of(w, below, x->name);
+    if (!next) return CT_ELIMIT;
+    return x->folder ? go_down(w, next, part, label, here) : add_file(w, next, part, label);
+}
+
 /* `below`: the path below the root, "" for the root itself. */
 static ct_status go_down(walk *w, const char *below, int32_t part, const char *label, const level *above) {
-    char path[CT__PATH], next[CT__PATH];
+    const char *path = NULL;
     struct stat st;
     entries list = {0};
-    ct_status s = ct__images_file(w->s, below, path, w->e);
+    ct_status s = path_of(w, below, &path);
     if (s) return s;
     if (stat(path, &st)) return failed(w, path, "cannot examine");
     level here = {st.st_dev, st.st_ino, above, above ? above->depth + 1 : 0};
@@ -156,16 +180,7 @@ static ct_status go_down(walk *w, const char *below, int32_t part, const char *l
         return ct_fail_at(w->e, CT_ELIMIT, path, -1,
                           "folders %d deep; wanted at most %d; move its pictures up", here.depth, MAX_DEPTH);
     s = read_folder(w, path, &list);
-    for (int64_t i = 0; i < list.count && !s; i++) {
-        const entry *x = &list.at[i];
-        if (snprintf(next, sizeof next, "%s%s%s", below, below[0] ? "/" : "", x->name) >= (int)sizeof next)
-            s = ct_fail_at(w->e, CT_EIO, path, -1,
-                           "a path that is too long; wanted under %d bytes; rename a folder", CT__PATH);
-        else if (x->folder)
-            s = go_down(w, next, part, label, &here);
-        else
-            s = add_file(w, next, part, label);
-    }
+    for (int64_t i = 0; i < list.count && !s; i++) s = take_entry(w, below, &list.at[i], part, label, &here);
     free_entries(w, &list);
     return s;
 }
@@ -183,9 +198,9 @@ static int32_t part_named(const char *name) {
 /* Every folder in `below`, whose names are read into `list` unless they are there, is a class; outside of the
  * validation and test parts each must hold a file. */
 static ct_status classes_of(walk *w, const char *below, int32_t part, entries *list) {
-    char path[CT__PATH], next[CT__PATH];
+    const char *path = NULL;
     int64_t folders = 0;
-    ct_status s = ct__images_file(w->s, below, path, w->e);
+    ct_status s = path_of(w, below, &path);
     if (!s && !list->at) s = read_folder(w, path, list);
     for (int64_t i = 0; i < list->count && !s; i++) {
         const entry *x = &list->at[i];
@@ -195,8 +210,7 @@ static ct_status classes_of(walk *w, const char *below, int32_t part, entries *l
             continue;
         }
         folders++;
-        snprintf(next, sizeof next, "%s%s%s", below, below[0] ? "/" : "", x->name);
-        s = go_down(w, next, part, x->name, NULL);
+        s = take_entry(w, below, x, part, x->name, NULL);
         if (!s && w->s->count == before && part != CT_PART_TEST && part != CT_PART_VALIDATION)
             s = ct_fail_at(w->e, CT_EDATA, path, -1,
                            "class %.100s has no pictures; wanted at least one; remove the folder or fill it",
