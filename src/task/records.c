@@ -258,8 +258,11 @@ static ct_status csv_row(ct__records *r, double *to, ct_err *e) {
         int32_t missing = 0;
         s = ct_csv_number(r->csv, r->column[k], &to[k], &missing, e);
         if (missing && r->missing++ == 0) {
+            ct_err place = {0};
+            (void)ct_csv_refuse(r->csv, r->column[k], CT_EDATA, &place, "no number");
             r->missing_feature = (int32_t)k;
-            r->missing_line = ct_csv_line(r->csv);
+            r->missing_line = place.pos;
+            r->missing_column = place.column;
         }
     }
     return s;
@@ -268,11 +271,12 @@ static ct_status csv_row(ct__records *r, double *to, ct_err *e) {
 /* At the end of the file, so that all are counted. */
 static ct_status refuse_missing(const ct__records *r, ct_err *e) {
     char name[80];
-    return ct_fail_line(
-        e, CT_EDATA, r->path, (int32_t)r->missing_line, r->column[r->missing_feature] + 1,
-        "column \"%s\" has no number (empty, NA, nan or inf), the first of %lld such fields; wanted finite "
-        "numbers; fill them in or leave columns out",
-        ct_escape(r->name[r->missing_feature], name, sizeof name), (long long)r->missing);
+    return ct_fail_line(e, CT_EDATA, r->path, (int32_t)r->missing_line, (int32_t)r->missing_column,
+                        "column %d \"%s\" has no number (empty, NA, nan or inf), the first of %lld such "
+                        "fields; wanted finite "
+                        "numbers; fill them in or leave columns out",
+                        r->column[r->missing_feature] + 1,
+                        ct_escape(r->name[r->missing_feature], name, sizeof name), (long long)r->missing);
 }
 
 static ct_status next_csv(ct__records *r, ct_array *to, int64_t *rows, int32_t *label, double *value,
@@ -281,9 +285,10 @@ static ct_status next_csv(ct__records *r, ct_array *to, int64_t *rows, int32_t *
     int32_t more = 1, code = -1;
     double number = NAN;
     ct_status s = CT_OK;
-    while (n < to->dim[0]) {
+    while (n < to->dim[0] || r->missing) { /* once one is missing, to the end: they are counted */
         s = ct_csv_next(r->csv, &more, e);
         if (s || !more) break;
+        if (n == to->dim[0]) n = 0;
         s = csv_row(r, (double *)to->data + n * r->features, e);
         if (!s && r->target >= 0) s = read_target(r, &code, &number, e);
         if (s) break;
@@ -293,9 +298,7 @@ static ct_status next_csv(ct__records *r, ct_array *to, int64_t *rows, int32_t *
     }
     if (s) return s;
     r->row += n;
-    if (n < to->dim[0] || r->row == r->count) {
-        if (r->missing) return refuse_missing(r, e);
-    }
+    if (r->missing) return refuse_missing(r, e);
     *rows = n;
     return CT_OK;
 }

@@ -163,7 +163,8 @@ const char *ct__pictures_path(const ct__records *r, int64_t record, char out[420
     (void)ct_images_at(r->pictures->set, r->pictures->index[record], &image);
     if (!image.path)
         snprintf(out, 4200, "%.4000s", r->path); /* of an array: its number tells it */
-    else if (!image.path[0] || image.path[0] == '/' || !ct__records_folder(r->path)) /* one file, or a list's words */
+    else if (!image.path[0] || image.path[0] == '/' ||
+             !ct__records_folder(r->path)) /* one file, or a list's words */
         snprintf(out, 4200, "%.4000s", image.path[0] ? image.path : r->path);
     else
         snprintf(out, 4200, "%.2000s%s%.2000s", r->path, length && r->path[length - 1] == '/' ? "" : "/",
