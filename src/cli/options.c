@@ -25,7 +25,9 @@ const option cli_options[] = {
     {"validate", 0, "DIR", TEXT, AT(validate), 0, 0, NULL, " train ",
      "the validation part; default: a tenth of the training part, by hash"},
     {"transform", 0, "LIST", TEXT, AT(transform), 0, 0, NULL, " train pca ",
-     "steps for pictures: \"resize 64x64, random_crop 64 pad=4, flip 0.5, normalize mean=M std=S\""},
+     "steps for pictures, such as \"resize 64x64, flip 0.5, normalize mean=M std=S\", or @FILE with a step a "
+     "line; "
+     "docs/transforms.md lists them"},
     {"follow-links", 0, NULL, SWITCH, AT(follow_links), 0, 0, NULL, " train inspect pca ",
      "read symbolic links in a folder of pictures"},
     {"allow-broken", 0, NULL, SWITCH, AT(allow_broken), 0, 0, NULL, " train pca ",

@@ -11,8 +11,6 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "base/pool.h"
-
 extern int omp_get_max_threads(void);
 extern void omp_set_num_threads(int threads);
 
@@ -106,6 +104,7 @@ static void run_task(void *job, int64_t task, int32_t thread) {
     crew *c = job;
     ct_err e = {0};
     (void)thread;
+    if (atomic_load(&c->first) < task) return;
     ct__env v = ct__env_enter();
     ct_status s = c->task(c->user, task, &e);
     ct__env_leave(v);
@@ -125,12 +124,7 @@ ct_status ct__parallel(ct__job *j, int64_t count, double operations, ct__task ta
     crew c = {.task = task, .user = user, .error = &error, .first = INT64_MAX, .lock = ATOMIC_FLAG_INIT};
     int32_t threads = operations < WORTH_THREADS ? 1 : j->threads;
     if (threads > count) threads = (int32_t)count;
-    ct_pool *p = NULL;
-    ct_status s = CT_OK;
-    if (threads > 1) s = ct__pool_open(j->allocator, threads, &p, j->e);
-    if (!s && p) s = ct__pool_run(p, run_task, &c, count, 0, j->e);
-    for (int64_t i = 0; !s && !p && i < count && !error.status; i++) run_task(&c, i, 0);
-    ct__pool_close(p);
+    ct_status s = ct_parallel(j->allocator, threads, run_task, &c, count, j->e);
     if (!s && error.status) s = ct_fail(j->e, (ct_status)error.status, "%s", error.text);
     return s;
 }

@@ -246,7 +246,7 @@ ct_status ct__image_finish(ct__image_job *j) {
     if (!s) s = ct_model_save(j->ctx, j->run.model, doc, j->e);
     free(doc);
     if (s) return s;
-    j->result->validation = score;
-    j->result->best_epoch = j->best_epoch;
+    j->result.validation = score;
+    j->result.best_epoch = j->best_epoch;
     return CT_OK;
 }

@@ -60,7 +60,7 @@ typedef struct ct__image_job {
     ct_tensors *back; /* what a rollback goes back to; NULL: none is wanted */
     int32_t finished, resumed, limited;
     double last_lr, last_norm;
-    ct_train_result *result;
+    ct_train_result result;
 } ct__image_job;
 
 double ct__seconds(void);                         /* monotonic */

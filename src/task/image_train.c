@@ -54,7 +54,7 @@ static void read_data_path(ct__image_job *j) {
 static ct_status read_finished(ct__image_job *j) {
     ct_tensors *t;
     const char *text;
-    ct_train_result *r = j->result;
+    ct_train_result *r = &j->result;
     ct_status s = ct_model_read(&j->o->files, &j->o->allocator, j->run.model, &t, &text, j->e);
     if (s) return s;
     json_t *doc = text ? json_loads(text, 0, NULL) : NULL;
@@ -388,7 +388,7 @@ static ct_status loop(ct__image_job *j) {
 }
 
 static void fill_result(ct__image_job *j) {
-    ct_train_result *r = j->result;
+    ct_train_result *r = &j->result;
     snprintf(r->model, sizeof r->model, "%s", j->run.model);
     snprintf(r->run, sizeof r->run, "%s", j->run.folder);
     snprintf(r->data, sizeof r->data, "%s", j->data ? j->data : "");
@@ -408,7 +408,7 @@ static ct_status train(ct__image_job *j) {
     if (s) return s;
     if (nothing_to_do) {
         ct__tell_note(j, "%s is finished: nothing to do", j->run.model);
-        j->result->finished_before = 1;
+        j->result.finished_before = 1;
         return CT_OK;
     }
     s = open_recipe(j);
@@ -455,7 +455,6 @@ static void close_job(ct__image_job *j) {
 }
 
 ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *e) {
-    ct_train_result result = {.best_epoch = -1};
     double begin = ct__seconds();
     if ((!o->data && !o->resume) || !o->output)
         return ct_fail(e, CT_EUSAGE,
@@ -464,7 +463,7 @@ ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *
     if (!j) return ct_fail(e, CT_ELIMIT, "train image: out of memory");
     j->o = o;
     j->e = e;
-    j->result = &result;
+    j->result.best_epoch = -1;
     j->begin = begin;
     j->data = o->data;
     j->validate = o->validate;
@@ -477,7 +476,7 @@ ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *
     ct_status s = train(j);
     fill_result(j);
     close_job(j);
+    if (!s) *out = j->result;
     ct_delete(&o->allocator, j, sizeof *j);
-    if (!s) *out = result;
     return s;
 }
