@@ -87,8 +87,16 @@ static ct_status all_columns(ct__records *r, ct_err *e) {
     r->column = ct_arena_array(&r->arena, (uint64_t)r->features, sizeof *r->column);
     if (!r->name || !r->column) return memory(r, e);
     int64_t k = 0;
+    int32_t bare = 0;
     for (int32_t i = 0; i < n; i++) {
         if (i == r->target) continue;
+        bare += !ct_csv_name(r->csv, i)[0];
+        if (bare > 1)
+            return ct_fail_line(
+                e, CT_EDATA, r->path, 1, 1,
+                "column %d is the second without a name; wanted names, as predictions find columns by them; "
+                "name it, or leave it out",
+                i + 1);
         r->name[k] = ct_csv_name(r->csv, i);
         r->column[k++] = i;
     }

@@ -35,6 +35,7 @@ TABLES = [
     ("C9 UTF-16", 3, ["UTF-16"], "a,b\n1,2\n".encode("utf-16"), ()),
     ("C10", 3, ["bad.csv:2:"], b"a,b\n1\x00,2\n", ()),
     ("C14 a name twice", 3, ["bad.csv:1:", '"a"'], "a,b,a\n1,2,3\n", ()),
+    ("C14 two without a name", 3, ["bad.csv:1:1: ", "column 3"], "a,,\n1,2,3\n2,3,5\n", ()),
     ("C14 no such target", 3, ["clas", "class", "a"], GOOD, ("--target", "clas")),
     ("C17 hexadecimal", 3, ["bad.csv:2:1: ", "0x1p3"], "a,b\n0x1p3,2\n", ()),
     ("C17 a line in a number", 3, ["bad.csv:2:3: ", "1_000"], "a,b\n1,1_000\n", ()),
