@@ -31,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     static const int32_t delimiters[] = {0, ',', ';', '\t', '|', ' '};
     ct_err e = {0};
     ct_csv *c = NULL;
-    ct_csv_options o = {.delimiter = bytes ? delimiters[data[0] % 6] : 0, .no_header = bytes > 1 ? data[1] & 1 : 0};
+    ct_csv_options o = {.delimiter = bytes ? delimiters[data[0] % 6] : 0,
+                        .no_header = bytes > 1 ? data[1] & 1 : 0};
     size_t skip = bytes < 2 ? bytes : 2;
     ct_status s = ct_csv_parse(NULL, data + skip, bytes - skip, "x.csv", o, &c, &e);
     uint64_t first = 0, second = 0;
@@ -60,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
 void fuzz_seeds(void (*add)(void *user, const void *data, size_t bytes), void *user) {
     static const char *const seeds[] = {
         "\0\0a,b\n1,2\n3,4\n",
-        "\0\1" "1,2\r\n+3, 4 \r\n",
+        "\0\1"
+        "1,2\r\n+3, 4 \r\n",
         "\0\0\xEF\xBB\xBF\"a\"\"x\";b\r\"1\n2\";NA\r",
         "\3\0a\tb\n1e400\t0x1p3\n\n\n",
         "\0\0a,a\n1,2\n",

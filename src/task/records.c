@@ -3,6 +3,7 @@
  * that no array has to grow. */
 #include "task/records.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,14 +15,22 @@
 /* The first bytes, without a pass over the file; 0 of them where it cannot be opened: its reader says why. */
 static size_t peek(const ct_files *f, const char *path, unsigned char out[4]) {
     int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    int fd = f && f->open ? f->open(f->user, path, flags, 0) : open(path, flags);
+    int fd;
+    do fd = f && f->open ? f->open(f->user, path, flags, 0) : open(path, flags);
+    while (fd < 0 && errno == EINTR);
     if (fd < 0) return 0;
-    int64_t n = f && f->read ? f->read(f->user, fd, out, 4) : (int64_t)read(fd, out, 4);
+    size_t n = 0;
+    while (n < 4) {
+        int64_t k = f && f->read ? f->read(f->user, fd, out + n, 4 - n) : (int64_t)read(fd, out + n, 4 - n);
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0) break;
+        n += (size_t)k;
+    }
     if (f && f->close)
         (void)f->close(f->user, fd);
     else
         (void)close(fd);
-    return n > 0 ? (size_t)n : 0;
+    return n;
 }
 
 static int is_npy(const unsigned char *b, size_t n) { return n >= 4 && memcmp(b, "\x93NUM", 4) == 0; }
