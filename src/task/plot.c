@@ -35,7 +35,7 @@ void ct__page_begin(ct_text *t, const char *title) {
         "56b4e9}}\n"
         "body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:1340px;"
         "margin:2em auto;padding:0 1em}\nh1{font-size:1.4em;margin-bottom:.2em}\n"
-        ".plots{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1.5em}\nsvg{display:block;max-width:"
+        ".plots{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1.5em}.plots>div{max-width:640px}\nsvg{display:block;max-width:"
         "100%;height:auto}\n"
         "table{border-collapse:collapse;margin:1em 0}td,th{padding:.15em .9em .15em 0;text-align:right;"
         "border-bottom:1px solid "
