@@ -23,8 +23,8 @@ static const char *at(const char *name, char out[80]) {
 }
 
 static void remove_output(void) {
-    static const char *const names[] = {"m.safetensors", "m.run/scores.csv", "m.run/report.html", "m.run/config.json",
-                                        "m.run/lock"};
+    static const char *const names[] = {"m.safetensors", "m.run/scores.csv", "m.run/report.html",
+                                        "m.run/config.json", "m.run/lock"};
     char path[80];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) unlink(at(names[i], path));
     rmdir(at("m.run", path));
@@ -38,16 +38,23 @@ static int setup(void **state) {
     at("x.csv", csv), at("x.npy", npy), at("m.safetensors", model), at("k.safetensors", run_model);
     for (int i = 0; i < 8; i++) {
         for (int k = 0; k < 3; k++) x[3 * i + k] = (double)((i * 7 + k * 5) % 11) + i * (double)k / 3;
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%.17g,%.17g,%s,%.17g\n", x[3 * i], x[3 * i + 1],
-                 i % 2 ? "odd" : "\"even, 0\"", x[3 * i + 2]);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%.17g,%.17g,%s,%.17g\n", x[3 * i],
+                 x[3 * i + 1], i % 2 ? "odd" : "\"even, 0\"", x[3 * i + 2]);
     }
     ct_array a = ct_array_view(x, CT_F64, CT_SHAPE(8, 3));
-    return ct_file_write(NULL, NULL, csv, text, strlen(text), NULL) || ct_npy_save(NULL, NULL, npy, &a, NULL) ||
-           mkdir(at("old.run", path), 0755) || mkdir(at("new.run", path), 0755);
+    return ct_file_write(NULL, NULL, csv, text, strlen(text), NULL) ||
+           ct_npy_save(NULL, NULL, npy, &a, NULL) || mkdir(at("old.run", path), 0755) ||
+           mkdir(at("new.run", path), 0755);
 }
 static int teardown(void **state) {
-    static const char *const names[] = {"x.csv", "x.npy", "old.run/validation.jsonl", "new.run/validation.jsonl",
-                                        "k.safetensors", "k.run/scores.csv", "k.run/report.html", "k.run/config.json",
+    static const char *const names[] = {"x.csv",
+                                        "x.npy",
+                                        "old.run/validation.jsonl",
+                                        "new.run/validation.jsonl",
+                                        "k.safetensors",
+                                        "k.run/scores.csv",
+                                        "k.run/report.html",
+                                        "k.run/config.json",
                                         "k.run/lock"};
     char path[80];
     (void)state;
@@ -58,7 +65,8 @@ static int teardown(void **state) {
 }
 
 static ct_status fit(const char *output, int incremental, const ct_files *f, meter *m, ct_err *e) {
-    ct_pca_task t = {.data = csv, .target = "kind", .output = output, .incremental = incremental, .threads = 1};
+    ct_pca_task t = {
+        .data = csv, .target = "kind", .output = output, .incremental = incremental, .threads = 1};
     ct_pca_result r;
     if (incremental) t.batch = 4, t.pca = (ct_pca_options){.components = 2, .scale = 1};
     if (f) t.files = *f;
@@ -71,9 +79,11 @@ static ct_status fit(const char *output, int incremental, const ct_files *f, met
 /* Nothing that an error left would be taken for a result. */
 static void nothing_left(const char *what, int64_t site) {
     char path[80];
-    static const char *const names[] = {"m.safetensors", "m.run/scores.csv", "m.run/report.html", "m.run/config.json"};
+    static const char *const names[] = {"m.safetensors", "m.run/scores.csv", "m.run/report.html",
+                                        "m.run/config.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (access(at(names[i], path), F_OK) == 0) fail_msg("%s %lld leaves %s", what, (long long)site, names[i]);
+        if (access(at(names[i], path), F_OK) == 0)
+            fail_msg("%s %lld leaves %s", what, (long long)site, names[i]);
 }
 
 static void out_of_memory(void **state) {
@@ -88,7 +98,8 @@ static void out_of_memory(void **state) {
             ct_status s = fit(model, incremental, NULL, &m, &e);
             if (m.live) fail_msg("allocation %lld fails: %lld stay", (long long)site, (long long)m.live);
             if (!s) break;
-            if (s != CT_ELIMIT || !strstr(e.text, "memory")) fail_msg("allocation %lld: %d %s", (long long)site, (int)s, e.text);
+            if (s != CT_ELIMIT || !strstr(e.text, "memory"))
+                fail_msg("allocation %lld: %d %s", (long long)site, (int)s, e.text);
             nothing_left("allocation", site);
         }
         assert_true(site > 20);
@@ -99,14 +110,16 @@ static void out_of_memory(void **state) {
 static void whole_model(const char *op, int64_t site) {
     ct_pca p;
     ct_err e = {0};
-    if (ct_pca_open(NULL, NULL, model, &p, &e)) fail_msg("%s %lld leaves half a model: %s", op, (long long)site, e.text);
+    if (ct_pca_open(NULL, NULL, model, &p, &e))
+        fail_msg("%s %lld leaves half a model: %s", op, (long long)site, e.text);
     ct_pca_free(&p);
 }
 
 static void files_fail(void **state) {
     static const struct {
         int op, error;
-    } rows[] = {{OP_OPEN, EMFILE}, {OP_READ, EIO}, {OP_WRITE, ENOSPC}, {OP_FSYNC, EIO}, {OP_CLOSE, EIO}, {OP_RENAME, EXDEV}, {OP_MKDIR, EACCES}};
+    } rows[] = {{OP_OPEN, EMFILE}, {OP_READ, EIO},     {OP_WRITE, ENOSPC}, {OP_FSYNC, EIO},
+                {OP_CLOSE, EIO},   {OP_RENAME, EXDEV}, {OP_MKDIR, EACCES}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int64_t refused = 0;
@@ -117,7 +130,8 @@ static void files_fail(void **state) {
             remove_output();
             ct_status status = fit(model, 1, &f, NULL, &e);
             assert_int_equal(s.opened, s.closed);
-            if (status && status != CT_EIO) fail_msg("%s %lld: %d %s", seam_names[rows[i].op], (long long)site, (int)status, e.text);
+            if (status && status != CT_EIO)
+                fail_msg("%s %lld: %d %s", seam_names[rows[i].op], (long long)site, (int)status, e.text);
             refused += status != CT_OK;
             if (status && access(model, F_OK) == 0) whole_model(seam_names[rows[i].op], site);
             if (s.calls[rows[i].op] <= site) break;
@@ -180,7 +194,8 @@ static void predicting_without_memory(void **state) {
         ct_status s = ct_pca_predict(&o, run_model, csv, (ct_csv_options){0}, keep, &k, &e);
         if (m.live) fail_msg("allocation %lld fails: %lld stay", (long long)site, (long long)m.live);
         if (!s) break;
-        if (s != CT_ELIMIT || !strstr(e.text, "memory")) fail_msg("allocation %lld: %d %s", (long long)site, (int)s, e.text);
+        if (s != CT_ELIMIT || !strstr(e.text, "memory"))
+            fail_msg("allocation %lld: %d %s", (long long)site, (int)s, e.text);
     }
 }
 
@@ -190,8 +205,8 @@ static void write_run(const char *name, int right, double loss) {
     char path[80], file[64], text[4000] = "";
     for (int i = 0; i < 30; i++)
         snprintf(text + strlen(text), sizeof text - strlen(text),
-                 "{\"record\": %d, \"label\": \"x\", \"prediction\": \"%s\", \"loss\": %.3f}\n", i, i < right ? "x" : "y",
-                 loss + 0.01 * (i % 3));
+                 "{\"record\": %d, \"label\": \"x\", \"prediction\": \"%s\", \"loss\": %.3f}\n", i,
+                 i < right ? "x" : "y", loss + 0.01 * (i % 3));
     snprintf(file, sizeof file, "%s/validation.jsonl", name);
     assert_int_equal(ct_file_write(NULL, NULL, at(file, path), text, strlen(text), NULL), CT_OK);
 }
@@ -212,7 +227,8 @@ static void compared(void **state) {
         ct_status s = ct_compare_runs(NULL, &a, old, new, "loss", &c, &e);
         if (m.live) fail_msg("allocation %lld fails: %lld stay", (long long)site, (long long)m.live);
         if (!s) break;
-        if (s != CT_ELIMIT || !strstr(e.text, "memory")) fail_msg("allocation %lld: %d %s", (long long)site, (int)s, e.text);
+        if (s != CT_ELIMIT || !strstr(e.text, "memory"))
+            fail_msg("allocation %lld: %d %s", (long long)site, (int)s, e.text);
     }
     assert_true(fabs(c.difference + 1) < 1e-12 && c.better == 2 && c.pairs == 30);
     assert_int_equal(ct_compare_runs(NULL, NULL, new, old, NULL, &c, &e), CT_OK);
