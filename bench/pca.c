@@ -36,7 +36,8 @@ int main(int count, char **words) {
         return 1;
     }
     printf("{\"seconds\": %.6f, \"variance\": [", seconds);
-    for (int64_t i = 0; i < p.variance.dim[0]; i++) printf("%s%.17g", i ? ", " : "", ((double *)p.variance.data)[i]);
+    for (int64_t i = 0; i < p.variance.dim[0]; i++)
+        printf("%s%.17g", i ? ", " : "", ((double *)p.variance.data)[i]);
     printf("]}\n");
     ct_pca_free(&p);
     ct_array_free(&x);
