@@ -56,7 +56,8 @@ static void least_squares(void **state) {
         a[i * (D + 1) + D] = 1;
         y[i] = (double)Y[i];
     }
-    ct_array A = ct_array_view(a, CT_F64, CT_SHAPE(ROWS, D + 1)), B = ct_array_view(y, CT_F64, CT_SHAPE(ROWS));
+    ct_array A = ct_array_view(a, CT_F64, CT_SHAPE(ROWS, D + 1)),
+             B = ct_array_view(y, CT_F64, CT_SHAPE(ROWS));
     ct_least_squares s;
     ok(ct_matrix_least_squares(NULL, &A, &B, 0, &s, &e));
     ct_array weight = ct_array_view(w, CT_F32, CT_SHAPE(1, D)), bias = ct_array_view(&b, CT_F32, CT_SHAPE(1));
@@ -134,10 +135,12 @@ static void softmax_regression(void **state) {
         ct_t label = ct_input(c, "label", CT_I64, CT_SHAPE(CT_N));
         ct_t loss = ct_cross_entropy(logit, label, (ct_t){0}, (ct_ce){0});
         ct_t w = ct_param(c, "fit.weight");
-        ct_t all = ct_add(loss, ct_mul(ct_sum(ct_mul(w, w), (ct_shape){0}, (ct_reduce){0}), ct_number(ct_graph_of(w), 0.01)));
+        ct_t all = ct_add(loss, ct_mul(ct_sum(ct_mul(w, w), (ct_shape){0}, (ct_reduce){0}),
+                                       ct_number(ct_graph_of(w), 0.01)));
         ct_minimise_result r;
         float bias[3] = {0, 0, 0}, after[3];
-        ct_array b = ct_array_view(bias, CT_F32, CT_SHAPE(3)), kept = ct_array_view(after, CT_F32, CT_SHAPE(3));
+        ct_array b = ct_array_view(bias, CT_F32, CT_SHAPE(3)),
+                 kept = ct_array_view(after, CT_F32, CT_SHAPE(3));
         assert_string_equal(ct_error(c), "");
         ok(ct_var_set(c, "fit.bias", &b, &e));
         assert_int_equal(ct_freeze(c, "fit.bias", 1), 1);
@@ -181,17 +184,19 @@ static void without_memory(void **state) {
         assert_true(ct_ok(loss));
         m.fail_at = m.calls + site;
         ct_error_clear(&e);
-        ct_status s = ct_minimise_loss(loss, (const void *[]){X, LABEL}, ROWS, NULL, &(ct_minimise_options){.max_iterations = 2}, NULL, &e);
+        ct_status s = ct_minimise_loss(loss, (const void *[]){X, LABEL}, ROWS, NULL,
+                                       &(ct_minimise_options){.max_iterations = 2}, NULL, &e);
         ct_close(c);
         if (m.live) fail_msg("allocation %lld fails: %lld stay", (long long)site, (long long)m.live);
         if (!s) break;
-        if (s != CT_ELIMIT || !strstr(e.text, "memory")) fail_msg("allocation %lld: %d %s", (long long)site, (int)s, e.text);
+        if (s != CT_ELIMIT || !strstr(e.text, "memory"))
+            fail_msg("allocation %lld: %d %s", (long long)site, (int)s, e.text);
     }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(least_squares), cmocka_unit_test(gradients), cmocka_unit_test(xor_net),
-                                       cmocka_unit_test(softmax_regression), cmocka_unit_test(refused),
-                                       cmocka_unit_test(without_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(least_squares), cmocka_unit_test(gradients),
+                                       cmocka_unit_test(xor_net),       cmocka_unit_test(softmax_regression),
+                                       cmocka_unit_test(refused),       cmocka_unit_test(without_memory)};
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -32,7 +32,9 @@ struct ct_loss_problem {
     ct_err e; /* of the run that failed */
 };
 
-static ct_status memory(ct_err *e) { return ct_fail(e, CT_ELIMIT, "loss problem: out of memory; use a smaller net"); }
+static ct_status memory(ct_err *e) {
+    return ct_fail(e, CT_ELIMIT, "loss problem: out of memory; use a smaller net");
+}
 
 /* ---- making ---- */
 
@@ -44,7 +46,10 @@ static ct_status make_parts(ct_loss_problem *p, const ct_t *wrt, ct_err *e) {
     for (int32_t i = 0; i < p->n_parts; i++) {
         part *v = &p->parts[i];
         ct_status s = ct_var_find(p->ctx, ct_name_of(wrt[i]), &v->info);
-        if (s) return ct_fail(e, s, "loss problem: parameter \"%.80s\" is gone; wanted it; make the problem anew", ct_name_of(wrt[i]));
+        if (s)
+            return ct_fail(e, s,
+                           "loss problem: parameter \"%.80s\" is gone; wanted it; make the problem anew",
+                           ct_name_of(wrt[i]));
         v->count = (int64_t)v->info.count;
         v->value = ct_arena_array(&p->arena, v->info.count, sizeof(float));
         v->gradient = p->out[i + 1] = ct_arena_array(&p->arena, v->info.count, sizeof(float));
@@ -66,7 +71,8 @@ static ct_status make_inputs(ct_loss_problem *p, const void *const *in, ct_err *
         ct_shape s = ct_plan_input_shape(p->plan, i);
         size_t bytes = ct_dtype_size(ct_plan_input_dtype(p->plan, i));
         if (!in || !in[i])
-            return ct_fail(e, CT_EUSAGE, "loss problem: no data for input \"%.80s\"; wanted its records; give them",
+            return ct_fail(e, CT_EUSAGE,
+                           "loss problem: no data for input \"%.80s\"; wanted its records; give them",
                            ct_plan_input_name(p->plan, i));
         p->in[i] = in[i];
         for (int32_t k = 0; k < s.rank; k++) {
@@ -87,10 +93,11 @@ static ct_status make_plan(ct_loss_problem *p, ct_t loss, int32_t train, ct_err 
     if (s) return s;
     if (shape.rank != 0 || p->n_parts == 0 || ct_dtype_of(loss) != CT_F32) {
         char text[CT_SHAPE_TEXT];
-        return ct_fail(e, CT_EUSAGE,
-                       "loss problem: a loss of shape %s in %s with %d parameters; wanted a scalar in f32 that "
-                       "depends on some; give the loss of a net",
-                       ct_shape_format(&shape, text), ct_dtype_name(ct_dtype_of(loss)), (int)p->n_parts);
+        return ct_fail(
+            e, CT_EUSAGE,
+            "loss problem: a loss of shape %s in %s with %d parameters; wanted a scalar in f32 that "
+            "depends on some; give the loss of a net",
+            ct_shape_format(&shape, text), ct_dtype_name(ct_dtype_of(loss)), (int)p->n_parts);
     }
     ct_t *node = ct_arena_array(&p->arena, 2 * (uint64_t)p->n_parts + 1, sizeof *node), *wrt;
     if (!node) return memory(e);
@@ -114,7 +121,8 @@ ct_status ct_loss_problem_new(ct_t loss, const void *const *in, int64_t rows, co
     *out = NULL;
     if (c && !ct_ok(loss)) return ct_graph_status(ct_graph_of(loss), e); /* why it is poison */
     if (!c || rows < 1)
-        return ct_fail(e, CT_EUSAGE, "loss problem: %s, %lld records; wanted a loss and at least one; give both",
+        return ct_fail(e, CT_EUSAGE,
+                       "loss problem: %s, %lld records; wanted a loss and at least one; give both",
                        c ? "a loss" : "no loss", (long long)rows);
     const ct_allocator *a = ct_allocator_of(c);
     ct_loss_problem *p = ct_new(a, sizeof *p);
@@ -202,7 +210,9 @@ static double value(void *user, const double *x, double *gradient) {
     return s ? NAN : sum;
 }
 
-ct_problem ct_loss_problem_of(ct_loss_problem *p) { return (ct_problem){.user = p, .n = p->size, .f = value}; }
+ct_problem ct_loss_problem_of(ct_loss_problem *p) {
+    return (ct_problem){.user = p, .n = p->size, .f = value};
+}
 
 ct_status ct_loss_problem_status(const ct_loss_problem *p, ct_err *e) {
     return p->e.status ? ct_fail(e, (ct_status)p->e.status, "%s", p->e.text) : CT_OK;
@@ -211,7 +221,8 @@ ct_status ct_loss_problem_status(const ct_loss_problem *p, ct_err *e) {
 ct_status ct_minimise_loss(ct_t loss, const void *const *in, int64_t rows, const ct_loss_options *how,
                            const ct_minimise_options *o, ct_minimise_result *out, ct_err *e) {
     ct_loss_problem *p;
-    ct_minimise_options options = o ? *o : (ct_minimise_options){.max_iterations = 200, .gradient_tolerance = 1e-5};
+    ct_minimise_options options =
+        o ? *o : (ct_minimise_options){.max_iterations = 200, .gradient_tolerance = 1e-5};
     ct_status s = ct_loss_problem_new(loss, in, rows, how, &p, e);
     if (s) return s;
     ct_maths m = {.allocator = p->allocator, .threads = 1};
