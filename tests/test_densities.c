@@ -77,11 +77,15 @@ static double h_student(const double *a) {
 }
 static double h_exponential(const double *a) { return log_density("exponential", a[0], a + 1, 1); }
 static double h_gamma(const double *a) { return log_density("gamma", a[0], (const double[]){2.5, a[1]}, 2); }
-static double h_bernoulli(const double *a) { return a[0] * log(sigmoid(a[1])) + (1 - a[0]) * log(sigmoid(-a[1])); }
+static double h_bernoulli(const double *a) {
+    return a[0] * log(sigmoid(a[1])) + (1 - a[0]) * log(sigmoid(-a[1]));
+}
 static double h_poisson(const double *a) { return a[0] * a[1] - exp(a[1]); }
 static double h_geometric(const double *a) { return log(sigmoid(a[1])) + a[0] * log(sigmoid(-a[1])); }
 static double h_normal_entropy(const double *a) { return entropy("normal", (const double[]){0, a[0]}, 2); }
-static double h_bernoulli_entropy(const double *a) { return entropy("bernoulli", (const double[]){sigmoid(a[0])}, 1); }
+static double h_bernoulli_entropy(const double *a) {
+    return entropy("bernoulli", (const double[]){sigmoid(a[0])}, 1);
+}
 static double h_normal_kl(const double *a) { return kl("normal", a, a + 2, 2); }
 static double h_laplace_kl(const double *a) { return kl("laplace", a, a + 2, 2); }
 static double h_exponential_kl(const double *a) { return kl("exponential", a, a + 1, 1); }
@@ -115,7 +119,8 @@ static const row rows[] = {
     {"bernoulli_kl", bernoulli_kl, h_bernoulli_kl, 2, {-3, -3}, {3, 3}},
 };
 
-static void close_to(const row *r, const char *what, int point, double found, double wanted, double tolerance) {
+static void close_to(const row *r, const char *what, int point, double found, double wanted,
+                     double tolerance) {
     if (!(fabs(found - wanted) <= tolerance * fmax(1, fabs(wanted))))
         fail_msg("%s: %s at point %d is %.9g; wanted %.9g", r->name, what, point, found, wanted);
 }
@@ -182,7 +187,8 @@ static void categories(void **state) {
     assert_string_equal(ct_error(c), "");
     ok(ct_plan_new(node, 3, NULL, 0, (ct_compile){0}, &p, &e));
     ok(ct_session_new(c, &s, &e));
-    assert_int_equal(ct_run(s, p, (const void *[]){logits, other, label}, 2, (void *[]){out[0], out[1], out[2]}), CT_OK);
+    assert_int_equal(
+        ct_run(s, p, (const void *[]){logits, other, label}, 2, (void *[]){out[0], out[1], out[2]}), CT_OK);
     for (int r = 0; r < 2; r++) {
         double z = 0, w = 0, h = 0, d = 0;
         for (int k = 0; k < 3; k++) z += exp((double)logits[r][k]), w += exp((double)other[r][k]);
@@ -238,11 +244,13 @@ static void fitted(void **state) {
     ct_graph *g = ct_default_graph(c);
     ct_t in = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N));
     ct_t m = ct_var_new(g, CT_PARAM, "mean", CT_F32, (ct_shape){0}, (ct_init){.kind = CT_INIT_ZEROS});
-    ct_t l = ct_var_new(g, CT_PARAM, "log_deviation", CT_F32, (ct_shape){0}, (ct_init){.kind = CT_INIT_ZEROS});
+    ct_t l =
+        ct_var_new(g, CT_PARAM, "log_deviation", CT_F32, (ct_shape){0}, (ct_init){.kind = CT_INIT_ZEROS});
     ct_t loss = ct_neg(ct_mean(ct_normal_log_density(in, m, ct_exp(l)), (ct_shape){0}, (ct_reduce){0}));
     assert_string_equal(ct_error(c), "");
     ok(ct_minimise_loss(loss, (const void *[]){data}, 500, NULL, NULL, NULL, &e));
-    ct_array a = ct_array_view(&mean, CT_F32, (ct_shape){0}), b = ct_array_view(&log_deviation, CT_F32, (ct_shape){0});
+    ct_array a = ct_array_view(&mean, CT_F32, (ct_shape){0}),
+             b = ct_array_view(&log_deviation, CT_F32, (ct_shape){0});
     ok(ct_var_get(c, "mean", &a, &e));
     ok(ct_var_get(c, "log_deviation", &b, &e));
     ok(ct_dist_fit(NULL, "normal", &x, NULL, &by_formula, &e));

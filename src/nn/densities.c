@@ -60,7 +60,9 @@ ct_t ct_gamma_log_density(ct_t x, double shape, ct_t rate) {
 ct_t ct_bernoulli_log_mass(ct_t x, ct_t logit) { return ct_sub(ct_mul(x, logit), ct_softplus(logit)); }
 
 /* k log r - r */
-ct_t ct_poisson_log_mass(ct_t count, ct_t log_rate) { return ct_sub(ct_mul(count, log_rate), ct_exp(log_rate)); }
+ct_t ct_poisson_log_mass(ct_t count, ct_t log_rate) {
+    return ct_sub(ct_mul(count, log_rate), ct_exp(log_rate));
+}
 
 /* log p + k log(1 - p) = - softplus(-l) - k softplus(l) */
 ct_t ct_geometric_log_mass(ct_t failures, ct_t logit) {
