@@ -27,8 +27,8 @@ int main(void) {
     printf("shape: %lld %lld %lld\n", (long long)made[0], (long long)made[1], (long long)made[2]);
     for (int c = 0; c < 3; c++) {
         for (int i = 0; i < SIZE * SIZE; i++) mean[c] += (double)out[c][i] / (SIZE * SIZE);
-        printf("channel %d: %.6f %.6f %.6f mean %.6f\n", c, (double)out[c][0], (double)out[c][100 * SIZE + 37],
-               (double)out[c][SIZE * SIZE - 1], mean[c]);
+        printf("channel %d: %.6f %.6f %.6f mean %.6f\n", c, (double)out[c][0],
+               (double)out[c][100 * SIZE + 37], (double)out[c][SIZE * SIZE - 1], mean[c]);
     }
     ct_transform_free(transform);
     return 0;

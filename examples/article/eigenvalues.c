@@ -8,7 +8,8 @@
 #include "cotan/maths.h"
 
 enum { N = 7, D = 3 };
-static const double records[N][D] = {{2, 1, 0}, {4, 1, -1}, {3, 2, 2}, {6, 4, 1}, {8, 3, 0}, {7, 5, 3}, {9, 6, -2}};
+static const double records[N][D] = {{2, 1, 0}, {4, 1, -1}, {3, 2, 2}, {6, 4, 1},
+                                     {8, 3, 0}, {7, 5, 3},  {9, 6, -2}};
 
 /* The largest difference between the two ways; -1: an error. */
 static double compare(ct_err *e) {
@@ -19,7 +20,8 @@ static double compare(ct_err *e) {
     if (ct_stat_covariance(NULL, &x, 1, &covariance, e) || ct_matrix_eigen(NULL, &covariance, &v, e) ||
         ct_pca_fit(NULL, &x, (ct_pca_options){0}, &p, e))
         return -1;
-    const double *value = v.values.data, *vector = v.vectors.data, *variance = p.variance.data, *row = p.components.data;
+    const double *value = v.values.data, *vector = v.vectors.data, *variance = p.variance.data,
+                 *row = p.components.data;
     for (int k = 0; k < D; k++) {
         int same = 0; /* the eigenvalue that belongs to component k */
         for (int i = 1; i < D; i++)

@@ -20,11 +20,13 @@ static int print_loss(ct_ctx *c, const char *name, ct_t loss, const float *in_tr
 
 int main(void) {
     ct_ctx *c = ct_open(NULL);
-    ct_t y_true = ct_input(c, "y_true", CT_F32, CT_SHAPE(3)), y_pred = ct_input(c, "y_pred", CT_F32, CT_SHAPE(3));
+    ct_t y_true = ct_input(c, "y_true", CT_F32, CT_SHAPE(3)),
+         y_pred = ct_input(c, "y_pred", CT_F32, CT_SHAPE(3));
     ct_t mse = ct_mse(y_pred, y_true, (ct_loss){0});
     ct_t cross_entropy = ct_cross_entropy_of(y_pred, y_true, (ct_loss){.reduction = 1}); /* the sum */
     int failed = print_loss(c, "mse", mse, (const float[]){1, 2, 3}, (const float[]){1.5f, 2, 1});
-    failed |= print_loss(c, "cross_entropy", cross_entropy, (const float[]){0, 1, 0}, (const float[]){0.1f, 0.7f, 0.2f});
+    failed |= print_loss(c, "cross_entropy", cross_entropy, (const float[]){0, 1, 0},
+                         (const float[]){0.1f, 0.7f, 0.2f});
     ct_close(c);
     return failed;
 }

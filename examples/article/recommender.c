@@ -18,7 +18,8 @@ int main(void) {
     ct_session *s = ct_default_session(c);
     ct_err e = {0};
     if (ct_plan_new(&output, 1, NULL, 0, (ct_compile){0}, &p, &e)) return puts(e.text), 1;
-    if (ct_run(s, p, (const void *[]){user, item}, 3, (void *[]){rating})) return puts(ct_session_error(s)), 1;
+    if (ct_run(s, p, (const void *[]){user, item}, 3, (void *[]){rating}))
+        return puts(ct_session_error(s)), 1;
     print_row("rating", rating, 3);
     ct_plan_free(p);
     ct_close(c);

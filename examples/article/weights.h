@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include "cotan/nn.h"
 
-static inline float pattern(long i, double scale) { return (float)(scale * (double)((37 * i + 11) % 101 - 50) / 50); }
+static inline float pattern(long i, double scale) {
+    return (float)(scale * (double)((37 * i + 11) % 101 - 50) / 50);
+}
 
 /* 0, or 1 with the error printed. */
 static inline int set_weights(ct_ctx *c, const char *name, double scale) {
