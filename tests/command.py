@@ -8,7 +8,7 @@ from common import COTAN, check, data_set, finish
 SOURCE = sys.argv[2]
 SCORES = {"samples", "loss", "accuracy", "accuracy_ci95", "macro_f1", "log_loss", "ece", "baseline_accuracy"}
 SMALL = ("--set", "width=4", "--set", "hidden=8")
-VERBS = ("train", "evaluate", "predict", "inspect", "plan", "check", "bench", "presets", "pca", "compare")
+VERBS = ("train", "evaluate", "predict", "inspect", "plan", "pca", "compare", "check", "bench", "presets")
 
 
 def cotan(*words, **more):

@@ -40,8 +40,8 @@ show("tanh", fit(lambda z: (mp.tanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, mp.mpf("1
 show("erf small", fit(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1, mp.mpf("1e-9"), mp.mpf("0.8464"), 6))
 # erf(x) = 1 - exp(-x - x P(x)), 0.9 < x < 4
 show("erf large", fit(lambda x: (-mp.log(mp.erfc(x)) - x) / x, mp.mpf("0.9"), mp.mpf("4"), 6, lambda x: x * mp.erfc(x)))
-# expm1(x) = x + x^2 P(x), |x| < 0.35 ; log1p reuses log
-show("expm1", fit(lambda r: (mp.expm1(r) - r) / r ** 2 if r else mp.mpf(1) / 2, mp.mpf("-0.36"), mp.mpf("0.36"), 5, lambda r: abs(r)))
+# expm1(x) = x + x^2 P(x), |x| < 0.5 ; log1p reuses log
+show("expm1", fit(lambda r: (mp.expm1(r) - r) / r ** 2 if r else mp.mpf(1) / 2, mp.mpf("-0.51"), mp.mpf("0.51"), 5, lambda r: abs(r)))
 # Phi(-a) = exp(-a^2/2) P(t) / (a + 4), t = (a - 4)/(a + 4), 0 < a < 13.5
 def mills(t):
     a = 4 * (1 + t) / (1 - t)

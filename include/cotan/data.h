@@ -64,7 +64,9 @@ typedef struct ct_batch {
     const void *field[CT_MAX_FIELDS]; /* [rows, ...] in the source's order; valid until the next call */
     const int64_t *record;            /* [rows] */
 } ct_batch;
-/* The source must outlive the loader; ct_loader_free ends its threads. CT_EUSAGE for an empty source or a wrong option. */
+/* The source must outlive the loader; ct_loader_free ends its threads. A shuffled epoch of up to 2^26 records keeps its
+ * order (8 bytes each), a longer one computes it. Fewer threads are started where the system refuses. CT_EUSAGE for an
+ * empty source or a wrong option. */
 CT_API ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_options o,
                                ct_loader **out, ct_err *e);
 CT_API void ct_loader_free(ct_loader *l);
@@ -88,7 +90,8 @@ typedef struct ct_score { /* shares of 1; NaN where undefined */
 } ct_score;
 CT_API ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out, ct_err *e);
 CT_API void ct_scores_free(ct_scores *s); /* NULL is fine */
-/* logits [rows, classes], label[r] in 0..classes-1 (else CT_EDATA, naming the sample). */
+/* logits [rows, classes], label[r] in 0..classes-1 (else CT_EDATA, naming the sample). A logit that is NaN or +inf is
+ * CT_ENONFINITE, naming sample and class: a metric of such a net would be no number, or an accident. */
 CT_API ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label, int64_t rows,
                                ct_err *e);
 CT_API ct_score ct_scores_result(const ct_scores *s);
@@ -99,7 +102,8 @@ CT_API double ct_scores_top(const ct_scores *s, int64_t k);
 CT_API void ct_score_json(const ct_score *s, ct_text *out);
 /* How many samples of one class were taken for another; 0 for classes that do not exist. */
 CT_API int64_t ct_scores_confusion(const ct_scores *s, int64_t truth, int64_t predicted);
-/* probability[c] = softmax of the logits; returns the index of the largest (the first of equals). */
+/* probability[c] = softmax of the logits; returns the index of the largest (the first of equals; NaN, the first of
+ * several, is above all numbers, as for ct_argmax). */
 CT_API int64_t ct_softmax_row(const float *logits, int64_t classes, double *probability);
 
 /* ---- readers (libcotan-data) ---- */

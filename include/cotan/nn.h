@@ -34,6 +34,8 @@ typedef enum ct_optimiser {
     CT_ADADELTA = 6, /* lr 1 */
     CT_LION = 7      /* lr 1e-4, weight decay decoupled */
 } ct_optimiser;
+/* Or-ed to an optimiser: its weight decay is w *= 1 - lr * weight_decay, apart from the gradient. */
+#define CT_DECOUPLED 256
 /* "adam" ... of the enum, static; NULL: no such number. And back; -1: no such name. */
 CT_API const char *ct_optimiser_name(int32_t optimiser);
 CT_API int32_t ct_optimiser_of(const char *name);
@@ -53,14 +55,20 @@ typedef struct ct_train {
     int32_t nesterov;    /* 1: SGD with Nesterov's momentum */
     double lr;           /* 0: the optimiser's default */
     double weight_decay; /* decoupled in AdamW (0: 0.01) and Lion; elsewhere added to the gradient (L2) */
-    double clip_norm;    /* > 0: gradients are scaled so that their global norm is at most this */
+    /* > 0: gradients are scaled so that their global norm is at most this. INFINITY: the norm is taken and told, nothing
+     * is scaled; with either, a gradient that is not finite changes nothing (a loss that is not never does). */
+    double clip_norm;
     double momentum;     /* SGD, RMSprop */
     double beta1, beta2; /* Adam and kin; 0: 0.9 and 0.999 (Lion 0.9 and 0.99) */
     double eps;          /* 0: the optimiser's default */
-    double alpha;        /* RMSprop's smoothing, 0: 0.99; Adadelta's rho, 0: 0.9 */
-    double l1;           /* l1 * sign(w) is added to the gradient */
-    double clip_value;   /* > 0: each element of a gradient is cut to +-this, before the norm */
-    double average;      /* > 0: decay of a moving average of the weights (EMA), kept as moments "ema.NAME" */
+    double
+        alpha; /* the rule's own number: RMSprop's smoothing, 0: 0.99; Adadelta's rho, 0: 0.9; SGD's dampening;
+                          * Adagrad's lr_decay; NAdam's momentum_decay, 0: 0.004 */
+    double l1;         /* l1 * sign(w) is added to the gradient */
+    double clip_value; /* > 0: each element of a gradient is cut to +-this, before the norm */
+    double
+        average; /* > 0: decay of a moving average of the weights (EMA), kept as moments "ema.NAME"; after the first
+                          * step it is the weights themselves (PyTorch's AveragedModel) */
     const ct_group *group; /* [groups] */
     int32_t groups;
     int32_t centered;   /* 1: RMSprop divides by the deviation */
@@ -72,9 +80,17 @@ typedef struct ct_train {
 /* The plan of a training step. Outputs: 0 the loss, 1 the global norm of the gradient (NaN without clip_norm), then
  * the n_more tensors of `more`; effects: the updates of all parameters that the loss depends on and that are not
  * frozen. The learning rate is the session's scalar "lr". The loss is a scalar. *out is freed with ct_plan_free.
- * CT_EUSAGE: no such loss or option; CT_ELIMIT. */
+ * Parameters that were trained before go on with the moments they have. Tables looked up with ct_embed.sparse = 1 alone
+ * are updated by the rows used, by PyTorch's SparseAdam (CT_ADAM), Adagrad or plain SGD; other optimisers and decay are
+ * refused for them. CT_EUSAGE: no such loss or option; CT_ELIMIT. */
 CT_API ct_status ct_compile_train(ct_t loss, const ct_t *more, int32_t n_more, const ct_train *t,
                                   ct_plan **out, ct_err *e);
+
+/* torch.nn.init.calculate_gain: what an initialiser multiplies by for the activation that follows: "tanh" 5/3, "relu"
+ * sqrt 2, "leaky_relu" sqrt(2 / (1 + slope^2)) (slope 0: 0.01), "selu" 3/4, others 1. ct_init_for chooses by it: Kaiming
+ * (normal, fan in) for relu and its kin, with selu's own gain of 1, else Xavier (uniform) with the gain. */
+CT_API double ct_gain(const char *activation, double slope);
+CT_API ct_init ct_init_for(const char *activation, double slope);
 
 /* A training plan with its session. The plan's inputs are matched to the fields of `like` by name; types and shapes
  * must be equal (CT_EUSAGE). At most 8 more outputs. */
@@ -85,7 +101,8 @@ CT_API void ct_trainer_free(ct_trainer *t);           /* NULL is fine */
 CT_API ct_session *ct_trainer_session(ct_trainer *t); /* the trainer's own */
 CT_API ct_plan *ct_trainer_plan(ct_trainer *t);       /* the trainer's own */
 /* One step with learning rate lr (> 0). *loss (may be NULL) is the batch's mean; more[i] gets extra output i (`more`
- * and its entries may be NULL). A loss or norm that is not finite is CT_ENONFINITE and changes nothing. */
+ * and its entries may be NULL). A loss or norm that is not finite is CT_ENONFINITE, names the op it
+ * came from, and changes nothing. */
 CT_API ct_status ct_trainer_step(ct_trainer *t, const ct_batch *b, double lr, double *loss, void *const *more,
                                  ct_err *e);
 /* The global norm of the last step's gradient before clipping; NaN without clip_norm. */
@@ -93,19 +110,21 @@ CT_API double ct_trainer_norm(const ct_trainer *t);
 
 /* ---- schedules: a factor of the learning rate by step ---- */
 
+/* With t the step from 0, w = warmup, n = steps, f = floor; all times (t + 1) / w while t < w, but ONE_CYCLE, which has
+ * its own ascent. */
 typedef enum ct_schedule_kind {
-    CT_CONSTANT = 0,     /* 1 */
-    CT_STEP = 1,         /* gamma^(step / every) */
-    CT_COSINE = 2,       /* half a cosine from 1 to 0 after the warm-up */
-    CT_ONE_CYCLE = 3,    /* cosines from 1/25 up to 1 in the warm-up, down to 4e-6 (PyTorch's OneCycleLR) */
-    CT_INVERSE_SQRT = 4, /* sqrt(warmup / step) after the warm-up (Vaswani et al. 2017) */
-    CT_PLATEAU = 5,      /* times gamma after `patience` epochs without progress */
-    CT_LINEAR = 6        /* a line from 1 to 0 after the warm-up */
+    CT_CONSTANT = 0,  /* 1 */
+    CT_STEP = 1,      /* gamma^floor(t / every), not below f (StepLR) */
+    CT_COSINE = 2,    /* f + (1 - f) (1 + cos(pi (t - w) / (n - w))) / 2 (CosineAnnealingLR, T_max = n - w) */
+    CT_ONE_CYCLE = 3, /* cosines from 1/25 up to 1 in w steps (0: 0.3 n), down to 4e-6 (OneCycleLR) */
+    CT_INVERSE_SQRT = 4, /* sqrt(w / (t + 1)) after the warm-up (Vaswani et al. 2017) */
+    CT_PLATEAU = 5,      /* the factor that ct_plateau_next keeps (ReduceLROnPlateau) */
+    CT_LINEAR = 6        /* a line from 1 at w to f at n */
 } ct_schedule_kind;
 /* Zero means the default. */
 typedef struct ct_schedule {
     int32_t kind;     /* a ct_schedule_kind */
-    int32_t patience; /* PLATEAU: epochs; 0: 3 */
+    int32_t patience; /* PLATEAU: epochs without progress that are let pass; 0: 10 */
     int64_t steps;    /* of the whole training */
     int64_t warmup;   /* steps of linear warm-up from 0; ONE_CYCLE: 0 means 0.3 of steps */
     int64_t every;    /* STEP: steps between drops */
@@ -116,6 +135,14 @@ typedef struct ct_schedule {
 /* The factor at a step, from 0. `plateau`: the product of PLATEAU's drops so far, else 1. A function of its
  * arguments alone, so that a resumed training has the same rates. Any thread. */
 CT_API double ct_schedule_at(const ct_schedule *s, int64_t step, double plateau);
+/* PyTorch's ReduceLROnPlateau: an epoch is progress when its score, the lower the better, is below best (1 - 1e-4);
+ * after more than `patience` epochs without, the factor is multiplied by gamma and counting begins anew. */
+typedef struct ct_plateau { /* zeroed: before the first epoch */
+    double factor;          /* 0 means 1 */
+    double best;
+    int64_t epochs, bad; /* seen; without progress */
+} ct_plateau;
+CT_API double ct_plateau_next(ct_plateau *p, const ct_schedule *s, double score); /* the new factor */
 CT_API const char *ct_schedule_name(int32_t kind); /* "constant" ..., static; NULL: no such number */
 CT_API int32_t ct_schedule_of(const char *name);   /* -1: no such name */
 

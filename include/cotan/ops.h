@@ -96,8 +96,13 @@ typedef struct ct_conv1 {
     int32_t dilation; /* distance between taps; default 1 */
     int32_t groups;   /* independent groups of channels; default 1 */
     int32_t no_bias;  /* 1: without bias */
-    int32_t reserved_20;
-    int64_t reserved[5];
+    /* initialiser of the weight; default: uniform within 1/sqrt(fan in); default, zeros, ones, constant,
+     * uniform, normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal,
+     * orthogonal */
+    int32_t init;
+    double init_a;    /* its first number */
+    double init_b;    /* its second number */
+    int64_t reserved[3];
 } ct_conv1;
 
 typedef struct ct_conv_t {
@@ -107,7 +112,14 @@ typedef struct ct_conv_t {
     int32_t groups;     /* independent groups of channels; default 1 */
     int32_t no_bias;    /* 1: without bias */
     int32_t output_pad; /* added at the end; below stride or dilation */
-    int64_t reserved[5];
+    /* initialiser of the weight; default: uniform within 1/sqrt(fan in); default, zeros, ones, constant,
+     * uniform, normal, trunc_normal, xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal,
+     * orthogonal */
+    int32_t init;
+    int32_t reserved_28;
+    double init_a;      /* its first number */
+    double init_b;      /* its second number */
+    int64_t reserved[2];
 } ct_conv_t;
 
 typedef struct ct_embed {
@@ -121,7 +133,9 @@ typedef struct ct_embed {
     double init_a;       /* its first number (value, low, mean or gain) */
     double init_b;       /* its second number (high, standard deviation) */
     const char *tie;     /* full name of an existing [V,D] parameter to share */
-    int64_t reserved[3];
+    int32_t sparse;      /* 1: gradient and update of the rows used alone (PyTorch's sparse=True) */
+    int32_t reserved_44;
+    int64_t reserved[2];
 } ct_embed;
 
 typedef struct ct_groupnorm {
@@ -566,6 +580,21 @@ CT_API ct_t ct_log_softmax(ct_t x, int64_t axis);
 /* log sum e^x over `axes` (rank 0: all). */
 CT_API ct_t ct_logsumexp(ct_t x, ct_shape axes, ct_reduce options);
 
+/* ---- sparse ---- */
+/* The gradient of a table by the rows used, for ct_sparse_*_update: its values [M,D] and *rows [M] of i64 (-1: an empty
+ * slot), where every use of the table is a lookup of ct_embed.sparse = 1; else none (node NULL) and *rows as it was. */
+CT_API ct_t ct_sparse_rows(ct_t grad, ct_t *rows);
+
+/* ---- sparse_update ---- */
+/* A step of SGD on the rows used, an effect for a plan. rows, values: of ct_sparse_rows. */
+CT_API ct_t ct_sparse_sgd_update(ct_t table, ct_t rows, ct_t values, ct_t lr, ct_t scale);
+/* A step of SparseAdam, an effect for a plan. m, v: moment variables of the table's shape, zeros at first. */
+CT_API ct_t ct_sparse_adam_update(ct_t table, ct_t rows, ct_t values, ct_t m, ct_t v, ct_t lr, ct_t scale,
+                                  double beta1, double beta2, double eps);
+/* A step of Adagrad on the rows used, an effect for a plan. sum: a moment variable of the table's shape. */
+CT_API ct_t ct_sparse_adagrad_update(ct_t table, ct_t rows, ct_t values, ct_t sum, ct_t lr, ct_t scale,
+                                     double eps);
+
 /* ---- unary ---- */
 /* -x */
 CT_API ct_t ct_neg(ct_t x);
@@ -595,7 +624,7 @@ CT_API ct_t ct_sin(ct_t x);
 CT_API ct_t ct_cos(ct_t x);
 
 /* ---- update ---- */
-/* average = decay * average + (1 - decay) * param, to be given to a plan as an effect. `param` is the result
+/* average = decay * average + (1 - decay) * param, or param at the first step, to be given to a plan as an effect. `param` is the result
  * of the optimiser's node, so that the average takes the parameter after its step, or a parameter that the
  * plan does not change. */
 CT_API ct_t ct_average_update(ct_t average, ct_t param, double decay);

@@ -47,8 +47,8 @@ void ct_scores_free(ct_scores *s) {
 int64_t ct_softmax_row(const float *logits, int64_t classes, double *probability) {
     int64_t best = 0;
     double sum = 0;
-    for (int64_t c = 1; c < classes; c++)
-        if (logits[c] > logits[best]) best = c;
+    for (int64_t c = 1; c < classes; c++) /* NaN wins, the first of several */
+        if (logits[c] > logits[best] || (isnan(logits[c]) && !isnan(logits[best]))) best = c;
     for (int64_t c = 0; c < classes; c++)
         sum += probability[c] = exp((double)logits[c] - (double)logits[best]);
     for (int64_t c = 0; c < classes; c++) probability[c] /= sum;
@@ -63,17 +63,27 @@ static double cross_entropy(const float *logits, int64_t classes, int64_t label)
     return log(sum) + max - (double)logits[label];
 }
 
+static ct_status check_logits(const ct_scores *s, const float *logits, ct_err *e) {
+    for (int64_t c = 0; c < s->classes; c++)
+        if (isnan(logits[c]) || logits[c] == INFINITY)
+            return ct_fail(e, CT_ENONFINITE,
+                           "scores: sample %lld has %g for class %lld; wanted a number, or -inf",
+                           (long long)s->samples, (double)logits[c], (long long)c);
+    return CT_OK;
+}
+
 ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label, int64_t rows, ct_err *e) {
     for (int64_t r = 0; r < rows; r++, logits += s->classes) {
         if (label[r] < 0 || label[r] >= s->classes)
             return ct_fail(e, CT_EDATA, "scores: sample %lld has label %lld; wanted 0 to %lld",
                            (long long)s->samples, (long long)label[r], (long long)s->classes - 1);
+        ct_status status = check_logits(s, logits, e);
+        if (status) return status;
         int64_t best = ct_softmax_row(logits, s->classes, s->probability), above = 0;
         for (int64_t c = 0; c < s->classes; c++)
             above += logits[c] > logits[label[r]] || (logits[c] == logits[label[r]] && c < label[r]);
         double confidence = s->probability[best];
         int32_t bin = confidence >= 1 ? BINS - 1 : (int32_t)(confidence * BINS);
-        if (!(confidence >= 0)) bin = 0; /* NaN */
         s->bin_count[bin]++;
         s->bin_right[bin] += best == label[r];
         s->bin_confidence[bin] += confidence;

@@ -1,4 +1,5 @@
 /* print.c: a graph as flat text (one node a line, in the grammar of the net text) and as Graphviz dot. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,9 @@ static void write_choice(ct_text *t, const char *choices, int64_t index) {
 }
 
 static void write_attr(ct_text *t, const ct__attr *a, ct__value v) {
-    if (a->type == CT__FLOAT)
+    if (a->type == CT__FLOAT && v.f == 0 && signbit(v.f)) /* "-0" would be an integer */
+        ct_text_add(t, "-0.0");
+    else if (a->type == CT__FLOAT)
         ct_text_number(t, v.f);
     else if (a->type == CT__CHOICE)
         write_choice(t, a->choices, v.i);

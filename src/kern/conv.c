@@ -198,8 +198,9 @@ static int possible(const ct__conv_shape *s, int32_t src_blocked, int32_t dst_bl
     return found == 3;
 }
 
-/* Blocked wherever it can be; kernels for first layers read plain pictures. Shapes that fill whole blocks
- * are known to have kernels, the others are tried. */
+/* Blocked wherever it can be; kernels for first layers read plain pictures. Shapes that fill whole blocks, with
+ * images no smaller than the window and padding of at most half of it, are known to have kernels, the others are
+ * tried. */
 static void choose_layouts(const ct__conv_shape *s, int32_t *src_blocked, int32_t *dst_blocked) {
     int64_t b = ct__block_channels(), first = s->groups == 1 && s->ic <= 3,
             depthwise = s->groups == s->ic && s->groups == s->oc;
@@ -208,7 +209,8 @@ static void choose_layouts(const ct__conv_shape *s, int32_t *src_blocked, int32_
     if (s->groups > 1 && !depthwise && (s->ic / s->groups % b != 0 || s->oc / s->groups % b != 0))
         *src_blocked = *dst_blocked = 0;
     int known = b == 16 && (first || s->ic % b == 0) && s->oc % b == 0 && s->dilation_h == 1 &&
-                s->dilation_w == 1 && s->kh == s->kw && s->groups == 1;
+                s->dilation_w == 1 && s->kh == s->kw && s->groups == 1 && 2 * s->pad_top < s->kh &&
+                2 * s->pad_left < s->kw && s->ih >= s->kh && s->iw >= s->kw;
     if (known || possible(s, *src_blocked, *dst_blocked)) return;
     if (first && possible(s, 1, 1))
         *src_blocked = 1;

@@ -55,7 +55,8 @@ typedef struct ct__image_table {
     void (*spatial_sum)(const ct__image *m, float scale, const float *x, float *y);
     void (*spatial_spread)(const ct__image *m, float scale, const float *y, float *x);
 
-    /* out [2 + 2c]: c, the count of values a channel, the means, the sums of squared deviations. */
+    /* out [2 + 3c]: c, the count of values a channel, the means, the sums of squared deviations, and what the means
+     * lack of their doubles, so that merging loses nothing. */
     void (*norm_stats)(const ct__image *m, const float *x, float *out);
     /* y = (x - mean) * a + b, a = weight / sqrt(var + eps), then max(y, 0) if relu; weight, bias: NULL for 1, 0.
      * scratch: 3 arrays. */

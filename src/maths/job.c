@@ -4,9 +4,9 @@
  * is set to one and put back. (The pthread flavour has one number for the whole process; changing it would
  * reach into other threads' calls, so it is refused unless it is one already.) Denormals are kept: unlike a net,
  * a distribution's tail is made of them. Our own threads claim tasks that were cut by shapes alone. */
+#include "maths/lapack.h"
 #include "maths/maths.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -52,12 +52,18 @@ ct_status ct__job_begin(ct__job *j, const ct_maths *m, const char *name, ct_err 
             "%s: %d threads; wanted 0 (the cores allowed) to 1024; choose about the number of cores", name,
             j->threads);
     if (j->threads == 0) j->threads = allowed_cores();
-    if (openblas_get_parallel() == 1 && openblas_get_num_threads() > 1)
+    if (!LAPACK(openblas_get_parallel) || !LAPACK(LAPACKE_dgesdd_work))
+        return ct_fail(
+            e, CT_EIO,
+            "%s: liblapacke.so.3 or libopenblas.so.0 cannot be loaded; wanted both; install liblapacke and "
+            "libopenblas0-openmp",
+            name);
+    if (LAPACK(openblas_get_parallel)() == 1 && LAPACK(openblas_get_num_threads)() > 1)
         return ct_fail(
             e, CT_EUSAGE,
             "%s: OpenBLAS is its pthread flavour with %d threads, whose sums depend on their number; "
             "wanted one thread; set OPENBLAS_NUM_THREADS=1 or install libopenblas0-openmp",
-            name, openblas_get_num_threads());
+            name, LAPACK(openblas_get_num_threads)());
     ct__env v = ct__env_enter();
     j->mxcsr = v.mxcsr;
     j->omp_threads = v.omp_threads;

@@ -14,8 +14,9 @@ static double now(void) {
 
 typedef struct best {
     ct_tensors *weights;
-    double loss, plateau;
+    double loss;
     int32_t waited; /* epochs since */
+    ct_plateau plateau;
 } best;
 
 /* With an average it is the averaged weights that are looked at, and kept; training goes on with its own. */
@@ -37,11 +38,9 @@ static ct_status validate(ct_t loss, ct_t logits, const ct_fit_options *o, int64
 
 static void judge(best *b, ct_epoch *row, const ct_fit_options *o, ct_tensors **weights) {
     double score = o->validation ? row->validation : row->loss;
-    int32_t wait = o->schedule.patience > 0 ? o->schedule.patience : 3;
     row->best = score < b->loss;
     b->waited = row->best ? 0 : b->waited + 1;
-    if (!row->best && o->schedule.kind == CT_PLATEAU && b->waited % wait == 0)
-        b->plateau *= o->schedule.gamma > 0 ? o->schedule.gamma : 0.1;
+    ct_plateau_next(&b->plateau, &o->schedule, score);
     if (!row->best) return;
     ct_tensors *before = b->weights;
     b->loss = score;
@@ -73,7 +72,7 @@ static ct_status one_epoch(ct_trainer *t, ct_loader *l, const ct_schedule *sched
             row->loss = sum / (double)rows;
             return s;
         }
-        row->lr = lr * ct_schedule_at(schedule, row->steps, b->plateau);
+        row->lr = lr * ct_schedule_at(schedule, row->steps, b->plateau.factor);
         s = ct_trainer_step(t, &batch, row->lr, &loss, NULL, e);
         if (s) return s;
         sum += loss * (double)batch.rows;
@@ -87,7 +86,7 @@ ct_status ct_fit(ct_t loss, ct_t logits, const ct_source *data, const ct_fit_opt
                  ct_err *e) {
     ct_trainer *t = NULL;
     ct_loader *l = NULL;
-    best b = {.loss = INFINITY, .plateau = 1};
+    best b = {.loss = INFINITY, .plateau = {.factor = 1}};
     ct_epoch row = {.validation = NAN, .accuracy = NAN};
     int64_t epochs = o->epochs > 0 ? o->epochs : 1, batch = o->batch > 0 ? o->batch : 64;
     ct_train train = o->train;

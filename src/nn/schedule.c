@@ -30,20 +30,36 @@ static double one_cycle(const ct_schedule *s, double step) {
     return cosine(1, 1.0 / 25 / 1e4, share < 1 ? share : 1);
 }
 
+static double warm_up(const ct_schedule *s, double t) {
+    return s->warmup > 0 && t < (double)s->warmup && s->kind != CT_ONE_CYCLE ? (t + 1) / (double)s->warmup
+                                                                             : 1;
+}
+
 double ct_schedule_at(const ct_schedule *s, int64_t step, double plateau) {
-    double t = (double)step, steps = (double)(s->steps > 0 ? s->steps : 1),
+    double t = (double)step, steps = (double)(s->steps > 0 ? s->steps : 1), w = (double)s->warmup,
            gamma = s->gamma > 0 ? s->gamma : 0.1, factor = 1;
-    double warm =
-        s->warmup > 0 && step < s->warmup && s->kind != CT_ONE_CYCLE ? (t + 1) / (double)s->warmup : 1;
-    double share = s->warmup < s->steps ? (t - (double)s->warmup) / (steps - (double)s->warmup) : 0;
+    double share = w < steps ? (t - w) / (steps - w) : 0;
     share = share < 0 ? 0 : share > 1 ? 1 : share;
     if (s->kind == CT_STEP && s->every > 0) factor = pow(gamma, floor(t / (double)s->every));
-    if (s->kind == CT_COSINE) factor = cosine(1, 0, share);
-    if (s->kind == CT_LINEAR) factor = 1 - share;
+    if (s->kind == CT_COSINE) factor = cosine(1, s->floor, share);
+    if (s->kind == CT_LINEAR) factor = 1 + (s->floor - 1) * share;
     if (s->kind == CT_ONE_CYCLE) factor = one_cycle(s, t);
-    if (s->kind == CT_INVERSE_SQRT)
-        factor = sqrt((double)(s->warmup > 0 ? s->warmup : 1) /
-                      (t + 1 > (double)s->warmup ? t + 1 : (double)(s->warmup > 0 ? s->warmup : 1)));
-    factor *= warm * (plateau > 0 ? plateau : 1);
-    return factor > s->floor ? factor : s->floor;
+    if (s->kind == CT_INVERSE_SQRT && t + 1 > w) factor = sqrt((w > 0 ? w : 1) / (t + 1));
+    if (s->kind == CT_PLATEAU && plateau > 0) factor = plateau;
+    factor = factor > s->floor ? factor : s->floor;
+    return factor * warm_up(s, t);
+}
+
+double ct_plateau_next(ct_plateau *p, const ct_schedule *s, double score) {
+    int64_t patience = s->patience > 0 ? s->patience : 10;
+    if (p->epochs == 0) *p = (ct_plateau){.factor = 1, .best = INFINITY};
+    p->epochs++;
+    if (score < p->best - 1e-4 * fabs(isfinite(p->best) ? p->best : 0)) {
+        p->best = score;
+        p->bad = 0;
+    } else if (++p->bad > patience) {
+        p->factor *= s->gamma > 0 ? s->gamma : 0.1;
+        p->bad = 0;
+    }
+    return p->factor;
 }

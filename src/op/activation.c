@@ -102,7 +102,7 @@ REF(gelu_tanh_grad, x *gelu_tanh_slope(y))
 REF(silu_grad, x *sigmoid(y) * (1 + y * (1 - sigmoid(y))))
 REF(softplus_grad, y > 20 ? x : x * sigmoid(y))
 REF(hardsigmoid_grad, y > -3 && y < 3 ? x / 6 : 0)
-REF(hardswish_grad, y < -3 ? 0 : y <= 3 ? x * (y / 3 + 0.5) : x)
+REF(hardswish_grad, y <= -3 ? 0 : y < 3 ? x * (y / 3 + 0.5) : x)
 
 /* ---- gradients ---- */
 extern const ct__op ct__op_sigmoid_grad, ct__op_tanh_grad, ct__op_relu_grad, ct__op_leaky_relu_grad,

@@ -15,14 +15,14 @@
 
 const ct__attr ct__bn_eps_attrs[] = {POS_FLOAT(eps, CT__NODEF, 0, 1e30, "added to the variance"), {0}};
 
-/* [2 + 2C]: C, the count, means, M2. C stands in it so that the merge needs nothing else. */
+/* [2 + 3C]: C, the count, means, M2, what the means lack. C stands in it so that the merge needs nothing else. */
 static ct_status stats_infer(ct__infer *f) {
-    int64_t n = 2 + 2 * f->in[0].shape.dim[1];
+    int64_t n = 2 + 3 * f->in[0].shape.dim[1];
     f->out[0].shape = ct_shape_make(1, &n);
     return CT_OK;
 }
 static ct_status finish_infer(ct__infer *f) {
-    int64_t c = (f->in[0].shape.dim[0] - 2) / 2;
+    int64_t c = (f->in[0].shape.dim[0] - 2) / 3;
     f->n_out = 3;
     for (int i = 0; i < 3; i++) f->out[i] = (ct__type){CT_F32, 0, ct_shape_make(1, &c)};
     return CT_OK;
@@ -65,7 +65,8 @@ static void merge(const void *data, float *const *part, int32_t parts, float *ou
     for (int64_t k = 0; k < c; k++) {
         double n = 0, mean = 0, m2 = 0;
         for (int32_t p = 0; p < parts; p++) {
-            double count = (double)part[p][1], d = (double)part[p][2 + k] - mean;
+            double count = (double)part[p][1],
+                   d = (double)part[p][2 + k] + (double)part[p][2 + 2 * c + k] - mean;
             if (count <= 0) continue;
             m2 += (double)part[p][2 + c + k] + d * d * n * count / (n + count);
             mean += d * count / (n + count);
@@ -73,6 +74,7 @@ static void merge(const void *data, float *const *part, int32_t parts, float *ou
         }
         out[2 + k] = (float)mean;
         out[2 + c + k] = (float)m2;
+        out[2 + 2 * c + k] = (float)(mean - (double)out[2 + k]);
     }
     out[0] = (float)c;
     out[1] = (float)all;
@@ -138,7 +140,7 @@ static ct_status run_finish(const void *data, void *const *arg, const ct__exec *
     (void)x;
     const float *stats = arg[0];
     float *mean = arg[1], *var = arg[2], *unbiased = arg[3];
-    int64_t c = (d->image.n - 2) / 2;
+    int64_t c = (d->image.n - 2) / 3;
     double count = (double)stats[1];
     for (int64_t k = 0; k < c; k++) {
         double m2 = (double)stats[2 + c + k];

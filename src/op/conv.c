@@ -29,6 +29,21 @@ void ct__conv_weight_wish(ct__layouts *q, int32_t home, ct__conv_wish *w, ct__la
                         .shape = shape};
 }
 
+int ct__conv_pads_apart(const ct__value *attr, const ct_shape *weight, ct__value inner[CT__CONV_ATTRS],
+                        ct_shape *pads) {
+    const int64_t one[4] = {1, 1, 1 << 30, 1 << 30};
+    ct_shape any = ct_shape_make(4, one);
+    ct__conv_shape s = ct__conv_geometry(attr, &any, weight);
+    if (s.pad_top <= s.dilation_h * (s.kh - 1) && s.pad_left <= s.dilation_w * (s.kw - 1)) return 0;
+    memcpy(inner, attr, CT__CONV_ATTRS * sizeof *inner);
+    inner[CT__CONV_PAD].i = 0;
+    inner[CT__CONV_PAD_W].i = -1;
+    inner[CT__CONV_IN_H].i += 2 * s.pad_top;
+    inner[CT__CONV_IN_W].i += 2 * s.pad_left;
+    *pads = CT_SHAPE(s.pad_left, s.pad_left, s.pad_top, s.pad_top);
+    return 1;
+}
+
 static void dispose(void *data) { ct__conv_free(data); }
 
 ct_status ct__conv_lower(ct__lower *l, ct__conv_wish *w, const ct__layout *weight) {
@@ -63,6 +78,12 @@ static const ct__attr attrs1[] = {
     OPT_INT(ct_conv1, dilation, 1, 1, 65535, "distance between taps"),
     OPT_INT(ct_conv1, groups, 1, 1, 1 << 24, "independent groups of channels"),
     OPT_INT(ct_conv1, no_bias, 0, 0, 1, "1: without bias"),
+    OPT_CHOICE(ct_conv1, init,
+               "default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_"
+               "uniform|kaiming_normal|orthogonal",
+               "initialiser of the weight; default: uniform within 1/sqrt(fan in)"),
+    OPT_FLOAT(ct_conv1, init_a, 0, -1e30, 1e30, "its first number"),
+    OPT_FLOAT(ct_conv1, init_b, 0, -1e30, 1e30, "its second number"),
     {0},
 };
 
@@ -149,6 +170,9 @@ static const ct__case cases1[] = {
     {.text = "x=f32[N,16,17]; conv1d(x, \"c\", 16, 5, stride=2)"},
     {.text = "x=f32[N,8,15]; conv1d(x, \"c\", 8, 3, dilation=2, groups=2, no_bias=1)"},
     {.text = "x=f32[2,1,7]; conv1d(x, \"c\", 3, 7)"},
+    {.text = "x=f32[0,1,19]; conv1d(x, \"c\", 3, 7)"},
+    {.text = "x=f32[N,3,4]; conv1d(x, \"c\", 3, 1, pad=2)"},
+    {.text = "x=f32[N,3,9]; conv1d(x, \"c\", 4, 3, init=\"kaiming_normal\")"},
     {.text = "x=f32[N,3,0]; conv1d(x, \"c\", 4, 3, pad=2)", .error = "wanted [N,C,T] that is not empty"},
     {.text = "x=f32[N,3,2]; conv1d(x, \"c\", 4, 3)", .error = "a window of 3 does not fit into x [N,3,2]"},
     {0}};
@@ -182,6 +206,12 @@ static const ct__attr attrs_t[] = {
     OPT_INT(ct_conv_t, groups, 1, 1, 1 << 24, "independent groups of channels"),
     OPT_INT(ct_conv_t, no_bias, 0, 0, 1, "1: without bias"),
     OPT_INT(ct_conv_t, output_pad, 0, 0, 65535, "added at the end; below stride or dilation"),
+    OPT_CHOICE(ct_conv_t, init,
+               "default|zeros|ones|constant|uniform|normal|trunc_normal|xavier_uniform|xavier_normal|kaiming_"
+               "uniform|kaiming_normal|orthogonal",
+               "initialiser of the weight; default: uniform within 1/sqrt(fan in)"),
+    OPT_FLOAT(ct_conv_t, init_a, 0, -1e30, 1e30, "its first number"),
+    OPT_FLOAT(ct_conv_t, init_b, 0, -1e30, 1e30, "its second number"),
     {0},
 };
 enum { OUTPUT_PAD = CT__CONV_NO_BIAS + 1 };
@@ -268,6 +298,9 @@ static const ct__case cases_t[] = {
     {.text = "x=f32[N,16,5,5]; conv_transpose2d(x, \"c\", 16, 3, stride=2, pad=1, output_pad=1)"},
     {.text = "x=f32[2,8,3,3]; conv_transpose2d(x, \"c\", 4, 2, stride=2, no_bias=1)"},
     {.text = "x=f32[N,4,4,4]; conv_transpose2d(x, \"c\", 6, 3, groups=2)"},
+    {.text = "x=f32[N,16,5,5]; conv_transpose2d(x, \"c\", 16, 2, stride=2, pad=2, output_pad=1)"},
+    {.text = "x=f32[N,4,3,3]; conv_transpose2d(x, \"c\", 4, 3, stride=2, dilation=2, groups=4)"},
+    {.text = "x=f32[0,4,3,3]; conv_transpose2d(x, \"c\", 4, 3)"},
     {.text = "x=f32[N,4,0,3]; conv_transpose2d(x, \"c\", 6, 2)",
      .error = "wanted [N,C,H,W] that is not empty"},
     {.text = "x=f32[N,4,1,1]; conv_transpose2d(x, \"c\", 6, 2, pad=1)", .error = "nothing is left of x"},

@@ -28,6 +28,10 @@ enum {
 
 /* Geometry of x [N,I,H,W] and weight [O,I/g,kh,kw]; oh and ow follow (and may be < 1). */
 ct__conv_shape ct__conv_geometry(const ct__value *attr, const ct_shape *x, const ct_shape *weight);
+/* Padding as wide as the window or wider, which no primitive has: the same convolution of an image padded before.
+ * 1: inner[] has its attributes, pads what ct_pad takes. */
+int ct__conv_pads_apart(const ct__value *attr, const ct_shape *weight, ct__value inner[CT__CONV_ATTRS],
+                        ct_shape *pads);
 /* The order of the weight that a primitive wants: that of operand `home` when that is decided, else its own
  * choice. Errors go to q->l->e. */
 void ct__conv_weight_wish(ct__layouts *q, int32_t home, ct__conv_wish *w, ct__layout *out);

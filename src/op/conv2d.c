@@ -118,6 +118,21 @@ static void grad(ct__grad *g) {
     if (g->n_in > 2) g->din[2] = ct__output(dw, 1);
 }
 
+static int expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
+    ct__value attr[CT__CONV_ATTRS] = {{0}}, inner[CT__CONV_ATTRS];
+    ct_shape pads, w = ct_shape_of(in[1]);
+    (void)train;
+    if (ct_shape_of(in[0]).dim[0] == 0) {
+        out[0] = ct_expand(ct_number(g, 0), node->out[0].shape);
+        return 1;
+    }
+    memcpy(attr, node->attr, CT__CONV_IN_H * sizeof *attr);
+    if (!ct__conv_pads_apart(attr, &w, inner, &pads)) return 0;
+    ct_t padded[3] = {ct_pad(in[0], pads, 0), in[1], node->n_in > 2 ? in[2] : ct__none()};
+    out[0] = ct__make(&ct__op_conv2d, padded, 3, inner);
+    return 1;
+}
+
 /* ---- layouts and kernel ---- */
 
 static ct__conv_wish wish_of(const ct__lower *l) {
@@ -200,6 +215,11 @@ static const ct__case cases[] = {
     {.text = "x=f32[N,16,4,4]; relu(conv2d(x, \"c\", 16, 3, pad=1))"},
     {.text = "x=f32[N,5,7,7]; conv2d(x, \"c\", 7, 2, pad=1)"},
     {.text = "x=f32[N,24,6,6]; conv2d(x, \"c\", 40, 3, pad=1)"},
+    {.text = "x=f32[N,16,5,5]; relu(conv2d(x, \"c\", 16, 1, pad=1))"},
+    {.text = "x=f32[N,3,4,5]; conv2d(x, \"c\", 4, 3, pad=5, stride=2)", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,3,4,5]; conv2d(x, \"c\", 4, 3, pad=1, kernel_w=1, pad_w=2)"},
+    {.text = "x=f32[N,16,1,1]; relu(conv2d(x, \"c\", 16, 3, pad=2))"},
+    {.text = "x=f32[0,3,4,5]; conv2d(x, \"c\", 4, 3, pad=1)", .flags = CT__CASE_SECOND},
     {.text = "x=f32[N,3,3,3]; conv2d(x, \"c\", 4, 5)",
      .error = "a window of 5x5 does not fit into x [N,3,3,3]"},
     {.text = "x=f32[N,3,5,5]; conv2d(x, \"c\", 4, 0)", .error = "kernel is 0; wanted 1"},
@@ -221,6 +241,7 @@ const ct__op ct__op_conv2d = {
     .infer = infer,
     .slots = slots,
     .grad = grad,
+    .expand = expand,
     .batch = ct__batch_rows,
     .layout = layout,
     .fuse = fuse,

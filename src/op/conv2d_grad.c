@@ -76,6 +76,36 @@ static void weight_grad(ct__grad *g) {
     }
 }
 
+/* Nothing to sum over; padding apart from the primitive. */
+static int data_expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
+    ct__value inner[CT__CONV_ATTRS];
+    ct_shape pads, w = ct_shape_of(in[1]), x = node->out[0].shape;
+    (void)train;
+    if (x.dim[0] == 0) {
+        out[0] = ct_expand(ct_number(g, 0), x);
+        return 1;
+    }
+    if (!ct__conv_pads_apart(node->attr, &w, inner, &pads)) return 0;
+    ct_t whole = ct__make(&ct__op_conv2d_data, in, 2, inner);
+    for (int64_t i = 0; i < 4; i++) pads.dim[i] = -pads.dim[i];
+    out[0] = ct_pad(whole, pads, 0);
+    return 1;
+}
+static int weight_expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
+    ct__value inner[CT__CONV_ATTRS];
+    ct_shape pads, w = ct_shape_of(in[2]);
+    (void)train;
+    if (ct_shape_of(in[1]).dim[0] == 0) {
+        for (int32_t i = 0; i < 2; i++) out[i] = ct_expand(ct_number(g, 0), node->out[i].shape);
+        return 1;
+    }
+    if (!ct__conv_pads_apart(node->attr, &w, inner, &pads)) return 0;
+    ct_t padded[3] = {in[0], ct_pad(in[1], pads, 0), in[2]};
+    out[0] = ct__make(&ct__op_conv2d_weight, padded, 3, inner);
+    out[1] = ct__output(out[0], 1);
+    return 1;
+}
+
 static int weight_batch(ct__batch *b) {
     if (b->in_place[0] != b->in_place[1]) return 0;
     b->out_place[0] = b->out_place[1] = b->in_place[0] == CT__SHARD ? CT__PARTIAL : CT__REPLICATE;
@@ -187,6 +217,7 @@ const ct__op ct__op_conv2d_data = {
     .flags = CT__OP_INTERNAL,
     .infer = data_infer,
     .grad = data_grad,
+    .expand = data_expand,
     .batch = ct__batch_rows,
     .layout = data_layout,
     .lower = data_lower,
@@ -201,6 +232,7 @@ const ct__op ct__op_conv2d_weight = {
     .flags = CT__OP_INTERNAL | CT__OP_SPARE,
     .infer = weight_infer,
     .grad = weight_grad,
+    .expand = weight_expand,
     .batch = weight_batch,
     .layout = weight_layout,
     .lower = weight_lower,

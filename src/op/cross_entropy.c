@@ -70,6 +70,10 @@ static ct_status infer(ct__infer *f) {
     if (s->dim[1] < 1)
         return ct__infer_fail(f, "logits are %s; wanted a fixed number of classes on axis 1",
                               ct_shape_format(s, x));
+    for (int32_t i = 0; i < ids.rank; i++)
+        if (ids.dim[i] == 0 && f->attr[REDUCTION].i == MEAN)
+            return ct__infer_fail(f, "logits are %s, without a row; wanted at least one for a mean",
+                                  ct_shape_format(s, x));
     if (infer_target(f, &ids)) return CT_EUSAGE;
     if (has(f, 2)) {
         if (ct__infer_dtype(f, 2, CT_F32)) return CT_EUSAGE;
@@ -96,6 +100,13 @@ static ct_t class_rows(ct_t x, int64_t rows) {
 extern const ct__op ct__op_softmax_ce, ct__op_softmax_ce_grad;
 static const ct_reduce no_keep;
 
+static ct_t ignored_id(ct_t target, int64_t id) {
+    int32_t narrow = (int32_t)id;
+    int wide = ct_dtype_of(target) == CT_I64;
+    return ct_constant(ct_graph_of(target), ct_dtype_of(target), ct_shape_make(0, NULL),
+                       wide ? (void *)&id : (void *)&narrow);
+}
+
 static ct_t of_ids(const ct__value *a, ct_t x, ct_t target, ct_t weight) {
     ct_shape s = ct_shape_of(x), ids = ct_shape_of(target), all = ct_shape_make(0, NULL);
     int64_t places = 1;
@@ -108,7 +119,11 @@ static ct_t of_ids(const ct__value *a, ct_t x, ct_t target, ct_t weight) {
     if (a[REDUCTION].i == NONE) return s.rank == 2 ? loss : ct_reshape(loss, ids);
     if (a[REDUCTION].i == SUM) return ct_sum(loss, all, no_keep);
     if (!weight.node && !a[HAS_IGNORE].i) return ct_mean(loss, all, no_keep);
-    ct_t divisor = ct_sum(ct__output(loss, 2), all, no_keep), zero = ct_number(ct_graph_of(x), 0);
+    /* Without class weights it is counted from the labels alone, so that the count is known before the forward pass
+     * (plan/phase.c). */
+    ct_t counts =
+        weight.node ? ct__output(loss, 2) : ct_cast(ct_ne(in[1], ignored_id(in[1], a[IGNORE].i)), CT_F32);
+    ct_t divisor = ct_sum(counts, all, no_keep), zero = ct_number(ct_graph_of(x), 0);
     divisor = ct_where(ct_eq(divisor, zero), ct_number(ct_graph_of(x), 1), divisor);
     return ct_div(ct_sum(loss, all, no_keep), divisor);
 }
@@ -210,6 +225,8 @@ static const ct__case cases[] = {
     {.text = "x=f32[N,9]; t=f32[N,9]; cross_entropy(x, t, reduction=\"sum\")", .flags = CT__CASE_POSITIVE},
     {.text = "x=f32[N,7]; t=i64<1000>[N]; cross_entropy(x, t)", .error = "wanted 0 to 6"},
     {.text = "x=f32[N,7,2]; t=i64<1000>[N,2]; cross_entropy(x, t)", .error = "cross_entropy: sample "},
+    {.text = "x=f32[0,7]; t=i64<7>[0]; cross_entropy(x, t, reduction=\"sum\")"},
+    {.text = "x=f32[0,7]; t=i64<7>[0]; cross_entropy(x, t)", .error = "without a row"},
     {.text = "x=f32[N,7]; t=i64<7>[N,7]; cross_entropy(x, t)",
      .error = "the target [N,7]; wanted a target [N] of class ids"},
     {.text = "x=f32[N]; t=i64<7>[N]; cross_entropy(x, t)", .error = "input 1 is [N]; wanted 2 to"},

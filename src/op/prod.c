@@ -13,15 +13,19 @@ static const ct__attr attrs[] = {OPT_INT(ct_reduce, keep, 0, 0, 1, "1: reduced a
 extern const ct__op ct__op_row_prod;
 
 static int expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
-    ct_t x = ct__reduce_rows(in[0], node->attr), rest = ct__none();
+    uint8_t reduced[CT_MAX_RANK];
+    ct_shape s = ct_shape_of(in[0]);
     (void)train;
+    ct__reduce_axes(node->attr, s.rank, reduced);
+    for (int32_t i = 0; i < s.rank; i++)
+        if (reduced[i] && s.dim[i] == 0) {
+            out[0] = ct_expand(ct_number(g, 1), node->out[0].shape);
+            return 1;
+        }
+    ct_t x = ct__reduce_rows(in[0], node->attr), rest = ct__none();
     if (!ct_ok(x)) return 0;
     int32_t axis = ct_shape_of(x).rank - 1;
     int64_t n = ct_shape_of(x).dim[axis];
-    if (n == 0) {
-        out[0] = ct_expand(ct_number(g, 1), node->out[0].shape);
-        return 1;
-    }
     if (n < 0) {
         out[0] = ct_reshape(ct__op1(&ct__op_row_prod, x), node->out[0].shape);
         return 1;
@@ -63,6 +67,8 @@ static const ct__case cases[] = {
     {.text = "x=f32[16,3]; prod(x, 0)"},
     {.text = "x=f32[]; prod(x)"},
     {.text = "x=f32[3,0]; prod(x, 1)"},
+    {.text = "x=f32[N,0]; prod(x)"},
+    {.text = "x=f32[N,3,0]; prod(x, 0, -1)"},
     {.text = "x=f32[N,5]; prod(mul(x, cast(gt(x, abs(x)), \"f32\")), 1)", .flags = CT__CASE_NO_GRAD},
     {.text = "x=f32[N,5]; prod(x, 0)", .flags = CT__CASE_SECOND},
     {.text = "x=f32[N,3]; prod(x)", .flags = CT__CASE_SECOND},

@@ -44,6 +44,8 @@ static ct_status reshape_infer(ct__infer *f) {
         return ct__infer_fail(f, "the product of the extents passes 64 bits; wanted fewer elements");
     ct_shape_format(&f->in[0].shape, from);
     ct_shape_format(&s, to);
+    f->out[0].shape = s;
+    if (count_from == 0 && count_to == 0) return CT_OK; /* nothing, whatever N is */
     if (n_from != n_to)
         return ct__infer_fail(
             f, "x is %s, the shape %s; wanted N as often in both (-1 is N, -k is k*N, nothing is guessed)",
@@ -52,7 +54,6 @@ static ct_status reshape_infer(ct__infer *f) {
         return ct__infer_fail(f, "x is %s with %llu elements%s, the shape %s has %llu; wanted as many", from,
                               (unsigned long long)count_from, n_from ? " a sample" : "", to,
                               (unsigned long long)count_to);
-    f->out[0].shape = s;
     return CT_OK;
 }
 
@@ -136,6 +137,8 @@ static const ct__case reshape_cases[] = {
     {.text = "x=f32[1]; reshape(x)"},
     {.text = "x=f32[]; reshape(x, 1, 1)"},
     {.text = "x=f32[0,3]; reshape(x, 3, 0, 7)"},
+    {.text = "x=f32[3,N,0]; reshape(x, 3, 0)"},
+    {.text = "x=f32[0,3]; reshape(x, 0, -1)"},
     {.text = "x=i64<5>[N,4]; reshape(x, -2, 2)", .flags = CT__CASE_NO_GRAD},
     {.text = "x=f32[N,3]; relu(reshape(relu(x), -3))"},
     {.text = "x=f32[2,3]; reshape(x, 5)",
@@ -153,6 +156,7 @@ static const ct__case flatten_cases[] = {
     {.text = "x=f32[N]; flatten(x)"},
     {.text = "x=f32[N,3,2]; flatten(transpose(x, 0, 1))"},
     {.text = "x=f32[4,0,3]; flatten(x)"},
+    {.text = "x=f32[N,3,0]; flatten(transpose(x, 0, 1))"},
     {.text = "x=f32[]; flatten(x)", .error = "wanted 1 to 8 axes"},
     {0},
 };

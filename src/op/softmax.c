@@ -4,7 +4,9 @@
  *     log_softmax(x, axis):  y_i = x_i - log sum_k e^x_k        dx = dy - e^y sum dy
  *     logsumexp(x, axes):    y = log sum e^x over the axes (none: all)      dx = dy e^(x - y)
  *
- * The kernels walk rows; an axis that is not the last is moved there and back. */
+ * Infinite numbers give the limit: nothing but -inf along the axis gives zeros (logarithms: -inf), +inf in k places
+ * 1/k there and 0 elsewhere; NaN makes all of it NaN. (PyTorch's softmax is NaN in all three.) The kernels walk
+ * rows; an axis that is not the last is moved there and back. */
 #include "kern/row.h"
 #include "op/common.h"
 #include "op/reduce.h"
@@ -149,14 +151,24 @@ static double line_lse(const double *x, int64_t n, int64_t step) {
     for (int64_t i = 0; i < n; i++) sum += exp(x[i * step] - max);
     return max + log(sum);
 }
+/* x - max, where equal infinities are 0 apart */
+static double below(double x, double max) { return isinf(max) ? (x == max ? 0 : -INFINITY) : x - max; }
 static void ref_lines(ct__ref *r, int logarithm) {
     int64_t outer, n, inner;
     ct__split_axis(&r->in[0].shape, ct__axis(r->attr[0].i, r->in[0].shape.rank), &outer, &n, &inner);
     for (int64_t i = 0; i < outer * inner; i++) {
-        int64_t base = i / inner * n * inner + i % inner;
-        double lse = line_lse(r->in[0].v + base, n, inner);
-        for (int64_t k = base; k < base + n * inner; k += inner)
-            r->out[0].v[k] = logarithm ? r->in[0].v[k] - lse : exp(r->in[0].v[k] - lse);
+        int64_t base = i / inner * n * inner + i % inner, end = base + n * inner;
+        const double *x = r->in[0].v;
+        double max = -INFINITY, sum = 0;
+        for (int64_t k = base; k < end; k += inner) max = isnan(x[k]) || x[k] > max ? x[k] : max;
+        for (int64_t k = base; k < end; k += inner) sum += exp(below(x[k], max));
+        for (int64_t k = base; k < end; k += inner) {
+            double d = below(x[k], max);
+            if (max == -INFINITY)
+                r->out[0].v[k] = logarithm ? -INFINITY : 0;
+            else
+                r->out[0].v[k] = logarithm ? d - log(sum) : exp(d) / sum;
+        }
     }
 }
 static void softmax_ref(ct__ref *r) { ref_lines(r, 0); }

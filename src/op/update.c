@@ -11,7 +11,8 @@
  *     g = g + l1 * sign(p) + weight_decay * p      decoupled: p = p * (1 - lr * weight_decay) instead
  *     the rule's own step; t = completed steps of the session + 1; a quotient x / 0 counts as 0
  *
- * average: a = decay * a + (1 - decay) * p', p' being the parameter after its step. */
+ * average: a = p' at the first step, then decay * a + (1 - decay) * p', p' being the parameter after its step
+ *     (PyTorch's AveragedModel with get_ema_multi_avg_fn). */
 #include "op/update.h"
 
 ct_status ct__update_infer(ct__infer *f) {
@@ -87,7 +88,7 @@ static const void *prepare(const ct__lower *l, ct__update_fn *fn) {
 }
 
 static void ref(ct__ref *r) {
-    double decay = r->attr[0].f;
+    double decay = r->step == 0 ? 0 : r->attr[0].f;
     for (uint64_t i = 0; i < ct__ref_count(&r->in[0]); i++) {
         r->out[0].v[i] = r->in[0].v[i];
         r->out[1].v[i] = decay * r->in[2].v[i] + (1 - decay) * r->in[1].v[i];
@@ -135,12 +136,13 @@ const ct__op ct__op_average_update = {
     .cases = cases,
 };
 
-/* average = decay * average + (1 - decay) * param, to be given to a plan as an effect. `param` is the result
+/* average = decay * average + (1 - decay) * param, or param at the first step, to be given to a plan as an effect. `param` is the result
  * of the optimiser's node, so that the average takes the parameter after its step, or a parameter that the
  * plan does not change. */
 ct_t ct_average_update(ct_t average, ct_t param, double decay) {
     ct_t in[3] = {param, param, average};
-    if (ct_ok(param) && param.node->op->update && param.out == 0) in[0] = param.node->in[0];
+    int stepped = ct_ok(param) && (param.node->op->update || (param.node->op->flags & CT__OP_ASSIGN));
+    if (stepped && param.out == 0) in[0] = param.node->in[0];
     if (!is_variable(&ct__op_average_update, average, "the average") ||
         !is_variable(&ct__op_average_update, in[0], "the parameter"))
         return ct__poison(param.node->graph);

@@ -37,7 +37,7 @@ static ct_status infer(ct__infer *f) {
     int over_batch;
     ct__reduce_marks(f->attr[AXES].list, f->in[0].shape.rank, reduced);
     double count = count_of(&f->in[0].shape, reduced, &over_batch), least = f->attr[BIASED].i ? 1 : 2;
-    if (count < least && !over_batch)
+    if (count < least && (!over_batch || count == 0))
         return ct__infer_fail(f, "%.0f numbers for a result, x is %s; wanted at least %.0f%s", count,
                               ct_shape_format(&f->in[0].shape, text), least,
                               count == 1 ? ", or biased=1" : "");

@@ -175,6 +175,7 @@ static int run_derived(tour *w, const ct__op *op, const ct__case *from, const ch
     ct__case c = *from;
     if (!text || !text[0]) return 0;
     c.text = text;
+    c.tolerance = 32 * (c.tolerance > 0 ? c.tolerance : 1e-5); /* the norm of two numbers cancels in f32 */
     if (strlen(text) > strlen(from->text) + 3) c.flags &= ~CT__CASE_SECOND; /* larger: first derivatives do */
     return run_case(w, op, &c, 1);
 }

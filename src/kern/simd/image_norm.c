@@ -128,6 +128,7 @@ static void moments_out(moments *m, const ct__image *g, int64_t c, int64_t group
     for (int64_t l = group; l < 16; l++) merge(m, (int)(l % group), m->n[l], m->mean[l], m->m2[l]);
     for (int64_t l = 0; l < group && c + l < g->c; l++) {
         out[2 + c + l] = (float)m->mean[l];
+        out[2 + 2 * g->c + c + l] = (float)(m->mean[l] - (double)out[2 + c + l]);
         out[2 + g->c + c + l] = (float)(m->m2[l] > 0 ? m->m2[l] : m->m2[l] == m->m2[l] ? 0 : m->m2[l]);
     }
 }

@@ -24,13 +24,18 @@ CT_V float row_max(const float *x, const tail *t) {
     return ct_v_max_lane(m);
 }
 
-/* sum_c e^(x_c - max) */
+/* sum_c e^(x_c - max), long rows in pieces */
 CT_V float exp_sum(const float *x, const tail *t, float max) {
-    ct_f16v s = {0};
-    for (int64_t i = 0; i < t->whole; i += 16) s += ct_v_exp(ct_v_load(x + i) - max);
-    if (t->left)
-        s += ct_v_select(t->in, ct_v_exp(ct_v_load_part(x + t->whole, t->left) - max), ct_v_splat(0.0f));
-    return ct_v_sum(s);
+    double all = 0;
+    for (int64_t first = 0; first < t->whole; first += 1024) {
+        int64_t end = first + 1024 < t->whole ? first + 1024 : t->whole;
+        ct_f16v s = {0};
+        for (int64_t i = first; i < end; i += 16) s += ct_v_exp(ct_v_load(x + i) - max);
+        all += (double)ct_v_sum(s);
+    }
+    if (!t->left) return (float)all;
+    ct_f16v s = ct_v_select(t->in, ct_v_exp(ct_v_load_part(x + t->whole, t->left) - max), ct_v_splat(0.0f));
+    return (float)(all + (double)ct_v_sum(s));
 }
 
 #define SOFTMAX CT_SIMD(ct__row_softmax)

@@ -66,10 +66,11 @@ CT_V vec gelu_slope(vec x) { /* Phi(x) + x phi(x) */
 #define GELU_A 0.79788456080f
 #define GELU_B 0.044715f
 CT_V vec gelu_inner(vec x) { return GELU_A * (x + GELU_B * x * x * x); }
-CT_V vec gelu_tanh_of(vec x) { return 0.5f * x * (1.0f + ct_v_tanh(gelu_inner(x))); }
+/* (1 + tanh u) / 2 is the sigmoid of 2u, which keeps its digits where tanh is near -1. */
+CT_V vec gelu_tanh_of(vec x) { return x / (1.0f + ct_v_exp(-2.0f * gelu_inner(x))); }
 CT_V vec gelu_tanh_slope(vec x) {
-    vec t = ct_v_tanh(gelu_inner(x)), inner = GELU_A * (1.0f + 3.0f * GELU_B * x * x);
-    return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * inner;
+    vec s = ct_v_sigmoid(2.0f * gelu_inner(x)), inner = GELU_A * (1.0f + 3.0f * GELU_B * x * x);
+    return s + 2.0f * x * s * (1.0f - s) * inner;
 }
 CT_V vec hardsigmoid_of(vec x) { return ct_v_min(ct_v_max(x + 3.0f, ZERO), ct_v_splat(6.0f)) / 6.0f; }
 CT_V vec clip_of(vec x, vec low, vec high) { return ct_v_min(ct_v_max(x, low), high); }
@@ -105,7 +106,7 @@ UNARY(elu, elu_of(x, P(0)))
 UNARY(selu, SELU_SCALE *elu_of(x, ct_v_splat(SELU_ALPHA)))
 UNARY(gelu, gelu_of(x))
 UNARY(gelu_tanh, gelu_tanh_of(x))
-UNARY(silu, x *ct_v_sigmoid(x))
+UNARY(silu, x / (1.0f + ct_v_exp(-x)))
 UNARY(hardsigmoid, hardsigmoid_of(x))
 UNARY(hardswish, x *hardsigmoid_of(x))
 BINARY(add, x + y)
@@ -145,7 +146,7 @@ BINARY(sigmoid_grad, x *y *(1.0f - y))
 BINARY(tanh_grad, x *(1.0f - y * y))
 BINARY(softplus_grad, ct_v_select(y *P(0) > P(1), x, x *ct_v_sigmoid(y *P(0))))
 BINARY(hardsigmoid_grad, ct_v_select((y > -3.0f) & (y < 3.0f), x *(1.0f / 6.0f), ZERO))
-BINARY(hardswish_grad, ct_v_select(y < -3.0f, ZERO, ct_v_select(y <= 3.0f, x *(y / 3.0f + 0.5f), x)))
+BINARY(hardswish_grad, ct_v_select(y <= -3.0f, ZERO, ct_v_select(y < 3.0f, x *(y / 3.0f + 0.5f), x)))
 BINARY(clip_grad, ct_v_select((y >= P(0)) & (y <= P(1)), x, ZERO))
 BINARY(abs_grad, x *sign_of(y))
 

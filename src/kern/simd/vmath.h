@@ -2,8 +2,8 @@
  *
  * Ranges are reduced exactly (multiples of ln 2 or pi/2 in two or three parts), then a polynomial of
  * tools/fit_vmath.py follows. No table, no branch but a choice by mask; NaN goes through, overflow gives
- * infinity; denormal results are as the processor's mode has them (runs flush them to 0). Error at most 2 units in the last place (tests/test_tile.c
- * measures it). */
+ * infinity; denormal results are as the processor's mode has them (runs flush them to 0). Errors: docs/numbers.md, as
+ * tests/test_vmath.c measures them. */
 #ifndef CT_KERN_SIMD_VMATH_H
 #define CT_KERN_SIMD_VMATH_H
 
@@ -156,11 +156,21 @@ CT_V ct_f16v ct_v_exp(ct_f16v x) {
     return ct_v_exp_core(r) * ct_v_power_of_two(half) * ct_v_power_of_two(whole - half);
 }
 
+/* What rounding took from square = a * a. */
+CT_V ct_f16v ct_v_square_rest(ct_f16v a, ct_f16v square) {
+#if defined(__FMA__)
+    return ct_v_fma(a, a, -square);
+#else
+    ct_f16v high = (ct_f16v)((ct_i16v)a & (int32_t)0xfffff000), low = a - high;
+    return ((high * high - square) + 2.0f * high * low) + low * low;
+#endif
+}
+
 /* The normal distribution: its density exp(-x^2 / 2) / sqrt(2 pi), and its distribution function by way of the tail
  * Phi(-a) = exp(-a^2 / 2) M(a), M(a) (a + 4) being a polynomial in (a - 4) / (a + 4), a >= 0: both have the
  * digits of a float wherever they are. What a * a loses in rounding is given back to the exponent. */
 CT_V ct_f16v ct_v_normal(ct_f16v x, ct_f16v *density) {
-    ct_f16v a = ct_v_clamp(ct_v_abs(x), 0.0f, 13.2f), square = a * a, lost = ct_v_fma(a, a, -square);
+    ct_f16v a = ct_v_clamp(ct_v_abs(x), 0.0f, 13.2f), square = a * a, lost = ct_v_square_rest(a, square);
     ct_f16v n = ct_v_round_small(square * -0.721347520f),
             r = ct_v_fma(square, ct_v_splat(-0.5f), n * -0.693359375f);
     r = ct_v_fma(n, ct_v_splat(2.12194440e-4f), r);
@@ -203,13 +213,13 @@ CT_V ct_f16v ct_v_log(ct_f16v x) {
 }
 
 CT_V ct_f16v ct_v_expm1(ct_f16v x) {
-    ct_f16v p = ct_v_splat(1.991676789e-04f);
-    p = ct_v_fma(p, x, ct_v_splat(1.394521669e-03f));
-    p = ct_v_fma(p, x, ct_v_splat(8.333269318e-03f));
-    p = ct_v_fma(p, x, ct_v_splat(4.166630175e-02f));
-    p = ct_v_fma(p, x, ct_v_splat(1.666666683e-01f));
-    p = ct_v_fma(p, x, ct_v_splat(5.000000059e-01f));
-    return ct_v_select(ct_v_abs(x) < 0.36f, ct_v_fma(x * x, p, x), ct_v_exp(x) - 1.0f);
+    ct_f16v p = ct_v_splat(1.999573999e-04f);
+    p = ct_v_fma(p, x, ct_v_splat(1.400197481e-03f));
+    p = ct_v_fma(p, x, ct_v_splat(8.333064461e-03f));
+    p = ct_v_fma(p, x, ct_v_splat(4.166519948e-02f));
+    p = ct_v_fma(p, x, ct_v_splat(1.666666806e-01f));
+    p = ct_v_fma(p, x, ct_v_splat(5.000000473e-01f));
+    return ct_v_select(ct_v_abs(x) < 0.5f, ct_v_fma(x * x, p, x), ct_v_exp(x) - 1.0f);
 }
 
 /* log(1 + x): what was lost in 1 + x is given back. */
@@ -231,7 +241,8 @@ CT_V ct_f16v ct_v_tanh(ct_f16v x) {
     p = ct_v_fma(p, z, ct_v_splat(1.333329461e-01f));
     p = ct_v_fma(p, z, ct_v_splat(-3.333333274e-01f));
     ct_f16v small = ct_v_fma(x * z, p, x), big = 1.0f - 2.0f / (ct_v_exp(2.0f * ct_v_abs(x)) + 1.0f);
-    return ct_v_select(ct_v_abs(x) < 0.55f, small, ct_v_copysign(big, x) + (x - x)); /* x - x: NaN stays */
+    ct_f16v y = ct_v_select(ct_v_abs(x) < 0.55f, small, ct_v_copysign(big, x));
+    return ct_v_select(x != x, x, y);
 }
 
 CT_V ct_f16v ct_v_erf(ct_f16v x) {
@@ -253,6 +264,11 @@ CT_V ct_f16v ct_v_erf(ct_f16v x) {
     return ct_v_select(x != x, x, ct_v_select(ct_v_abs(x) < 0.92f, ct_v_fma(x, p, x), big));
 }
 
+#if defined(__FMA__)
+#define FAR_ANGLE 20000.0f
+#else
+#define FAR_ANGLE 400.0f
+#endif
 /* Both from one reduction by multiples of pi/2; quadrant: 0 for sine, 1 for cosine. */
 CT_V ct_f16v ct_v_sine(ct_f16v x, int quadrant) {
     ct_f16v n = ct_v_round_small(x * 0.636619772f), r = ct_v_fma(n, ct_v_splat(-1.5703125f), x);
@@ -272,7 +288,7 @@ CT_V ct_f16v ct_v_sine(ct_f16v x, int quadrant) {
     ct_f16v y = ct_v_select((q & 1) != 0, c, s);
     y = (ct_f16v)((ct_i16v)y ^ ((q & 2) << 30));
     for (int i = 0; i < 16; i++) /* far away the reduction has no digits left */
-        if (!(fabsf(x[i]) < 20000.0f)) y[i] = quadrant ? cosf(x[i]) : sinf(x[i]);
+        if (!(fabsf(x[i]) < FAR_ANGLE)) y[i] = quadrant ? cosf(x[i]) : sinf(x[i]);
     return y;
 }
 CT_V ct_f16v ct_v_sin(ct_f16v x) { return ct_v_sine(x, 0); }
