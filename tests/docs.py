@@ -30,6 +30,12 @@ def library():
     return next(os.path.join(base, "libcotan.so") for base, _, files in os.walk(prefix) if "libcotan.so" in files)
 
 
+def libraries(program):
+    """What it links: jobs, readers and mathematics are a library of their own."""
+    more = re.search(r'"cotan/(data|maths|statistics|task)\.h"', program)
+    return [library().replace("libcotan.so", "libcotan-data.so"), library()] if more else [library()]
+
+
 def looked_at(name, line):
     """1: a line that this test looks at instead of running."""
     words = line.split()
@@ -72,7 +78,7 @@ def programs(name, text):
             with open(file, "w") as f:
                 f.write(block)
             compiler = [cc, "-std=c11"] if kind == "c" else [re.sub(r"\b(gcc|cc)\b", "g++", cc).replace("clang", "clang++"), "-std=c++20"]
-            end = ["-o", f"{d}/block{number}", library(), "-lm"] if main else ["-fsyntax-only"]
+            end = ["-o", f"{d}/block{number}", *libraries(block), "-lm"] if main else ["-fsyntax-only"]
             r = run(*compiler, "-Wall", "-Wextra", "-Wno-missing-field-initializers", *sanitize, "-I", f"{prefix}/include", file, *end)
             check(f"{what} compiles without a warning", r.returncode == 0 and not r.stderr, r.stderr)
             if main and r.returncode == 0:
@@ -93,13 +99,13 @@ def main():
     os.makedirs(f"{d}/home")
     shutil.copy(f"{source}/examples/xor.c", d)
     texts = {}
-    for name in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/tour.md", "docs/net.md", "docs/pitfalls.md", "docs/decisions.md"):
+    for name in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/tour.md", "docs/net.md", "docs/pitfalls.md", "docs/decisions.md", "docs/maths.md", "docs/article.md"):
         with open(os.path.join(source, name), encoding="utf-8") as f:
             texts[name] = text = f.read()
         for link in re.findall(r"\]\(([^)#]+)\)", text):
             check(f"{name}: link {link}", "://" in link or os.path.exists(os.path.join(source, os.path.dirname(name), link)))
         if name.startswith("README"):
-            for made in ("fashion.safetensors", "fashion.run", "again.safetensors", "again.run", "my.safetensors", "my.run", "my.net"):
+            for made in ("fashion.safetensors", "fashion.run", "again.safetensors", "again.run", "my.safetensors", "my.run", "my.net", "components.safetensors", "components.run"):
                 if os.path.exists(f"{d}/{made}"):
                     (shutil.rmtree if os.path.isdir(f"{d}/{made}") else os.remove)(f"{d}/{made}")
             shell(name, text)

@@ -191,6 +191,34 @@ CT_API ct_status ct_fit_rows(ct_t loss, const void *const *data, int64_t rows, c
  * mode. `batch` rows at a time, 0: 64. */
 CT_API ct_status ct_evaluate(ct_t value, const ct_source *data, int64_t batch, double *mean, ct_err *e);
 
+/* ---- densities as nodes: losses by maximum likelihood, variational terms ----
+ *
+ * Elementwise, shapes broadcast, every argument may be learnt; parameters are those of cotan/statistics.h (deviations,
+ * not variances) and must be in their ranges, as softplus or exp make them. Names follow "log_density" for numbers and
+ * "log_mass" for counts. Poison as other builders. */
+CT_API ct_t ct_normal_log_density(ct_t x, ct_t mean, ct_t deviation);
+CT_API ct_t ct_lognormal_log_density(ct_t x, ct_t mean, ct_t deviation); /* of log x */
+CT_API ct_t ct_laplace_log_density(ct_t x, ct_t location, ct_t scale);
+CT_API ct_t ct_cauchy_log_density(ct_t x, ct_t location, ct_t scale);
+CT_API ct_t ct_student_log_density(ct_t x, double df, ct_t location, ct_t scale);
+CT_API ct_t ct_exponential_log_density(ct_t x, ct_t rate);
+CT_API ct_t ct_gamma_log_density(ct_t x, double shape, ct_t rate);
+CT_API ct_t ct_bernoulli_log_mass(ct_t x, ct_t logit); /* x in 0..1 */
+CT_API ct_t ct_poisson_log_mass(ct_t count,
+                                ct_t log_rate); /* without - log(count!), which nothing learnt moves */
+CT_API ct_t ct_geometric_log_mass(ct_t failures, ct_t logit);
+CT_API ct_t ct_categorical_log_mass(ct_t label,
+                                    ct_t logits); /* label [..] i64 or i32, logits [..,C] -> [..] */
+CT_API ct_t ct_normal_entropy(ct_t deviation);
+CT_API ct_t ct_bernoulli_entropy(ct_t logit);
+CT_API ct_t ct_categorical_entropy(ct_t logits); /* [..,C] -> [..] */
+/* E_p log(p / q). */
+CT_API ct_t ct_normal_kl(ct_t mean_p, ct_t deviation_p, ct_t mean_q, ct_t deviation_q);
+CT_API ct_t ct_laplace_kl(ct_t location_p, ct_t scale_p, ct_t location_q, ct_t scale_q);
+CT_API ct_t ct_exponential_kl(ct_t rate_p, ct_t rate_q);
+CT_API ct_t ct_bernoulli_kl(ct_t logit_p, ct_t logit_q);
+CT_API ct_t ct_categorical_kl(ct_t logits_p, ct_t logits_q); /* [..,C] -> [..] */
+
 /* ---- presets: nets that the library carries as text (src/nn/presets/) ---- */
 
 CT_API int32_t ct_preset_count(void);

@@ -201,6 +201,37 @@ typedef struct ct_comparison {
 CT_API ct_status ct_compare_runs(const ct_files *f, const ct_allocator *a, const char *first,
                                  const char *second, const char *metric, ct_comparison *out, ct_err *e);
 
+/* ---- a loss of a graph as a function to minimise ---- */
+
+/* The mean of a scalar loss over all records, as a function of the parameters that it depends on (frozen ones apart):
+ * x is their elements one after another, in order of creation. Gradients come from the graph. `loss` is to be a mean
+ * over the records of its batch. Evaluations cost all records each, so this is for L-BFGS and its kin, on losses
+ * without chance. x is f64, but the graph knows f and its gradient to about 1e-7 of their size: a gradient_tolerance
+ * of 1e-5 or so is what can be met. Uses the context as training does: alone. */
+typedef struct ct_loss_problem ct_loss_problem;
+typedef struct ct_loss_options {
+    int64_t batch; /* records at a time; 0: 4,096 */
+    int32_t train; /* 1: batch norm by each batch's statistics, dropout by one mask; 0: as in evaluation */
+    int32_t reserved[5];
+} ct_loss_options;
+/* in[i]: contiguous [rows, ...] of the loss's input i, in order of creation; it must outlive the problem. `o` may be
+ * NULL. CT_EUSAGE for a loss that is no scalar or has no parameters. */
+CT_API ct_status ct_loss_problem_new(ct_t loss, const void *const *in, int64_t rows, const ct_loss_options *o,
+                                     ct_loss_problem **out, ct_err *e);
+CT_API void ct_loss_problem_free(ct_loss_problem *p); /* NULL is fine; before the context */
+CT_API int64_t ct_loss_problem_size(const ct_loss_problem *p);
+CT_API ct_status ct_loss_problem_get(ct_loss_problem *p, double *x, ct_err *e); /* the parameters now */
+CT_API ct_status ct_loss_problem_set(ct_loss_problem *p, const double *x,
+                                     ct_err *e); /* the parameters from now on */
+/* For ct_minimise and ct_gradient_check. f leaves its x in the parameters; it is NaN once a run failed, and
+ * ct_loss_problem_status says why. */
+CT_API ct_problem ct_loss_problem_of(ct_loss_problem *p);
+CT_API ct_status ct_loss_problem_status(const ct_loss_problem *p, ct_err *e);
+/* All of it: minimise from the parameters as they are, and leave the result there. `how`, `o` and `out` may be NULL: L-BFGS
+ * of at most 200 iterations, gradient_tolerance 1e-5. */
+CT_API ct_status ct_minimise_loss(ct_t loss, const void *const *in, int64_t rows, const ct_loss_options *how,
+                                  const ct_minimise_options *o, ct_minimise_result *out, ct_err *e);
+
 #ifdef __cplusplus
 }
 #endif

@@ -104,7 +104,7 @@ static ct_status check_delimiter(cli *c) {
     if (!d || strcmp(d, "tab") == 0 || (d[0] && !d[1] && !strchr("0123456789+-.eE\"\r\n", d[0])))
         return CT_OK;
     return ct_fail(&c->e, CT_EUSAGE,
-                   "--delimiter %.20s; wanted one character such as ';', or tab; see cotan pca --help", d);
+                   "--delimiter: %.20s; wanted one character such as ';', or tab; see cotan pca --help", d);
 }
 
 int cli_pca(cli *c) {

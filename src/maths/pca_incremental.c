@@ -65,7 +65,7 @@ static ct_status first(ct__job *j, ct_pca_incremental *p, int64_t n, int64_t d) 
     if (k > most)
         return ct_fail(j->e, CT_EUSAGE,
                        "%s: a first batch of [%lld,%lld] for %lld components; wanted at least as many "
-                       "records and features",
+                       "records and features; give larger batches, or ask for fewer",
                        j->name, (long long)n, (long long)d, (long long)k);
     forget(p);
     p->d = d;

@@ -76,18 +76,27 @@ static ct_status write_config(ct__pca_job *j) {
     return s;
 }
 
+/* Names such as 5.1, 3.5, 1.4: a record, taken for names; 0, 1, 2 or 1, 2, 3 are names. */
+static int named_by_numbers(const ct__pca_job *j) {
+    const ct__records *r = &j->records;
+    int counted = 1;
+    if (!r->csv || !r->name || j->o->csv.no_header) return 0;
+    double first = 0, v;
+    for (int64_t i = 0; i < r->features; i++) {
+        if (!ct_parse_number(r->name[i], &v)) return 0;
+        if (i == 0) first = v;
+        counted = counted && (first == 0 || first == 1) && v == first + (double)i;
+    }
+    return !counted;
+}
+
 static void tell_data(const ct__pca_job *j) {
     const ct__records *r = &j->records;
     const ct_pca *p = &j->result->pca;
     ct__pca_tell(j, CT_EVENT_FACT, "data", "%lld records of %lld features", (long long)r->count,
                  (long long)r->features);
     ct__pca_tell(j, CT_EVENT_FACT, "components", "%lld", (long long)p->components.dim[0]);
-    int32_t numbers = r->csv != NULL && !j->o->csv.no_header;
-    for (int64_t i = 0; i < r->features && numbers; i++) {
-        double v;
-        numbers = r->name && ct_parse_number(r->name[i], &v) && (v < (double)i - 0.5 || v > (double)i + 1.5);
-    }
-    if (numbers)
+    if (named_by_numbers(j))
         ct__pca_tell(j, CT_EVENT_NOTE, NULL,
                      "the first line, all numbers, was taken for names; --no-header if it is a record");
 }

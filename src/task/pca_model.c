@@ -227,17 +227,20 @@ static ct_status walk(const ct_options *o, const model *m, ct__records *r, each_
 }
 
 /* The columns of a CSV, by name. */
-static void take_features(const model *m, ct_arena *arena, ct__records_options *o) {
+static ct_status take_features(const model *m, ct_arena *arena, ct__records_options *o, ct_err *e) {
     const json_t *names = json_object_get(m->doc, "features");
     int64_t d = m->pca.components.dim[1];
     o->features = d;
-    const char **feature =
-        (int64_t)json_array_size(names) == d ? ct_arena_array(arena, (uint64_t)d, sizeof *feature) : NULL;
-    for (int64_t i = 0; feature && i < d; i++) {
+    if ((int64_t)json_array_size(names) != d) return CT_OK;
+    const char **feature = ct_arena_array(arena, (uint64_t)d, sizeof *feature);
+    if (!feature)
+        return ct_fail(e, CT_ELIMIT, "pca: out of memory for %lld features; free some", (long long)d);
+    for (int64_t i = 0; i < d; i++) {
         feature[i] = json_string_value(json_array_get(names, (size_t)i));
         if (!feature[i]) feature[i] = "";
     }
     o->feature = feature;
+    return CT_OK;
 }
 
 /* Pictures are read and transformed as those were that the model was made of. */
@@ -273,7 +276,7 @@ ct_status ct_pca_predict(const ct_options *o, const char *path, const char *data
         s = ct_fail_at(e, CT_EDATA, data, -1,
                        "a folder; wanted a CSV file or an array, as the model; give one");
     else
-        take_features(&m, &arena, &want);
+        s = take_features(&m, &arena, &want, e);
     if (!s) s = ct__records_open(&r, o->files, &o->allocator, data, want, e);
     if (!s) s = check_features(&m, &r, e);
     if (!s) s = walk(o, &m, &r, each, user, e);

@@ -3,6 +3,7 @@
  * that no array has to grow. */
 #include "task/records.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,14 +15,22 @@
 /* The first bytes, without a pass over the file; 0 of them where it cannot be opened: its reader says why. */
 static size_t peek(const ct_files *f, const char *path, unsigned char out[4]) {
     int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    int fd = f && f->open ? f->open(f->user, path, flags, 0) : open(path, flags);
+    int fd;
+    do fd = f && f->open ? f->open(f->user, path, flags, 0) : open(path, flags);
+    while (fd < 0 && errno == EINTR);
     if (fd < 0) return 0;
-    int64_t n = f && f->read ? f->read(f->user, fd, out, 4) : (int64_t)read(fd, out, 4);
+    size_t n = 0;
+    while (n < 4) {
+        int64_t k = f && f->read ? f->read(f->user, fd, out + n, 4 - n) : (int64_t)read(fd, out + n, 4 - n);
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0) break;
+        n += (size_t)k;
+    }
     if (f && f->close)
         (void)f->close(f->user, fd);
     else
         (void)close(fd);
-    return n > 0 ? (size_t)n : 0;
+    return n;
 }
 
 static int is_npy(const unsigned char *b, size_t n) { return n >= 4 && memcmp(b, "\x93NUM", 4) == 0; }
@@ -87,8 +96,16 @@ static ct_status all_columns(ct__records *r, ct_err *e) {
     r->column = ct_arena_array(&r->arena, (uint64_t)r->features, sizeof *r->column);
     if (!r->name || !r->column) return memory(r, e);
     int64_t k = 0;
+    int32_t bare = 0;
     for (int32_t i = 0; i < n; i++) {
         if (i == r->target) continue;
+        bare += !ct_csv_name(r->csv, i)[0];
+        if (bare > 1)
+            return ct_fail_line(
+                e, CT_EDATA, r->path, 1, 1,
+                "column %d is the second without a name; wanted names, as predictions find columns by them; "
+                "name it, or leave it out",
+                i + 1);
         r->name[k] = ct_csv_name(r->csv, i);
         r->column[k++] = i;
     }
@@ -258,8 +275,11 @@ static ct_status csv_row(ct__records *r, double *to, ct_err *e) {
         int32_t missing = 0;
         s = ct_csv_number(r->csv, r->column[k], &to[k], &missing, e);
         if (missing && r->missing++ == 0) {
+            ct_err place = {0};
+            (void)ct_csv_refuse(r->csv, r->column[k], CT_EDATA, &place, "no number");
             r->missing_feature = (int32_t)k;
-            r->missing_line = ct_csv_line(r->csv);
+            r->missing_line = place.pos;
+            r->missing_column = place.column;
         }
     }
     return s;
@@ -268,11 +288,12 @@ static ct_status csv_row(ct__records *r, double *to, ct_err *e) {
 /* At the end of the file, so that all are counted. */
 static ct_status refuse_missing(const ct__records *r, ct_err *e) {
     char name[80];
-    return ct_fail_line(
-        e, CT_EDATA, r->path, (int32_t)r->missing_line, r->column[r->missing_feature] + 1,
-        "column \"%s\" has no number (empty, NA, nan or inf), the first of %lld such fields; wanted finite "
-        "numbers; fill them in or leave columns out",
-        ct_escape(r->name[r->missing_feature], name, sizeof name), (long long)r->missing);
+    return ct_fail_line(e, CT_EDATA, r->path, (int32_t)r->missing_line, (int32_t)r->missing_column,
+                        "column %d \"%s\" has no number (empty, NA, nan or inf), the first of %lld such "
+                        "fields; wanted finite "
+                        "numbers; fill them in or leave columns out",
+                        r->column[r->missing_feature] + 1,
+                        ct_escape(r->name[r->missing_feature], name, sizeof name), (long long)r->missing);
 }
 
 static ct_status next_csv(ct__records *r, ct_array *to, int64_t *rows, int32_t *label, double *value,
@@ -281,9 +302,10 @@ static ct_status next_csv(ct__records *r, ct_array *to, int64_t *rows, int32_t *
     int32_t more = 1, code = -1;
     double number = NAN;
     ct_status s = CT_OK;
-    while (n < to->dim[0]) {
+    while (n < to->dim[0] || r->missing) { /* once one is missing, to the end: they are counted */
         s = ct_csv_next(r->csv, &more, e);
         if (s || !more) break;
+        if (n == to->dim[0]) n = 0;
         s = csv_row(r, (double *)to->data + n * r->features, e);
         if (!s && r->target >= 0) s = read_target(r, &code, &number, e);
         if (s) break;
@@ -293,9 +315,7 @@ static ct_status next_csv(ct__records *r, ct_array *to, int64_t *rows, int32_t *
     }
     if (s) return s;
     r->row += n;
-    if (n < to->dim[0] || r->row == r->count) {
-        if (r->missing) return refuse_missing(r, e);
-    }
+    if (r->missing) return refuse_missing(r, e);
     *rows = n;
     return CT_OK;
 }

@@ -14,7 +14,10 @@
 
 static int open_file(const ct_files *f, const char *path) {
     int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC; /* a pipe without a writer must not hang */
-    return f && f->open ? f->open(f->user, path, flags, 0) : open(path, flags);
+    int fd;
+    do fd = f && f->open ? f->open(f->user, path, flags, 0) : open(path, flags);
+    while (fd < 0 && errno == EINTR);
+    return fd;
 }
 static int64_t read_file(const ct_files *f, int fd, void *to, size_t bytes) {
     int64_t n;
