@@ -218,9 +218,9 @@ CT_API const char *ct_stop_name(int32_t stop); /* "gradient", ...; static */
 
 typedef struct ct_minimise_result {
     double value; /* with the l1 term */
-    double
-        gradient; /* the largest |component| of the gradient; of a constrained problem, of the step that a unit
-                        step of the gradient, projected or proximal, makes */
+    /* The largest |component| of the gradient; of a constrained problem, of the step that a unit step of the
+     * gradient, projected or proximal, makes. */
+    double gradient;
     int64_t iterations, evaluations; /* of f, those of differences included */
     int64_t hessians;
     int32_t stop, reserved; /* a ct_stop */

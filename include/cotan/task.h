@@ -67,8 +67,8 @@ typedef struct ct_image_train {
     int32_t resume, force, dry_run; /* 1: go on; begin anew; tell the facts and write nothing */
     int32_t checkpoint_every;       /* steps; 0: 200 */
     int32_t debug, trap;            /* of ct_options */
-    int32_t
-        strict; /* 1: a damaged checkpoint, weights that are not finite, a broken picture are an error, not a note */
+    /* 1: a damaged checkpoint, weights that are not finite, a broken picture are an error, not a note */
+    int32_t strict;
     int32_t follow_links, allow_broken;              /* of ct_images_options */
     ct_files files;                                  /* the seam */
     ct_allocator allocator;                          /* the hook */
