@@ -76,6 +76,7 @@ typedef struct ct_image_train {
     volatile int32_t *stop;                          /* set by a signal handler: see below; may be NULL */
     void (*tell)(void *user, const ct_event *event); /* on the caller's thread; may be NULL */
     void *user;
+    int64_t reserved[16];
 } ct_image_train;
 typedef struct ct_train_result {
     char model[4096], run[4096], data[4096]; /* paths */
