@@ -341,6 +341,21 @@ def honest(d):
     check("the records trained on, alone: it says so", r.returncode == 0 and "says nothing about new ones" in r.stderr, r.stderr)
 
 
+def debugging(d, data, model):
+    """CT_DEBUG's ladder and CT_TRAP, as docs/tour.md has them; neither changes a bit."""
+    kinds = ("run: ", "step ", "place: ", "value: ")
+    plain = cotan("predict", model, f"{data}/t10k-images-idx3-ubyte", "--limit", "2").stdout
+    for level in (1, 2, 3, 4):
+        r = cotan("predict", model, f"{data}/t10k-images-idx3-ubyte", "--limit", "2", env={**os.environ, "CT_DEBUG": str(level)})
+        seen = [any(line.startswith(k) for line in r.stderr.splitlines()) for k in kinds]
+        check(f"CT_DEBUG={level} tells what the levels up to it tell", r.returncode == 0 and r.stdout == plain and seen == [i < level for i in range(4)], (seen, r.stderr[:300]))
+    words = ("train", "image", data, *SMALL, "--epochs", "1", "--lr", "1e12", "--schedule", "constant", "--quiet", "-o", f"{d}/trap.safetensors")
+    for trap in ("0", "1"):
+        r = cotan(*words, env={**os.environ, "CT_TRAP": trap})
+        check(f"CT_TRAP={trap}: 6, and the op and the step are named", r.returncode == 6 and re.search(r'"fc\d".*at step \d+; wanted finite numbers', r.stderr), (r.returncode, r.stderr))
+        shutil.rmtree(f"{d}/trap.run", ignore_errors=True)
+
+
 def streams(model, data):
     with open("/dev/full", "w") as full:
         for words in (("presets",), ("evaluate", model, data), ("inspect", model, "--json"), ("train", "--help"), ("man",)):
@@ -365,6 +380,7 @@ def main():
         first_weights(d, data, model)
         limited(d, data)
         honest(d)
+        debugging(d, data, model)
         streams(model, data)
     finally:
         shutil.rmtree(d, ignore_errors=True)
