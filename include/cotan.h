@@ -165,7 +165,8 @@ CT_API ct_status ct_graph_status(const ct_graph *g, ct_err *e);
 /* An input, fed at each run. `name` is unique in the graph; the first extent is usually CT_N. */
 CT_API ct_t ct_input(ct_ctx *c, const char *name, ct_dtype dtype, ct_shape shape);
 CT_API ct_t ct_graph_input(ct_graph *g, const char *name, ct_dtype dtype, ct_shape shape);
-/* A scalar f32 that the session holds (learning rate, temperature ...), set by ct_session_set. */
+/* A scalar f32 that the session holds (learning rate, temperature ...), set by ct_session_set; `initial`, the last one
+ * given under that name, until then. */
 CT_API ct_t ct_scalar(ct_graph *g, const char *name, double initial);
 /* Constants: contiguous data, copied; and one number, f32. */
 CT_API ct_t ct_constant(ct_graph *g, ct_dtype dtype, ct_shape shape, const void *data);
@@ -232,6 +233,9 @@ typedef struct ct_var_info {
 CT_API int64_t ct_var_count(const ct_ctx *c);
 CT_API ct_status ct_var_at(const ct_ctx *c, int64_t index, ct_var_info *out);
 CT_API ct_status ct_var_find(const ct_ctx *c, const char *name, ct_var_info *out);
+/* Names under which tied parameters (tie=) would stand if they were the layer's own: files have them too. */
+CT_API int64_t ct_alias_count(const ct_ctx *c);
+CT_API ct_status ct_alias_at(const ct_ctx *c, int64_t index, const char **name, const char **of);
 /* A variable's value, in plain logical order whatever the plans keep inside. The array's shape and type must be the
  * variable's (CT_EUSAGE). Not while a session of the context runs. */
 CT_API ct_status ct_var_get(ct_ctx *c, const char *name, ct_array *out, ct_err *e);

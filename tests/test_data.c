@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cotan/data.h"
+#include "data/order.h"
 
 /* ---- loader ---- */
 typedef struct seen {
@@ -92,6 +93,91 @@ static void reader_error(void **state) {
     assert_int_equal(ct_loader_new(NULL, &s, (ct_loader_options){0}, &l, &e), CT_EDATA);
 }
 
+/* Five billion records: no list of them, the same batches whoever reads them, a resume at the end. */
+static ct_status numbered(void *user, int64_t record, int64_t epoch, uint64_t seed, void *const *out,
+                          ct_err *e) {
+    (void)user, (void)epoch, (void)seed, (void)e;
+    *(int64_t *)out[0] = record;
+    return CT_OK;
+}
+static void billions(void **state) {
+    (void)state;
+    const int64_t count = INT64_C(5000000011), batch = 1000, batches = count / batch + 1;
+    ct_source s = {.count = count, .fields = 1, .field = {{"x", CT_I64, 0, {{0}, 0, 0}}}, .read = numbered};
+    int64_t met[2][3000];
+    ct_err e = {0};
+    ct_batch b;
+    for (int32_t threads = 0; threads < 2; threads++) {
+        ct_loader_options o = {.batch = batch, .seed = 4, .shuffle = 1, .threads = 3 * threads};
+        ct_loader *l;
+        assert_int_equal(ct_loader_new(NULL, &s, o, &l, &e), CT_OK);
+        assert_int_equal(ct_loader_batches(l), batches);
+        int large = 0;
+        for (int k = 0; k < 3; k++) {
+            assert_int_equal(ct_next(l, &b, &e), CT_OK);
+            for (int r = 0; r < 1000; r++) {
+                int64_t x = ((const int64_t *)b.field[0])[r];
+                assert_true(x >= 0 && x < count && x == b.record[r]);
+                met[threads][k * 1000 + r] = x;
+                large += x > INT32_MAX;
+            }
+        }
+        assert_true(large > 1000 && large < 2500); /* 57 in 100 */
+        ct_loader_free(l);
+    }
+    assert_memory_equal(met[0], met[1], sizeof met[0]);
+    for (int32_t shuffle = 0; shuffle < 2; shuffle++) {
+        ct_loader_options o = {.batch = batch, .shuffle = shuffle, .epoch = 2, .position = batches - 1};
+        ct_loader *l;
+        assert_int_equal(ct_loader_new(NULL, &s, o, &l, &e), CT_OK);
+        assert_int_equal(ct_next(l, &b, &e), CT_OK);
+        assert_true(b.rows == count % batch && b.epoch == 2 && b.position == batches - 1);
+        assert_true((b.record[0] == (batches - 1) * batch) == !shuffle);
+        assert_int_equal(ct_next(l, &b, &e), CT_OK);
+        assert_int_equal(b.rows, 0);
+        ct_loader_free(l);
+    }
+}
+
+/* The order that is computed is a permutation, another one each epoch. */
+static void computed_order(void **state) {
+    (void)state;
+    for (int64_t count = 1; count < 3000; count = count * 2 + 1) {
+        ct__order o = {.seed = 7, .count = count, .epoch = -1, .shuffle = 1, .half = 1};
+        while (((count - 1) >> o.half) >> o.half) o.half++;
+        int same = 0;
+        for (int64_t epoch = 0; epoch < 2; epoch++) {
+            uint8_t hit[3000] = {0};
+            ct__order_epoch(&o, epoch);
+            for (int64_t i = 0; i < count; i++) {
+                int64_t x = ct__order_record(&o, i);
+                assert_true(x >= 0 && x < count && !hit[x]);
+                hit[x] = 1;
+                same += x == i;
+            }
+        }
+        assert_true(count < 50 || same < 10);
+    }
+}
+
+static void wrong_loaders(void **state) {
+    (void)state;
+    ct_source s = {.count = 20, .fields = 1, .field = {{"x", CT_I64, 0, {{0}, 0, 0}}}, .read = numbered},
+              none = s, many = s;
+    static const ct_loader_options rows[] = {
+        {.epoch = -1},       {.position = -1}, {.position = 5, .batch = 5},
+        {.batch = -1},       {.threads = 65},  {.batch = 21, .drop_last = 1},
+        {.epoch = INT64_MAX}};
+    ct_loader *l;
+    ct_err e = {0};
+    none.fields = 0;
+    many.fields = CT_MAX_FIELDS + 1;
+    assert_int_equal(ct_loader_new(NULL, &none, (ct_loader_options){0}, &l, &e), CT_EUSAGE);
+    assert_int_equal(ct_loader_new(NULL, &many, (ct_loader_options){0}, &l, &e), CT_EUSAGE);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(ct_loader_new(NULL, &s, rows[i], &l, &e), CT_EUSAGE);
+}
+
 /* ---- metrics ---- */
 static void scores(void **state) {
     (void)state;
@@ -171,7 +257,9 @@ static void transforms(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(order), cmocka_unit_test(reader_error),
-                                       cmocka_unit_test(scores), cmocka_unit_test(transforms)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(order),         cmocka_unit_test(reader_error),
+                                       cmocka_unit_test(billions),      cmocka_unit_test(computed_order),
+                                       cmocka_unit_test(wrong_loaders), cmocka_unit_test(scores),
+                                       cmocka_unit_test(transforms)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,6 +86,15 @@ static void broken(void **state) { /* F3 */
     assert_non_null(strstr(t.text, "65535 x 65535 pixels"));
     assert_true(strstr(t.text, "007.png") < strstr(t.text, "011.png"));
     ct_images_close(s);
+    char name[40]; /* at the limit and beyond it: 1 of 100, 1 of 99 */
+    for (int i = 0; i < 99; i++) {
+        snprintf(name, sizeof name, "limit/a/%02d.png", i);
+        picture(name, (uint64_t)i, 1, 3, 3);
+    }
+    folder_put(at("limit/a/bad.png"), "x", 1);
+    ct_images_close(scanned("limit", (ct_images_options){0}, NULL));
+    unlink(at("limit/a/00.png"));
+    refused("limit", (ct_images_options){0}, 1, CT_EDATA, "1 of 99 pictures are broken");
     picture("wide/a/1.png", 1, 3, 5, 5);
     folder_put(at("wide/b/1.gif"), "GIF89a......", 12);
     refused("wide", (ct_images_options){.allow_broken = 1}, 1, CT_EDATA, "class b has no pictures");

@@ -64,7 +64,9 @@ typedef struct ct_batch {
     const void *field[CT_MAX_FIELDS]; /* [rows, ...] in the source's order; valid until the next call */
     const int64_t *record;            /* [rows] */
 } ct_batch;
-/* The source must outlive the loader; ct_loader_free ends its threads. CT_EUSAGE for an empty source or a wrong option. */
+/* The source must outlive the loader; ct_loader_free ends its threads. A shuffled epoch of up to 2^26 records keeps its
+ * order (8 bytes each), a longer one computes it. Fewer threads are started where the system refuses. CT_EUSAGE for an
+ * empty source or a wrong option. */
 CT_API ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_options o,
                                ct_loader **out, ct_err *e);
 CT_API void ct_loader_free(ct_loader *l);
@@ -232,6 +234,8 @@ typedef struct ct_draw {
 typedef struct ct_scratch ct_scratch;
 CT_API ct_scratch *ct_scratch_new(const ct_allocator *a); /* NULL: out of memory */
 CT_API void ct_scratch_free(ct_scratch *s);               /* NULL is fine */
+/* A buffer of interleaved pixels [H,W,3], as cameras and screens have them, as planes [3,H,W]. */
+CT_API void ct_rgb_planes(const uint8_t *rgb, int64_t h, int64_t w, uint8_t *planes);
 /* picture [C,H,W] u8 -> out f32 of ct_transform_shape's shape. `t` NULL: x / 255. `s` NULL: memory of its own. */
 CT_API ct_status ct_transform_run(const ct_transform *t, ct_scratch *s, const uint8_t *picture,
                                   const int64_t shape[3], ct_draw draw, float *out, ct_err *e);

@@ -56,7 +56,8 @@ CT_API ct_status ct_states_apply(ct_session *s, const ct_tensors *from, ct_err *
 CT_API ct_status ct_weights_model(ct_ctx *c, ct_tensors *to, ct_err *e);
 /* Every variable of those kinds gets the tensor of its name. Before anything is changed all names and shapes
  * are compared; missing, superfluous and misshaped ones are counted and listed together (CT_EDATA, "FILE: ...").
- * Superfluous names are allowed when `extra` is 1. Types are converted. */
+ * Superfluous names are allowed when `extra` is 1. Types are converted. A tied parameter is written under each of its
+ * names; one of them is enough to read it, several must hold the same bytes. */
 CT_API ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char *file, int32_t kinds,
                                   int32_t extra, ct_err *e);
 

@@ -53,7 +53,9 @@ typedef struct ct_train {
     int32_t nesterov;    /* 1: SGD with Nesterov's momentum */
     double lr;           /* 0: the optimiser's default */
     double weight_decay; /* decoupled in AdamW (0: 0.01) and Lion; elsewhere added to the gradient (L2) */
-    double clip_norm;    /* > 0: gradients are scaled so that their global norm is at most this */
+    /* > 0: gradients are scaled so that their global norm is at most this. INFINITY: the norm is taken and told, nothing
+     * is scaled; with either, a gradient that is not finite changes nothing (a loss that is not never does). */
+    double clip_norm;
     double momentum;     /* SGD, RMSprop */
     double beta1, beta2; /* Adam and kin; 0: 0.9 and 0.999 (Lion 0.9 and 0.99) */
     double eps;          /* 0: the optimiser's default */
@@ -72,7 +74,9 @@ typedef struct ct_train {
 /* The plan of a training step. Outputs: 0 the loss, 1 the global norm of the gradient (NaN without clip_norm), then
  * the n_more tensors of `more`; effects: the updates of all parameters that the loss depends on and that are not
  * frozen. The learning rate is the session's scalar "lr". The loss is a scalar. *out is freed with ct_plan_free.
- * CT_EUSAGE: no such loss or option; CT_ELIMIT. */
+ * Parameters that were trained before go on with the moments they have. Tables looked up with ct_embed.sparse = 1 alone
+ * are updated by the rows used, by PyTorch's SparseAdam (CT_ADAM), Adagrad or plain SGD; other optimisers and decay are
+ * refused for them. CT_EUSAGE: no such loss or option; CT_ELIMIT. */
 CT_API ct_status ct_compile_train(ct_t loss, const ct_t *more, int32_t n_more, const ct_train *t,
                                   ct_plan **out, ct_err *e);
 
@@ -85,7 +89,8 @@ CT_API void ct_trainer_free(ct_trainer *t);           /* NULL is fine */
 CT_API ct_session *ct_trainer_session(ct_trainer *t); /* the trainer's own */
 CT_API ct_plan *ct_trainer_plan(ct_trainer *t);       /* the trainer's own */
 /* One step with learning rate lr (> 0). *loss (may be NULL) is the batch's mean; more[i] gets extra output i (`more`
- * and its entries may be NULL). A loss or norm that is not finite is CT_ENONFINITE and changes nothing. */
+ * and its entries may be NULL). A loss or norm that is not finite is CT_ENONFINITE, names the op it
+ * came from, and changes nothing. */
 CT_API ct_status ct_trainer_step(ct_trainer *t, const ct_batch *b, double lr, double *loss, void *const *more,
                                  ct_err *e);
 /* The global norm of the last step's gradient before clipping; NaN without clip_norm. */

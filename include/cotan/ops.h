@@ -121,7 +121,9 @@ typedef struct ct_embed {
     double init_a;       /* its first number (value, low, mean or gain) */
     double init_b;       /* its second number (high, standard deviation) */
     const char *tie;     /* full name of an existing [V,D] parameter to share */
-    int64_t reserved[3];
+    int32_t sparse;      /* 1: gradient and update of the rows used alone (PyTorch's sparse=True) */
+    int32_t reserved_44;
+    int64_t reserved[2];
 } ct_embed;
 
 typedef struct ct_groupnorm {
@@ -565,6 +567,21 @@ CT_API ct_t ct_softmax(ct_t x, int64_t axis);
 CT_API ct_t ct_log_softmax(ct_t x, int64_t axis);
 /* log sum e^x over `axes` (rank 0: all). */
 CT_API ct_t ct_logsumexp(ct_t x, ct_shape axes, ct_reduce options);
+
+/* ---- sparse ---- */
+/* The gradient of a table by the rows used, for ct_sparse_*_update: its values [M,D] and *rows [M] of i64 (-1: an empty
+ * slot), where every use of the table is a lookup of ct_embed.sparse = 1; else none (node NULL) and *rows as it was. */
+CT_API ct_t ct_sparse_rows(ct_t grad, ct_t *rows);
+
+/* ---- sparse_update ---- */
+/* A step of SGD on the rows used, an effect for a plan. rows, values: of ct_sparse_rows. */
+CT_API ct_t ct_sparse_sgd_update(ct_t table, ct_t rows, ct_t values, ct_t lr, ct_t scale);
+/* A step of SparseAdam, an effect for a plan. m, v: moment variables of the table's shape, zeros at first. */
+CT_API ct_t ct_sparse_adam_update(ct_t table, ct_t rows, ct_t values, ct_t m, ct_t v, ct_t lr, ct_t scale,
+                                  double beta1, double beta2, double eps);
+/* A step of Adagrad on the rows used, an effect for a plan. sum: a moment variable of the table's shape. */
+CT_API ct_t ct_sparse_adagrad_update(ct_t table, ct_t rows, ct_t values, ct_t sum, ct_t lr, ct_t scale,
+                                     double eps);
 
 /* ---- unary ---- */
 /* -x */

@@ -132,13 +132,17 @@ CT_API ct_status ct_predict_images(ct_model *m, const char *const *path, int64_t
 /* ---- principal components of a file ---- */
 
 /* What `cotan pca` does. The data: a CSV file (every column but the target a feature), an .npy array [N,D] (further axes
- * flattened) or an idx file, told apart by content. With `output` it writes the model, and beside it m.run/ with
+ * flattened), an idx file, told apart by content, or a folder of pictures (ct_images_open; those for its test left out,
+ * their classes the target). With `output` it writes the model, and beside it m.run/ with
  * scores.csv, report.html (plots, no script, nothing from elsewhere) and config.json. */
 typedef struct ct_pca_task {
     const char *data;
     const char *target;  /* CSV: a column that is no feature; its values colour the plot; NULL: none */
     const char *output;  /* m.safetensors; NULL: nothing is written */
     const char *command; /* the words that repeat it, for config.json; may be NULL */
+    /* Pictures: the steps to numbers; NULL: one size up to 64 x 64 as it is, all else "resize 32x32". */
+    const char *transform;
+    int32_t follow_links, allow_broken; /* see ct_images_options */
     ct_pca_options pca;
     ct_csv_options csv;
     int64_t batch;       /* records at a time, with `incremental` and for scores; 0: 256 */
@@ -167,12 +171,34 @@ CT_API void ct_pca_result_free(ct_pca_result *r);
 /* A model that ct_pca_file wrote, as components to transform with; CT_EDATA for another model. ct_pca_free it. */
 CT_API ct_status ct_pca_open(const ct_files *f, const ct_allocator *a, const char *path, ct_pca *out,
                              ct_err *e);
-/* The scores of every record of a file, [components] at a time. Columns of a CSV are found by the names that the model
- * has; others are left aside. `each` may stop the walk by a non-zero result (CT_ECANCEL). */
-CT_API ct_status ct_pca_predict(const ct_options *o, const char *model, const char *data,
-                                int (*each)(void *user, int64_t record, const double *scores,
-                                            int64_t components),
+/* The scores of every record of a file, [components] at a time; a model of pictures wants a picture or a folder of them
+ * and gives `path` of each (else that of the data). Columns of a CSV are found by the names that the model has; others
+ * are left aside. `each` may stop the walk by a non-zero result (CT_ECANCEL). */
+CT_API ct_status ct_pca_predict(const ct_options *o, const char *model, const char *data, ct_csv_options csv,
+                                int (*each)(void *user, const char *path, int64_t record,
+                                            const double *scores, int64_t components),
                                 void *user, ct_err *e);
+
+/* ---- is one model better than another? ---- */
+
+/* Two runs (their folders, or the models beside them) on the records of the validation parts that both have. Accuracy,
+ * where every record has a label and a prediction: McNemar's exact test; the loss: random exchanges within pairs, the
+ * interval by Student's t. */
+typedef struct ct_comparison {
+    char metric[16];      /* "accuracy" or "loss" */
+    char test[32];        /* "mcnemar" or "paired permutation" */
+    double first, second; /* the metric of each, on the common records */
+    double difference;    /* second - first */
+    double low, high;     /* its 95 % interval */
+    double p_value;
+    int64_t pairs;      /* common records */
+    int64_t records[2]; /* of each run */
+    int32_t better;     /* 1 or 2: which one, where p_value < 0.05; else 0 */
+    int32_t reserved;
+} ct_comparison;
+/* `metric` NULL: accuracy where it can be had. CT_EDATA where they share no record or its labels differ. */
+CT_API ct_status ct_compare_runs(const ct_files *f, const ct_allocator *a, const char *first,
+                                 const char *second, const char *metric, ct_comparison *out, ct_err *e);
 
 #ifdef __cplusplus
 }

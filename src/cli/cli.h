@@ -23,18 +23,20 @@ typedef struct screen {
 
 /* Everything that the words say. Zero is "not given" until `given` says otherwise. */
 typedef struct cli {
+    const char *program; /* as it was called, for the commands that are shown next */
     const char *verb;
     const char **word; /* positional words after the verb: [words] */
     int32_t words;
     int32_t n_set;
     ct_setting set[MAX_SETS];
     const char *output, *model, *net, *validate, *init, *transform, *optimizer, *schedule, *nonfinite,
-        *config, *part, *input, *weights, *gradients, *losses;
-    int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats, steps, stop_at;
+        *config, *part, *input, *weights, *gradients, *losses, *target, *solver, *delimiter, *metric;
+    int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats, steps, stop_at,
+        components;
     uint64_t seed;
-    double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds;
+    double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds, variance;
     int32_t resume, force, dry_run, strict, follow_links, allow_broken, json, quiet, train, dot, flat,
-        verbose, help, version, debug, trap;
+        verbose, help, version, debug, trap, whiten, scale, incremental, no_header, require_better;
     const char *given[MAX_OPTIONS];        /* by row of cli_options: the value as written, "" for a switch */
     json_t *config_file;                   /* owns the texts that --config gave */
     const char *config_net, *config_model; /* the net's text in it and its name, or NULL */
@@ -122,5 +124,8 @@ int cli_plan(cli *c);
 int cli_check(cli *c);
 int cli_bench(cli *c);
 int cli_presets(cli *c);
+int cli_pca(cli *c);
+int cli_compare(cli *c);
+ct_status cli_predict_pca(cli *c); /* of a model of cotan pca */
 
 #endif

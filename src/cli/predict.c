@@ -1,4 +1,6 @@
 /* predict.c: cotan predict MODEL FILE ...: one line a picture. */
+#include <string.h>
+
 #include "cli/cli.h"
 
 typedef struct printer {
@@ -73,6 +75,10 @@ static int each(void *user, const ct_prediction *p) {
 int cli_predict(cli *c) {
     ct_model *m = NULL;
     ct_status s = cli_model(c, c->word[0], &m);
+    if (!s && strcmp(ct_model_task(m), "pca") == 0) {
+        ct_model_close(m);
+        return cli_predict_pca(c) ? cli_fail(c) : 0;
+    }
     printer w = {c, m, c->limit ? c->limit : -1};
     if (!s) s = ct_predict_images(m, c->word + 1, c->words - 1, each, &w, &c->e);
     if (s == CT_ECANCEL) { /* by our own `each` */

@@ -61,6 +61,37 @@ const verb cli_verbs[] = {
      "cotan predict fashion.safetensors fashion/t10k-images-idx3-ubyte.gz --limit 3\n"
      "cotan predict fashion.safetensors pictures.idx --top 5 --json",
      cli_predict, 2, INT32_MAX},
+    {"pca", "DATA|DIR [options]", "principal components of a table or of pictures",
+     "Finds the directions in which records vary most: of a CSV file, every column but --target a feature, "
+     "of an .npy "
+     "array [N,D], of an idx file, or of a folder of pictures (those for the test left out; of one size up "
+     "to 64x64 as "
+     "they are, else resized to 32x32; --transform for other steps). Prints the share of the variance of "
+     "each "
+     "component; with -o it writes a model that cotan predict turns records into scores with, and beside it, "
+     "for "
+     "p.safetensors in p.run, scores.csv, report.html with the scree plot and the records by their first two "
+     "scores, "
+     "and config.json.\n\n"
+     "A field without a number (empty, NA, nan, inf) is refused with its place. The sign of a component is "
+     "scikit-learn's: its largest weight is positive.",
+     "cotan pca iris.csv --target species --scale -o iris.safetensors\n"
+     "cotan predict iris.safetensors new.csv\n"
+     "# as many components as explain 95 % of the variance\n"
+     "cotan pca x.npy --variance 0.95 --json\n"
+     "cotan pca photos/ -k 20 -o photos.safetensors\n"
+     "# larger than memory\n"
+     "cotan pca big.npy -k 20 --incremental -o big.safetensors",
+     cli_pca, 1, 1},
+    {"compare", "RUN RUN [options]", "is one model better than another?",
+     "Compares two runs on the records that their validation parts share, record by record: the accuracy by "
+     "McNemar's "
+     "exact test, the loss by random exchanges within pairs. RUN is a run's folder or the model beside it. "
+     "Exit status 0 "
+     "whatever the answer; with --require-better 1 unless the second is better (p < 0.05).",
+     "cotan compare old.run new.run\n"
+     "cotan compare old.safetensors new.safetensors --metric loss --json",
+     cli_compare, 2, 2},
     {"inspect", "MODEL|DIR [options]", "what a model file or a folder of pictures holds",
      "Of pictures (a folder or a list, as cotan train takes it) an audit: sizes and kinds, classes, broken "
      "files, "

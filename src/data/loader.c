@@ -5,9 +5,11 @@
  * kept), fills the slot without the lock, and marks it ready. ct_next hands slots out in order. Which thread
  * fills which slot changes nothing. */
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 #include "cotan/data.h"
+#include "data/order.h"
 
 #define MAX_THREADS 64
 
@@ -25,7 +27,8 @@ struct ct_loader {
     const ct_allocator *allocator;
     ct_source source;
     ct_loader_options o;
-    int64_t batches, *order, order_epoch;
+    int64_t batches;
+    ct__order order;
     int64_t claimed, given; /* numbers in the sequence */
     int64_t epoch_given;    /* whose end has not been told */
     uint64_t bytes[CT_MAX_FIELDS];
@@ -36,18 +39,6 @@ struct ct_loader {
     pthread_cond_t ready, room;
 };
 
-static void shuffle(ct_loader *l, int64_t epoch) {
-    for (int64_t i = 0; i < l->source.count; i++) l->order[i] = i;
-    l->order_epoch = epoch;
-    if (!l->o.shuffle) return;
-    ct_random r = ct_random_stream(l->o.seed, 0x73687566ull + (uint64_t)epoch * 2);
-    for (int64_t i = l->source.count - 1; i > 0; i--) {
-        int64_t k = (int64_t)ct_random_below(&r, (uint64_t)i + 1), keep = l->order[i];
-        l->order[i] = l->order[k];
-        l->order[k] = keep;
-    }
-}
-
 /* Under the lock: note what the next slot holds. */
 static slot *claim(ct_loader *l) {
     slot *s = &l->slot[l->claimed % l->slots];
@@ -55,8 +46,8 @@ static slot *claim(ct_loader *l) {
     int64_t epoch = l->claimed / l->batches, position = l->claimed % l->batches,
             first = position * l->o.batch;
     int64_t rows = l->source.count - first < l->o.batch ? l->source.count - first : l->o.batch;
-    if (epoch != l->order_epoch) shuffle(l, epoch);
-    memcpy(s->record, l->order + first, (size_t)rows * sizeof *s->record);
+    ct__order_epoch(&l->order, epoch);
+    for (int64_t r = 0; r < rows; r++) s->record[r] = ct__order_record(&l->order, first + r);
     s->batch.rows = rows;
     s->batch.epoch = epoch;
     s->batch.position = position;
@@ -109,7 +100,14 @@ static int slot_new(ct_loader *l, slot *s) {
     return s->record != NULL;
 }
 
+static int64_t batches_of(const ct_source *s, const ct_loader_options *o) {
+    return s->count / o->batch + (!o->drop_last && s->count % o->batch != 0);
+}
+
 static ct_status check(const ct_source *s, const ct_loader_options *o, ct_err *e) {
+    if (s->fields < 1 || s->fields > CT_MAX_FIELDS || !s->read)
+        return ct_fail(e, CT_EUSAGE, "data: a source of %d fields; wanted 1 to %d, and its read function",
+                       s->fields, CT_MAX_FIELDS);
     if (s->count < 1)
         return ct_fail(e, CT_EDATA,
                        "data: 0 records; wanted at least one; give a data set that is not empty");
@@ -125,7 +123,26 @@ static ct_status check(const ct_source *s, const ct_loader_options *o, ct_err *e
                        "make the batch "
                        "smaller, or do not drop the last",
                        (long long)s->count, (long long)o->batch);
+    if (o->epoch < 0 || o->position < 0 || o->epoch > INT64_MAX / 2 / s->count ||
+        o->position > batches_of(s, o))
+        return ct_fail(e, CT_EUSAGE,
+                       "loader: epoch %lld, position %lld; wanted none below 0, and a position up to %lld",
+                       (long long)o->epoch, (long long)o->position, (long long)batches_of(s, o));
     return CT_OK;
+}
+
+/* Threads of ours take no signals: they are the host program's. */
+static void start_readers(ct_loader *l) {
+    sigset_t all, old;
+    sigfillset(&all);
+    sigdelset(&all, SIGSEGV); /* faults stay where they happen */
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    if (pthread_sigmask(SIG_SETMASK, &all, &old)) return;
+    while (l->threads < l->o.threads && pthread_create(&l->thread[l->threads], NULL, reader, l) == 0)
+        l->threads++;
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_options o, ct_loader **out,
@@ -138,25 +155,22 @@ ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_opt
     l->allocator = a;
     l->source = *s;
     l->o = o;
-    l->batches = o.drop_last ? s->count / o.batch : (s->count + o.batch - 1) / o.batch;
+    l->batches = batches_of(s, &o);
     l->claimed = l->given = o.epoch * l->batches + o.position;
     l->epoch_given = l->given / l->batches;
-    l->order_epoch = -1;
     l->slots = o.threads ? o.threads + 2 : 1;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->ready, NULL);
     pthread_cond_init(&l->room, NULL);
-    l->order = ct_new_array(a, (uint64_t)s->count, sizeof *l->order);
     l->slot = ct_new_array(a, (uint64_t)l->slots, sizeof *l->slot);
-    int ok = l->order && l->slot;
+    int ok = ct__order_open(&l->order, a, s->count, o.shuffle, o.seed) && l->slot;
     for (int32_t i = 0; ok && i < s->fields; i++) {
         uint64_t count = 0;
         ok = ct_shape_count(&s->field[i].shape, 1, &count) &&
              ct_mul_ok(count, ct_dtype_size((ct_dtype)s->field[i].dtype), &l->bytes[i]);
     }
     for (int32_t i = 0; ok && i < l->slots; i++) ok = slot_new(l, &l->slot[i]);
-    for (int32_t i = 0; ok && i < o.threads && pthread_create(&l->thread[i], NULL, reader, l) == 0; i++)
-        l->threads++;
+    if (ok) start_readers(l);
     if (!ok) {
         ct_loader_free(l);
         return ct_fail(e, CT_ELIMIT, "loader: out of memory for batches of %lld", (long long)o.batch);
@@ -178,7 +192,7 @@ void ct_loader_free(ct_loader *l) {
         ct_delete(l->allocator, l->slot[i].record, (size_t)l->o.batch * sizeof(int64_t));
     }
     ct_delete(l->allocator, l->slot, (size_t)l->slots * sizeof *l->slot);
-    ct_delete(l->allocator, l->order, (size_t)l->source.count * sizeof *l->order);
+    ct__order_close(&l->order);
     pthread_cond_destroy(&l->ready);
     pthread_cond_destroy(&l->room);
     pthread_mutex_destroy(&l->lock);

@@ -215,6 +215,14 @@ static void apply_init(const ct__op *op, const draft *d, ct__slot *slot) {
     slot->init = (ct_init){(int32_t)d->attr[kind].i, 0, a >= 0 ? d->attr[a].f : 0, b >= 0 ? d->attr[b].f : 0};
 }
 
+/* Files hold a tied parameter under the layer's own name too, as PyTorch's do. */
+static ct_status tied_name(ct_graph *g, const ct__call *call, const ct__slot *slot, ct_t to) {
+    char full[1536];
+    if (!ct_ok(to)) return CT_EUSAGE;
+    snprintf(full, sizeof full, "%s%s.%s", g->private_names ? "" : g->scope, call->name, slot->name);
+    return ct__alias_bind(g->ctx, full, to.node->var, &g->error);
+}
+
 static ct_status bind_slots(ct_graph *g, const ct__call *call, draft *d, const ct__infer *f) {
     ct__slot slot[CT__MAX_SLOTS];
     if (!call->op->slots || call->n_in > call->op->inputs_max) return CT_OK;
@@ -232,6 +240,7 @@ static ct_status bind_slots(ct_graph *g, const ct__call *call, draft *d, const c
         if (slot[i].shape.rank < 0) continue;
         if (i == 0 && tie >= 0 && d->attr[tie].s) {
             d->in[d->n_in] = ct_graph_param(g, d->attr[tie].s);
+            if (tied_name(g, call, &slot[i], d->in[d->n_in])) return CT_EUSAGE;
         } else {
             snprintf(full, sizeof full, "%s.%s", call->name, slot[i].name);
             d->in[d->n_in] =

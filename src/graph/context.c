@@ -65,6 +65,7 @@ void ct_close(ct_ctx *c) {
         ct_delete(&c->allocator, v->home_opaque, v->home_opaque_bytes);
     }
     ct_delete(&c->allocator, c->var, (size_t)c->var_capacity * sizeof *c->var);
+    ct_delete(&c->allocator, c->alias, (size_t)c->alias_capacity * sizeof *c->alias);
     ct_delete(&c->allocator, c->var_table, (size_t)c->var_table_size * sizeof *c->var_table);
     ct_arena_free(&c->arena);
     ct__pool_close(c->pool);

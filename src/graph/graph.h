@@ -42,6 +42,12 @@ typedef struct ct__var {
     ct__derived *derived;
 } ct__var;
 
+typedef struct ct__alias { /* of a tied parameter: the name that the layer's own would have */
+    const char *name;
+    int32_t var; /* index */
+    int32_t reserved;
+} ct__alias;
+
 struct ct_node {
     const ct__op *op;
     ct_graph *graph;
@@ -89,6 +95,8 @@ struct ct_ctx {
     uint64_t graphs;      /* made so far */
     int32_t vars, var_capacity;
     ct__var **var;
+    ct__alias *alias; /* other names of tied parameters, in order of creation */
+    int32_t aliases, alias_capacity;
     ct_arena arena;     /* names of variables */
     int32_t *var_table; /* hash of names: index + 1 */
     int32_t var_table_size;
@@ -155,6 +163,8 @@ ct__var *ct__var_lookup(const ct_ctx *c, const char *name);
 /* Create or bind; NULL with *e. */
 ct__var *ct__var_bind(ct_ctx *c, ct_var_kind kind, const char *name, int32_t dtype, const ct_shape *shape,
                       const ct_init *init, ct_err *e);
+/* Note the name of a tied parameter; CT_EUSAGE where it is another variable's. */
+ct_status ct__alias_bind(ct_ctx *c, const char *name, const ct__var *v, ct_err *e);
 /* Besides ct_init_kind: standard normal, row `a` zeros (an embedding with a padding row). */
 #define CT__INIT_PADDED 64
 /* Draw the initial values, plain order, from (seed, name). */

@@ -14,6 +14,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/pool.h"
 #include "graph/graph.h"
 
 typedef struct source {
@@ -195,7 +196,7 @@ static void draw_padded(const source *s, const ct__var *v, int64_t row, float *o
 
 static double root(double numerator, int64_t fan) { return fan > 0 ? sqrt(numerator / (double)fan) : 0; }
 
-void ct__var_draw(const ct__var *v, uint64_t seed, float *out) {
+static void draw(const ct__var *v, uint64_t seed, float *out) {
     source s = source_of(v->name, seed);
     const ct_init *o = &v->init;
     int64_t fan = o->fan_out ? v->fan_out : v->fan_in, both = v->fan_in + v->fan_out;
@@ -240,4 +241,11 @@ void ct__var_draw(const ct__var *v, uint64_t seed, float *out) {
             fill(out, v->count, 0);
             break;
     }
+}
+
+/* In the environment of all computing: the caller's rounding would change last digits. */
+void ct__var_draw(const ct__var *v, uint64_t seed, float *out) {
+    ct_float_state f = ct__float_enter();
+    draw(v, seed, out);
+    ct__float_leave(f);
 }

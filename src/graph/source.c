@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/pool.h"
 #include "graph/graph.h"
 
 static ct_status no_infer(ct__infer *f) { return ct__infer_fail(f, "made by its own builder only"); }
@@ -102,7 +103,9 @@ ct_t ct_constant(ct_graph *g, ct_dtype dtype, ct_shape shape, const void *data) 
 }
 
 ct_t ct_number(ct_graph *g, double value) {
+    ct_float_state s = ct__float_enter(); /* rounded to nearest whatever the caller has set */
     float f = (float)value;
+    ct__float_leave(s);
     return ct_constant(g, CT_F32, ct_shape_make(0, NULL), &f);
 }
 
@@ -118,9 +121,9 @@ ct_t ct_scalar(ct_graph *g, const char *name, double initial) {
             return ct__poison(g);
         }
         c->scalar_name[i] = copy;
-        c->scalar_initial[i] = initial;
         c->scalars++;
     }
+    c->scalar_initial[i] = initial;
     return place(g,
                  &(source){.op = &ct__op_scalar, .name = name, .type = {CT_F32, 0, {{0}, 0, 0}}, .index = i});
 }

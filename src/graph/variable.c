@@ -88,6 +88,44 @@ static ct__var *var_create(ct_ctx *c, ct_var_kind kind, const char *name, int32_
     return v;
 }
 
+/* ---- names of tied parameters ---- */
+
+static const ct__alias *alias_of(const ct_ctx *c, const char *name) {
+    for (int32_t i = 0; i < c->aliases; i++)
+        if (strcmp(c->alias[i].name, name) == 0) return &c->alias[i];
+    return NULL;
+}
+
+ct_status ct__alias_bind(ct_ctx *c, const char *name, const ct__var *v, ct_err *e) {
+    const ct__alias *have = alias_of(c, name);
+    const ct__var *other = have ? c->var[have->var] : ct__var_lookup(c, name);
+    if (have && other == v) return CT_OK;
+    if (other)
+        return ct_fail(e, CT_EUSAGE,
+                       "tie: \"%s\" is %s \"%s\"; wanted a layer of another name to share \"%s\"", name,
+                       have ? "tied to" : "the variable", other->name, v->name);
+    if (c->aliases == c->alias_capacity) {
+        int32_t capacity = c->alias_capacity ? 2 * c->alias_capacity : 8;
+        ct__alias *list = ct_resize(&c->allocator, c->alias, (size_t)c->alias_capacity * sizeof *list,
+                                    (size_t)capacity * sizeof *list);
+        if (!list) return ct_fail(e, CT_ELIMIT, "tie: out of memory");
+        c->alias = list;
+        c->alias_capacity = capacity;
+    }
+    const char *copy = ct_arena_text(&c->arena, name);
+    if (!copy) return ct_fail(e, CT_ELIMIT, "tie: out of memory");
+    c->alias[c->aliases++] = (ct__alias){copy, v->index, 0};
+    return CT_OK;
+}
+
+int64_t ct_alias_count(const ct_ctx *c) { return c->aliases; }
+ct_status ct_alias_at(const ct_ctx *c, int64_t i, const char **name, const char **of) {
+    if (i < 0 || i >= c->aliases) return CT_EUSAGE;
+    *name = c->alias[i].name;
+    *of = c->var[c->alias[i].var]->name;
+    return CT_OK;
+}
+
 ct__var *ct__var_bind(ct_ctx *c, ct_var_kind kind, const char *name, int32_t dtype, const ct_shape *shape,
                       const ct_init *init, ct_err *e) {
     char found[CT_SHAPE_TEXT], wanted[CT_SHAPE_TEXT];
@@ -105,6 +143,12 @@ ct__var *ct__var_bind(ct_ctx *c, ct_var_kind kind, const char *name, int32_t dty
                 "variable \"%s\": exists as %s %s %s; wanted %s %s %s; use another name or a new context",
                 name, kinds[v->kind], ct_dtype_name((ct_dtype)v->dtype), ct_shape_format(&v->shape, found),
                 kinds[kind], ct_dtype_name((ct_dtype)dtype), ct_shape_format(shape, wanted));
+        return NULL;
+    }
+    const ct__alias *alias = alias_of(c, name);
+    if (alias) {
+        ct_fail(e, CT_EUSAGE, "variable \"%s\": is tied to \"%s\"; wanted another name, or the tie again",
+                name, c->var[alias->var]->name);
         return NULL;
     }
     if (!name[0]) {

@@ -25,6 +25,15 @@ typedef struct ct__rule {
 typedef void (*ct__update_kernel)(const void *data, float *const *var, const float *g, int64_t n,
                                   const float *scalars, uint64_t step);
 
+typedef struct ct__rows_used { /* of a table: slots with a row (-1: none) and its gradient */
+    const int64_t *row;        /* [slots] */
+    const float *values;       /* [slots, width] */
+    int64_t slots, width;
+} ct__rows_used;
+/* The step on these rows of var[0] and its moments, all [.., width]. */
+typedef void (*ct__update_rows)(const void *data, float *const *var, const ct__rows_used *rows,
+                                const float *scalars, uint64_t step);
+
 typedef struct ct__update_table {
     ct__update_kernel sgd;              /* p */
     ct__update_kernel sgd_momentum;     /* p, momentum */
@@ -38,6 +47,11 @@ typedef struct ct__update_table {
     ct__update_kernel adagrad;          /* p, sum */
     ct__update_kernel adadelta;         /* p, square, delta */
     ct__update_kernel average;          /* p (read), average; g and scalars are not used */
+    ct__update_rows rows_sgd;           /* p */
+    ct__update_rows rows_adam;          /* p, mean, square: PyTorch's SparseAdam */
+    ct__update_rows rows_adagrad;       /* p, sum */
+    /* The sum of x^2 in double: sixteen lanes, element i in lane i % 16, added pairwise. */
+    double (*squares)(const float *x, int64_t n);
 } ct__update_table;
 
 #endif

@@ -1,11 +1,12 @@
 /* cholesky.c: A = L L' of a symmetric positive definite matrix (LAPACK's dpotrf). */
+#include "maths/lapack.h"
 #include "maths/maths.h"
 
-#include <lapacke.h>
 #include <math.h>
 
 ct_status ct__cholesky(ct__job *j, ct__matrix *a) {
-    lapack_int n = (lapack_int)a->rows, minor = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', n, a->v, n);
+    lapack_int n = (lapack_int)a->rows,
+               minor = LAPACK(LAPACKE_dpotrf_work)(LAPACK_COL_MAJOR, 'L', n, a->v, n);
     if (minor == 0) return CT_OK;
     return ct_fail(
         j->e, CT_EDATA,

@@ -3,9 +3,9 @@
  * A symmetric matrix has real eigenvalues and orthonormal vectors (LAPACK's dsyevd, divide and conquer). Any other
  * square matrix may have conjugate pairs (dgeev: Hessenberg form, QR iteration); LAPACK packs the vectors of a
  * pair as two real columns, re and im, which are spread here. */
+#include "maths/lapack.h"
 #include "maths/maths.h"
 
-#include <lapacke.h>
 #include <math.h>
 
 /* ---- symmetric ---- */
@@ -14,13 +14,13 @@ ct_status ct__eigen_symmetric(ct__job *j, ct__matrix *a, double *w, int vectors)
     lapack_int n = (lapack_int)a->rows, whole = 0;
     double want = 0;
     char job = vectors ? 'V' : 'N';
-    LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, job, 'L', n, a->v, n, w, &want, -1, &whole, -1);
+    LAPACK(LAPACKE_dsyevd_work)(LAPACK_COL_MAJOR, job, 'L', n, a->v, n, w, &want, -1, &whole, -1);
     if (want > INT32_MAX) return ct__job_memory(j);
     double *work = ct__job_doubles(j, (int64_t)want, 1);
     int32_t *iwork = ct__job_ints(j, whole);
     if (!work || !iwork) return CT_ELIMIT;
-    if (LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, job, 'L', n, a->v, n, w, work, (lapack_int)want, iwork,
-                            whole) == 0)
+    if (LAPACK(LAPACKE_dsyevd_work)(LAPACK_COL_MAJOR, job, 'L', n, a->v, n, w, work, (lapack_int)want, iwork,
+                                    whole) == 0)
         return CT_OK;
     return ct_fail(
         j->e, CT_EINTERNAL,
@@ -81,13 +81,13 @@ typedef struct spectrum {
 static ct_status general(ct__job *j, spectrum *p) {
     lapack_int n = (lapack_int)p->a.rows;
     double want = 0;
-    LAPACKE_dgeev_work(LAPACK_COL_MAJOR, 'N', 'V', n, p->a.v, n, p->w, p->wi, NULL, 1, p->packed.v, n, &want,
-                       -1);
+    LAPACK(LAPACKE_dgeev_work)
+    (LAPACK_COL_MAJOR, 'N', 'V', n, p->a.v, n, p->w, p->wi, NULL, 1, p->packed.v, n, &want, -1);
     if (want > INT32_MAX) return ct__job_memory(j);
     double *work = ct__job_doubles(j, (int64_t)want, 1);
     if (!work) return CT_ELIMIT;
-    if (LAPACKE_dgeev_work(LAPACK_COL_MAJOR, 'N', 'V', n, p->a.v, n, p->w, p->wi, NULL, 1, p->packed.v, n,
-                           work, (lapack_int)want) == 0)
+    if (LAPACK(LAPACKE_dgeev_work)(LAPACK_COL_MAJOR, 'N', 'V', n, p->a.v, n, p->w, p->wi, NULL, 1,
+                                   p->packed.v, n, work, (lapack_int)want) == 0)
         return CT_OK;
     return ct_fail(
         j->e, CT_EINTERNAL,

@@ -4,14 +4,12 @@
  * is set to one and put back. (The pthread flavour has one number for the whole process; changing it would
  * reach into other threads' calls, so it is refused unless it is one already.) Denormals are kept: unlike a net,
  * a distribution's tail is made of them. Our own threads claim tasks that were cut by shapes alone. */
+#include "maths/lapack.h"
 #include "maths/maths.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <sched.h>
 #include <stdatomic.h>
-
-#include "base/pool.h"
 
 extern int omp_get_max_threads(void);
 extern void omp_set_num_threads(int threads);
@@ -54,12 +52,18 @@ ct_status ct__job_begin(ct__job *j, const ct_maths *m, const char *name, ct_err 
             "%s: %d threads; wanted 0 (the cores allowed) to 1024; choose about the number of cores", name,
             j->threads);
     if (j->threads == 0) j->threads = allowed_cores();
-    if (openblas_get_parallel() == 1 && openblas_get_num_threads() > 1)
+    if (!LAPACK(openblas_get_parallel) || !LAPACK(LAPACKE_dgesdd_work))
+        return ct_fail(
+            e, CT_EIO,
+            "%s: liblapacke.so.3 or libopenblas.so.0 cannot be loaded; wanted both; install liblapacke and "
+            "libopenblas0-openmp",
+            name);
+    if (LAPACK(openblas_get_parallel)() == 1 && LAPACK(openblas_get_num_threads)() > 1)
         return ct_fail(
             e, CT_EUSAGE,
             "%s: OpenBLAS is its pthread flavour with %d threads, whose sums depend on their number; "
             "wanted one thread; set OPENBLAS_NUM_THREADS=1 or install libopenblas0-openmp",
-            name, openblas_get_num_threads());
+            name, LAPACK(openblas_get_num_threads)());
     ct__env v = ct__env_enter();
     j->mxcsr = v.mxcsr;
     j->omp_threads = v.omp_threads;
@@ -106,6 +110,7 @@ static void run_task(void *job, int64_t task, int32_t thread) {
     crew *c = job;
     ct_err e = {0};
     (void)thread;
+    if (atomic_load(&c->first) < task) return;
     ct__env v = ct__env_enter();
     ct_status s = c->task(c->user, task, &e);
     ct__env_leave(v);
@@ -125,12 +130,7 @@ ct_status ct__parallel(ct__job *j, int64_t count, double operations, ct__task ta
     crew c = {.task = task, .user = user, .error = &error, .first = INT64_MAX, .lock = ATOMIC_FLAG_INIT};
     int32_t threads = operations < WORTH_THREADS ? 1 : j->threads;
     if (threads > count) threads = (int32_t)count;
-    ct_pool *p = NULL;
-    ct_status s = CT_OK;
-    if (threads > 1) s = ct__pool_open(j->allocator, threads, &p, j->e);
-    if (!s && p) s = ct__pool_run(p, run_task, &c, count, 0, j->e);
-    for (int64_t i = 0; !s && !p && i < count && !error.status; i++) run_task(&c, i, 0);
-    ct__pool_close(p);
+    ct_status s = ct_parallel(j->allocator, threads, run_task, &c, count, j->e);
     if (!s && error.status) s = ct_fail(j->e, (ct_status)error.status, "%s", error.text);
     return s;
 }

@@ -1,8 +1,8 @@
 /* least_squares.c: min |A x - b| of any rank by singular values (LAPACK's dgelsd): the shortest x. What remains is
  * computed anew from the data, not from the factors, and summed with compensation. */
+#include "maths/lapack.h"
 #include "maths/maths.h"
 
-#include <lapacke.h>
 #include <math.h>
 #include <string.h>
 
@@ -38,14 +38,15 @@ static ct_status run(ct__job *j, problem *p, double share) {
     ct_status s = ct__matrix_new(j, p->a.rows, p->a.cols, &copy);
     if (s) return s;
     memcpy(copy.v, p->a.v, (size_t)(p->a.rows * p->a.cols) * sizeof *copy.v);
-    LAPACKE_dgelsd_work(LAPACK_COL_MAJOR, rows, cols, columns, copy.v, rows, p->x.v, room, p->singular, share,
-                        &p->rank, &want, -1, &whole);
+    LAPACK(LAPACKE_dgelsd_work)
+    (LAPACK_COL_MAJOR, rows, cols, columns, copy.v, rows, p->x.v, room, p->singular, share, &p->rank, &want,
+     -1, &whole);
     if (want > INT32_MAX) return ct__job_memory(j);
     double *work = ct__job_doubles(j, (int64_t)want, 1);
     int32_t *iwork = ct__job_ints(j, whole);
     if (!work || !iwork) return CT_ELIMIT;
-    if (LAPACKE_dgelsd_work(LAPACK_COL_MAJOR, rows, cols, columns, copy.v, rows, p->x.v, room, p->singular,
-                            share, &p->rank, work, (lapack_int)want, iwork) == 0)
+    if (LAPACK(LAPACKE_dgelsd_work)(LAPACK_COL_MAJOR, rows, cols, columns, copy.v, rows, p->x.v, room,
+                                    p->singular, share, &p->rank, work, (lapack_int)want, iwork) == 0)
         return CT_OK;
     return ct_fail(
         j->e, CT_EINTERNAL,

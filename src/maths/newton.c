@@ -1,11 +1,10 @@
 /* newton.c: Newton's method with a line search: H d = -g by Cholesky, H shifted by a multiple of the unit matrix until
  * it is positive definite (Nocedal and Wright, algorithm 3.3). Without a Hessian of the caller's it is made of central
  * differences of the gradient, made symmetric. */
-#include <cblas.h>
-#include <lapacke.h>
 #include <math.h>
 #include <string.h>
 
+#include "maths/lapack.h"
 #include "maths/minimise.h"
 
 static void hessian_by_differences(ct__search *s, double *h) {
@@ -26,17 +25,17 @@ static void hessian_by_differences(ct__search *s, double *h) {
 /* d = -(h + shift)^-1 g; 0 when no shift was enough. */
 static int solve(ct__search *s, const double *h, double *work, double *d) {
     int64_t n = s->n;
-    double norm = cblas_dnrm2((int)(n * n), h, 1), least = h[0], shift;
+    double norm = LAPACK(cblas_dnrm2)((int)(n * n), h, 1), least = h[0], shift;
     for (int64_t i = 1; i < n; i++) least = fmin(least, h[i * n + i]);
     shift = least > 0 ? 0 : 1e-3 * norm - least;
     if (!isfinite(norm)) return 0;
     for (int trial = 0; trial < 60; trial++) {
         memcpy(work, h, (size_t)(n * n) * sizeof *h);
         for (int64_t i = 0; i < n; i++) work[i * n + i] += shift;
-        if (LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, work, (lapack_int)n) == 0) {
+        if (LAPACK(LAPACKE_dpotrf_work)(LAPACK_COL_MAJOR, 'L', (lapack_int)n, work, (lapack_int)n) == 0) {
             for (int64_t i = 0; i < n; i++) d[i] = -s->g[i];
-            LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, 1, work, (lapack_int)n, d,
-                                (lapack_int)n);
+            LAPACK(LAPACKE_dpotrs_work)
+            (LAPACK_COL_MAJOR, 'L', (lapack_int)n, 1, work, (lapack_int)n, d, (lapack_int)n);
             return isfinite(ct__largest(d, n));
         }
         shift = fmax(2 * shift, 1e-3 * norm);

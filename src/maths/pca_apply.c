@@ -3,9 +3,9 @@
  *     scores = ((x - mean) / scale) V / deviation       x = (scores * deviation) V' * scale + mean
  *
  * with deviation = sqrt(variance) when whitened, else 1. */
+#include "maths/lapack.h"
 #include "maths/pca.h"
 
-#include <cblas.h>
 #include <math.h>
 
 typedef struct apply {
@@ -59,8 +59,9 @@ static ct_status open_rows(ct__job *j, const ct_pca *p, const ct_array *x, apply
 }
 
 static void scores_of(const apply *a, const double *block, int64_t count, double *out) {
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)a->k, (int)a->d, 1, block,
-                (int)a->d, a->p->components.data, (int)a->d, 0, out, (int)a->k);
+    LAPACK(cblas_dgemm)
+    (CblasRowMajor, CblasNoTrans, CblasTrans, (int)count, (int)a->k, (int)a->d, 1, block, (int)a->d,
+     a->p->components.data, (int)a->d, 0, out, (int)a->k);
     for (int64_t i = 0; a->deviation && i < count; i++)
         for (int64_t k = 0; k < a->k; k++)
             out[i * a->k + k] = a->deviation[k] > 0 ? out[i * a->k + k] / a->deviation[k] : 0;
@@ -110,8 +111,9 @@ ct_status ct_pca_transform(const ct_maths *m, const ct_pca *p, const ct_array *x
 static void records_of(const apply *a, double *scores, int64_t count, double *x) {
     for (int64_t i = 0; a->deviation && i < count; i++)
         for (int64_t k = 0; k < a->k; k++) scores[i * a->k + k] *= a->deviation[k];
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)count, (int)a->d, (int)a->k, 1, scores,
-                (int)a->k, a->p->components.data, (int)a->d, 0, x, (int)a->d);
+    LAPACK(cblas_dgemm)
+    (CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)count, (int)a->d, (int)a->k, 1, scores, (int)a->k,
+     a->p->components.data, (int)a->d, 0, x, (int)a->d);
 }
 
 static ct_status inverse_block(void *user, int64_t lane, int64_t from, int64_t count, const double *block,

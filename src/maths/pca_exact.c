@@ -6,10 +6,9 @@
  * Q is ever made.
  * The covariance matrix X'X / (N - 1) is summed in blocks of centred rows; small values lose digits, as squaring
  * halves them, but it takes a fraction of the time. */
+#include "maths/lapack.h"
 #include "maths/pca.h"
 
-#include <cblas.h>
-#include <lapacke.h>
 #include <math.h>
 #include <string.h>
 
@@ -46,16 +45,18 @@ static ct_status add_rows(void *user, int64_t lane, int64_t from, int64_t count,
     double *all = t->all + lane * d * d, *b = t->block + lane * d * t->r->block;
     (void)from, (void)e;
     turn(block, count, d, b);
-    LAPACKE_dtpqrt_work(LAPACK_COL_MAJOR, (lapack_int)count, (lapack_int)d, 0, t->panel, all, (lapack_int)d,
-                        b, (lapack_int)count, t->t + lane * panel * d, t->panel, t->work + lane * panel * d);
+    LAPACK(LAPACKE_dtpqrt_work)
+    (LAPACK_COL_MAJOR, (lapack_int)count, (lapack_int)d, 0, t->panel, all, (lapack_int)d, b,
+     (lapack_int)count, t->t + lane * panel * d, t->panel, t->work + lane * panel * d);
     return CT_OK;
 }
 
 static void merge_triangles(const triangle *t, int64_t lanes) {
     int64_t d = t->r->d;
     for (int64_t l = 1; l < lanes; l++) /* the lower part of the one below is zero: trapezoidal with d rows */
-        LAPACKE_dtpqrt_work(LAPACK_COL_MAJOR, (lapack_int)d, (lapack_int)d, (lapack_int)d, t->panel, t->all,
-                            (lapack_int)d, t->all + l * d * d, (lapack_int)d, t->t, t->panel, t->work);
+        LAPACK(LAPACKE_dtpqrt_work)
+    (LAPACK_COL_MAJOR, (lapack_int)d, (lapack_int)d, (lapack_int)d, t->panel, t->all, (lapack_int)d,
+     t->all + l * d * d, (lapack_int)d, t->t, t->panel, t->work);
 }
 
 ct_status ct__pca_triangle(ct__job *j, const ct__rows *r, ct__matrix *out) {
@@ -127,12 +128,14 @@ static ct_status add_gram(void *user, int64_t lane, int64_t from, int64_t count,
     (void)from, (void)e;
     ct__column_sums_add(g->c, lane, count, block, 0);
     if (!g->block) {
-        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, d, n, 1, block, d, 1, g->sum + lane * d * d, d);
+        LAPACK(cblas_dsyrk)
+        (CblasRowMajor, CblasUpper, CblasTrans, d, n, 1, block, d, 1, g->sum + lane * d * d, d);
         return CT_OK;
     }
     float *single = g->block + lane * g->r->block * d, old = g->pending[lane] ? 1 : 0;
     ct__rows_single(block, count * d, single);
-    cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, d, n, 1, single, d, old, g->part + lane * d * d, d);
+    LAPACK(cblas_ssyrk)
+    (CblasRowMajor, CblasUpper, CblasTrans, d, n, 1, single, d, old, g->part + lane * d * d, d);
     if (++g->pending[lane] == SINGLE_BLOCKS) flush(g, lane);
     return CT_OK;
 }

@@ -14,10 +14,9 @@
  * angle of some hundredths to the true directions, where random columns begin with none of them. Measured on
  * Fashion-MNIST, 60,000 x 784, k = 10: variances to 2e-5 after two passes, 2e-7 after three. Directions that the
  * sample misses are still found, as they are by random columns: later. */
+#include "maths/lapack.h"
 #include "maths/pca.h"
 
-#include <cblas.h>
-#include <lapacke.h>
 #include <math.h>
 #include <string.h>
 
@@ -43,8 +42,8 @@ static void add_single(const pass *p, int64_t lane, int n, const double *block) 
           *part = p->w_f32 + lane * d * l;
     double *w = p->w + lane * d * l;
     ct__rows_single(block, (int64_t)n * d, b);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, l, d, 1, b, d, p->q_f32, d, 0, y, l);
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, l, d, n, 1, y, l, b, d, 0, part, d);
+    LAPACK(cblas_sgemm)(CblasRowMajor, CblasNoTrans, CblasTrans, n, l, d, 1, b, d, p->q_f32, d, 0, y, l);
+    LAPACK(cblas_sgemm)(CblasRowMajor, CblasTrans, CblasNoTrans, l, d, n, 1, y, l, b, d, 0, part, d);
     for (int64_t i = 0; i < (int64_t)d * l; i++) w[i] += (double)part[i];
 }
 
@@ -56,14 +55,14 @@ static ct_status add_pass(void *user, int64_t lane, int64_t from, int64_t count,
     (void)from, (void)e;
     if (p->sums) {
         ct__column_sums_add(p->sums, lane, count, block, 0);
-        p->square[lane] += cblas_ddot(n * d, block, 1, block, 1);
+        p->square[lane] += LAPACK(cblas_ddot)(n * d, block, 1, block, 1);
     }
     if (p->block_f32) {
         add_single(p, lane, n, block);
         return CT_OK;
     }
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, l, d, 1, block, d, p->q, d, 0, y, l);
-    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, l, d, n, 1, y, l, block, d, 1, w, d);
+    LAPACK(cblas_dgemm)(CblasRowMajor, CblasNoTrans, CblasTrans, n, l, d, 1, block, d, p->q, d, 0, y, l);
+    LAPACK(cblas_dgemm)(CblasRowMajor, CblasTrans, CblasNoTrans, l, d, n, 1, y, l, block, d, 1, w, d);
     return CT_OK;
 }
 
@@ -141,13 +140,13 @@ static ct_status extend(ct__job *j, basis *b, const double *from, int64_t count)
     double *c = ct__job_doubles(j, b->d, 1), *v = ct__job_doubles(j, b->d, 1);
     if (!c || !v) return CT_ELIMIT;
     for (int64_t i = 0; i < count && b->size < b->d; i++) {
-        double before = cblas_dnrm2(d, from + i * b->d, 1);
+        double before = LAPACK(cblas_dnrm2)(d, from + i * b->d, 1);
         memcpy(v, from + i * b->d, (size_t)b->d * sizeof *v);
         for (int turn = 0; turn < 2 && b->size; turn++) {
-            cblas_dgemv(CblasColMajor, CblasTrans, d, (int)b->size, 1, b->q, d, v, 1, 0, c, 1);
-            cblas_dgemv(CblasColMajor, CblasNoTrans, d, (int)b->size, -1, b->q, d, c, 1, 1, v, 1);
+            LAPACK(cblas_dgemv)(CblasColMajor, CblasTrans, d, (int)b->size, 1, b->q, d, v, 1, 0, c, 1);
+            LAPACK(cblas_dgemv)(CblasColMajor, CblasNoTrans, d, (int)b->size, -1, b->q, d, c, 1, 1, v, 1);
         }
-        double after = cblas_dnrm2(d, v, 1);
+        double after = LAPACK(cblas_dnrm2)(d, v, 1);
         if (!(after > 1e-12 * before)) continue;
         for (int64_t k = 0; k < b->d; k++) b->q[b->size * b->d + k] = v[k] / after;
         b->size++;
@@ -185,15 +184,17 @@ static ct_status nystroem(ct__job *j, const basis *b, double nu, int64_t k, doub
     double *v = s ? NULL : ct__job_doubles(j, m, 1);
     if (!v) return CT_ELIMIT;
     if (!(nu > 0)) nu = 1e-300; /* no variance at all: any directions will do */
-    cblas_daxpy((int)(m * d), nu, b->q, 1, b->w, 1);
-    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, (int)m, (int)m, (int)d, 1, b->q, (int)d, b->w,
-                (int)d, 0, t.v, (int)m);
+    LAPACK(cblas_daxpy)((int)(m * d), nu, b->q, 1, b->w, 1);
+    LAPACK(cblas_dgemm)
+    (CblasColMajor, CblasTrans, CblasNoTrans, (int)m, (int)m, (int)d, 1, b->q, (int)d, b->w, (int)d, 0, t.v,
+     (int)m);
     for (int64_t i = 0; i < m; i++)
         for (int64_t l = 0; l < i; l++) t.v[i + l * m] = (t.v[i + l * m] + t.v[l + i * m]) / 2;
     s = ct__cholesky(j, &t);
     if (s) return s;
-    cblas_dtrsm(CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)d, (int)m, 1, t.v,
-                (int)m, f.v, (int)d);
+    LAPACK(cblas_dtrsm)
+    (CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)d, (int)m, 1, t.v, (int)m, f.v,
+     (int)d);
     s = ct__svd(j, &f, &u, v, &vt);
     for (int64_t i = 0; !s && i < k; i++) {
         values[i] = fmax(v[i] * v[i] - nu, 0);

@@ -3,9 +3,9 @@
  * gemm is fast already; the blocks are there for threads. They are cut by the shape alone and each is one call on
  * one thread, so the bits do not depend on how many threads took part. Operands are used where they lie: a
  * transposed view is gemm's own transpose, anything else is copied once. */
+#include "maths/lapack.h"
 #include "maths/maths.h"
 
-#include <cblas.h>
 #include <string.h>
 
 #define ROWS_OF_BLOCK 256
@@ -51,14 +51,12 @@ static ct_status block(void *user, int64_t task, ct_err *e) {
     CBLAS_TRANSPOSE ta = a->transposed ? CblasTrans : CblasNoTrans,
                     tb = b->transposed ? CblasTrans : CblasNoTrans;
     (void)e;
-    if (a->type == CT_F32)
-        cblas_sgemm(CblasRowMajor, ta, tb, (int)rows, (int)b->cols, (int)a->cols, 1,
-                    (const float *)a->data + from, (int)a->ld, b->data, (int)b->ld, 0, (float *)p->c + to,
-                    (int)b->cols);
-    else
-        cblas_dgemm(CblasRowMajor, ta, tb, (int)rows, (int)b->cols, (int)a->cols, 1,
-                    (const double *)a->data + from, (int)a->ld, b->data, (int)b->ld, 0, (double *)p->c + to,
-                    (int)b->cols);
+    if (a->type == CT_F32) LAPACK(cblas_sgemm)
+    (CblasRowMajor, ta, tb, (int)rows, (int)b->cols, (int)a->cols, 1, (const float *)a->data + from,
+     (int)a->ld, b->data, (int)b->ld, 0, (float *)p->c + to, (int)b->cols);
+    else LAPACK(cblas_dgemm)(CblasRowMajor, ta, tb, (int)rows, (int)b->cols, (int)a->cols, 1,
+                             (const double *)a->data + from, (int)a->ld, b->data, (int)b->ld, 0,
+                             (double *)p->c + to, (int)b->cols);
     return CT_OK;
 }
 

@@ -1,7 +1,6 @@
 /* qr.c: A = Q R by Householder reflections (LAPACK's dgeqrf, dorgqr). */
+#include "maths/lapack.h"
 #include "maths/maths.h"
-
-#include <lapacke.h>
 
 static void copy_upper(const ct__matrix *a, ct__matrix *r) {
     for (int64_t k = 0; k < r->cols; k++)
@@ -13,14 +12,14 @@ static ct_status reflect(ct__job *j, ct__matrix *a, ct__matrix *r) {
     lapack_int rows = (lapack_int)a->rows, cols = (lapack_int)a->cols, k = rows < cols ? rows : cols;
     double want = 0, want_q = 0, *tau = ct__job_doubles(j, k, 1);
     if (!tau) return CT_ELIMIT;
-    LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, rows, cols, a->v, rows, tau, &want, -1);
-    LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, rows, k, k, a->v, rows, tau, &want_q, -1);
+    LAPACK(LAPACKE_dgeqrf_work)(LAPACK_COL_MAJOR, rows, cols, a->v, rows, tau, &want, -1);
+    LAPACK(LAPACKE_dorgqr_work)(LAPACK_COL_MAJOR, rows, k, k, a->v, rows, tau, &want_q, -1);
     lapack_int size = (lapack_int)(want > want_q ? want : want_q);
     double *work = ct__job_doubles(j, size, 1);
     if (!work) return CT_ELIMIT;
-    LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, rows, cols, a->v, rows, tau, work, size);
+    LAPACK(LAPACKE_dgeqrf_work)(LAPACK_COL_MAJOR, rows, cols, a->v, rows, tau, work, size);
     if (r) copy_upper(a, r);
-    LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, rows, k, k, a->v, rows, tau, work, size);
+    LAPACK(LAPACKE_dorgqr_work)(LAPACK_COL_MAJOR, rows, k, k, a->v, rows, tau, work, size);
     return CT_OK;
 }
 

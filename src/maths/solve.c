@@ -1,9 +1,9 @@
 /* solve.c: square systems by LU with partial pivoting, P A = L U (LAPACK's dgetrf): solutions, inverse and
  * determinant. A matrix that is singular exactly has a pivot of 0 and is refused; one that is nearly so is
  * ct_matrix_condition's to tell. */
+#include "maths/lapack.h"
 #include "maths/maths.h"
 
-#include <lapacke.h>
 #include <math.h>
 
 /* a becomes L and U; *pivot counts from 1 the first pivot that is 0, or is 0. */
@@ -11,7 +11,7 @@ static ct_status factor(ct__job *j, ct__matrix *a, int32_t **order, int32_t *piv
     *order = ct__job_ints(j, a->rows);
     if (!*order) return CT_ELIMIT;
     lapack_int n = (lapack_int)a->rows;
-    *pivot = LAPACKE_dgetrf_work(LAPACK_COL_MAJOR, n, n, a->v, n, *order);
+    *pivot = LAPACK(LAPACKE_dgetrf_work)(LAPACK_COL_MAJOR, n, n, a->v, n, *order);
     return CT_OK;
 }
 
@@ -34,7 +34,7 @@ static ct_status solve(ct__job *j, const ct_array *a, const ct_array *b, ct_arra
     if (!s && pivot) s = refuse_singular(j, pivot);
     if (s) return s;
     lapack_int n = (lapack_int)f.rows;
-    LAPACKE_dgetrs_work(LAPACK_COL_MAJOR, 'N', n, (lapack_int)r.cols, f.v, n, order, r.v, n);
+    LAPACK(LAPACKE_dgetrs_work)(LAPACK_COL_MAJOR, 'N', n, (lapack_int)r.cols, f.v, n, order, r.v, n);
     return ct__matrix_store(j, &r, ct__result_type(a, b), b->rank, x);
 }
 
@@ -57,7 +57,7 @@ static ct_status inverse(ct__job *j, const ct_array *a, ct_array *out) {
     if (s) return s;
     lapack_int n = (lapack_int)f.rows;
     for (int64_t i = 0; i < f.rows; i++) r.v[i + i * r.rows] = 1;
-    LAPACKE_dgetrs_work(LAPACK_COL_MAJOR, 'N', n, n, f.v, n, order, r.v, n);
+    LAPACK(LAPACKE_dgetrs_work)(LAPACK_COL_MAJOR, 'N', n, n, f.v, n, order, r.v, n);
     return ct__matrix_store(j, &r, ct__result_type(a, NULL), 2, out);
 }
 

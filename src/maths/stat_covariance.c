@@ -1,10 +1,9 @@
 /* stat_covariance.c: covariance and correlation of features, and ranks. */
 #include <stdlib.h>
 
+#include "maths/lapack.h"
 #include "maths/rows.h"
 #include "maths/stat.h"
-
-#include <cblas.h>
 
 /* ---- ranks ---- */
 
@@ -64,8 +63,8 @@ static ct_status add(void *user, int64_t lane, int64_t from, int64_t count, cons
     const gram *g = user;
     int d = (int)g->d;
     (void)from, (void)e;
-    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, d, (int)count, 1, block, d, 1, g->sum + lane * d * d,
-                d);
+    LAPACK(cblas_dsyrk)
+    (CblasRowMajor, CblasUpper, CblasTrans, d, (int)count, 1, block, d, 1, g->sum + lane * d * d, d);
     return CT_OK;
 }
 

@@ -1,9 +1,8 @@
 /* svd.c: singular values, A = U diag(s) V' (LAPACK's dgesdd, divide and conquer), and what follows from them:
  * rank, condition number and pseudo-inverse. */
+#include "maths/lapack.h"
 #include "maths/maths.h"
 
-#include <cblas.h>
-#include <lapacke.h>
 #include <math.h>
 #include <string.h>
 
@@ -22,14 +21,14 @@ ct_status ct__svd(ct__job *j, ct__matrix *a, ct__matrix *u, double *s, ct__matri
     int32_t *whole = status ? NULL : ct__job_ints(j, 8 * (int64_t)k);
     if (!whole) return CT_ELIMIT;
     double want = 0, *work = &want;
-    LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, job, rows, cols, a->v, rows, s, u->v, rows, vt->v, k, work, size,
-                        whole);
+    LAPACK(LAPACKE_dgesdd_work)
+    (LAPACK_COL_MAJOR, job, rows, cols, a->v, rows, s, u->v, rows, vt->v, k, work, size, whole);
     if (want > INT32_MAX) return ct__job_memory(j);
     size = (lapack_int)want;
     work = ct__job_doubles(j, size, 1);
     if (!work) return CT_ELIMIT;
-    if (LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, job, rows, cols, a->v, rows, s, u->v, rows, vt->v, k, work,
-                            size, whole) == 0)
+    if (LAPACK(LAPACKE_dgesdd_work)(LAPACK_COL_MAJOR, job, rows, cols, a->v, rows, s, u->v, rows, vt->v, k,
+                                    work, size, whole) == 0)
         return CT_OK;
     return ct_fail(
         j->e, CT_EINTERNAL,
@@ -132,10 +131,10 @@ static ct_status pseudo_inverse(ct__job *j, const ct_array *a, double tolerance,
     if (!status) status = ct__matrix_new(j, x.cols, x.rows, &p);
     if (status) return status;
     while (rank < k && s[rank] > (tolerance > 0 ? tolerance : 1e-15) * s[0]) rank++;
-    for (int64_t i = 0; i < rank; i++) cblas_dscal((int)x.rows, 1 / s[i], u.v + i * u.rows, 1);
-    if (rank)
-        cblas_dgemm(CblasColMajor, CblasTrans, CblasTrans, (int)x.cols, (int)x.rows, (int)rank, 1, vt.v,
-                    (int)k, u.v, (int)u.rows, 0, p.v, (int)p.rows);
+    for (int64_t i = 0; i < rank; i++) LAPACK(cblas_dscal)((int)x.rows, 1 / s[i], u.v + i * u.rows, 1);
+    if (rank) LAPACK(cblas_dgemm)
+    (CblasColMajor, CblasTrans, CblasTrans, (int)x.cols, (int)x.rows, (int)rank, 1, vt.v, (int)k, u.v,
+     (int)u.rows, 0, p.v, (int)p.rows);
     return ct__matrix_store(j, &p, ct__result_type(a, NULL), 2, out);
 }
 

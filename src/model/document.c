@@ -97,7 +97,8 @@ static ct_status check_tensors(const ct_tensors *t, const json_t *hashes, const 
         const char *want = json_string_value(json_object_get(hashes, t->tensor[i].name));
         ct_hash_hex(ct_hash_bytes(t->tensor[i].data, t->tensor[i].bytes), hex);
         if (want && strcmp(want, hex) == 0) continue;
-        return ct_fail_at(e, CT_EDATA, file, (const uint8_t *)t->tensor[i].data - (const uint8_t *)t->file,
+        int64_t at = t->tensor[i].own ? -1 : (const uint8_t *)t->tensor[i].data - (const uint8_t *)t->file;
+        return ct_fail_at(e, CT_EDATA, file, at,
                           "tensor \"%.200s\": its hash is %s; wanted %s; the file was changed or damaged: "
                           "take another copy",
                           t->tensor[i].name, hex, want ? want : "one in the document");

@@ -1,4 +1,5 @@
-/* weights.c: variables of a context to named tensors and back. Nothing is set before everything fits. */
+/* weights.c: variables of a context to named tensors and back. Nothing is set before everything fits. A tied parameter
+ * has several names: it is written under each, and read from any. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,6 +7,32 @@
 
 static int wanted(const ct_var_info *v, int32_t kinds) {
     return (kinds >> v->kind & 1) && v->kind != CT_STATE;
+}
+
+static ct_status add_aliases(ct_ctx *c, const char *of, const ct_array *a, ct_tensors *to, ct_err *e) {
+    const char *name, *base;
+    ct_status s = CT_OK;
+    for (int64_t i = 0; !s && !ct_alias_at(c, i, &name, &base); i++)
+        if (strcmp(base, of) == 0) s = ct_tensors_add(to, name, a, e);
+    return s;
+}
+
+/* The variable of a tensor's name, its own or that of a tie. */
+static int variable_of(ct_ctx *c, const char *tensor, ct_var_info *v) {
+    const char *name, *of;
+    if (!ct_var_find(c, tensor, v)) return 1;
+    for (int64_t i = 0; !ct_alias_at(c, i, &name, &of); i++)
+        if (strcmp(name, tensor) == 0) return !ct_var_find(c, of, v);
+    return 0;
+}
+
+/* The tensor of a variable, under the first of its names that is there; -1: none. */
+static int64_t tensor_of(ct_ctx *c, const ct_tensors *from, const char *variable) {
+    const char *name, *of;
+    int64_t at = ct_tensors_find(from, variable);
+    for (int64_t i = 0; at < 0 && !ct_alias_at(c, i, &name, &of); i++)
+        if (strcmp(of, variable) == 0) at = ct_tensors_find(from, name);
+    return at;
 }
 
 ct_status ct_weights_collect(ct_ctx *c, int32_t kinds, ct_tensors *to, ct_err *e) {
@@ -17,13 +44,14 @@ ct_status ct_weights_collect(ct_ctx *c, int32_t kinds, ct_tensors *to, ct_err *e
         if (s) return s;
         s = ct_var_get(c, v.name, &a, e);
         if (!s) s = ct_tensors_add(to, v.name, &a, e);
+        if (!s) s = add_aliases(c, v.name, &a, to, e);
         ct_array_free(&a);
         if (s) return s;
     }
     return CT_OK;
 }
 
-#define ROOM 240 /* bytes of a list: three fit into an error's text */
+#define ROOM 180 /* bytes of a list: four fit into an error's text */
 
 typedef struct list { /* of names that do not fit */
     const char *kind;
@@ -40,18 +68,18 @@ static void mention(list *l, const char *name) {
     ct_text_format(&l->text, "%s%.200s", l->text.length ? ", " : "", name);
 }
 
-enum { MISSING, SUPERFLUOUS, MISSHAPED, LISTS };
+enum { MISSING, SUPERFLUOUS, MISSHAPED, DIFFERENT, LISTS };
 
 static void compare(ct_ctx *c, const ct_tensors *from, int32_t kinds, int32_t extra, list l[LISTS]) {
     ct_var_info v;
     ct_array a;
     char have[CT_SHAPE_TEXT], want[CT_SHAPE_TEXT], line[600];
     for (int64_t i = 0; i < ct_var_count(c); i++)
-        if (!ct_var_at(c, i, &v) && wanted(&v, kinds) && ct_tensors_find(from, v.name) < 0)
+        if (!ct_var_at(c, i, &v) && wanted(&v, kinds) && tensor_of(c, from, v.name) < 0)
             mention(&l[MISSING], v.name);
     for (int64_t i = 0; i < ct_tensors_count(from); i++) {
         const char *name = ct_tensors_name(from, i);
-        if (ct_var_find(c, name, &v) || !wanted(&v, kinds)) {
+        if (!variable_of(c, name, &v) || !wanted(&v, kinds)) {
             if (!extra) mention(&l[SUPERFLUOUS], name);
             continue;
         }
@@ -61,6 +89,22 @@ static void compare(ct_ctx *c, const ct_tensors *from, int32_t kinds, int32_t ex
         snprintf(line, sizeof line, "%.150s %s for %s", name, ct_shape_format(&s, have),
                  ct_shape_format(&v.shape, want));
         mention(&l[MISSHAPED], line);
+    }
+}
+
+/* Names of one parameter must hold one value. */
+static void compare_ties(ct_ctx *c, const ct_tensors *from, list *l) {
+    const char *name, *of;
+    char line[600];
+    for (int64_t i = 0; !ct_alias_at(c, i, &name, &of); i++) {
+        ct_array a, b;
+        int64_t at = tensor_of(c, from, of);
+        if (ct_tensors_at(from, ct_tensors_find(from, name), &a) || ct_tensors_at(from, at, &b)) continue;
+        uint64_t bytes = ct_array_count(&a) * ct_dtype_size((ct_dtype)a.dtype);
+        int same = a.dtype == b.dtype && ct_array_count(&a) == ct_array_count(&b);
+        if (same && (!bytes || !memcmp(a.data, b.data, bytes))) continue;
+        snprintf(line, sizeof line, "%.90s and %.90s", of, name);
+        mention(l, line);
     }
 }
 
@@ -91,8 +135,10 @@ static ct_status check(ct_ctx *c, const ct_tensors *from, const char *file, int3
     const ct_allocator *a = ct_allocator_of(c);
     list l[LISTS] = {{.kind = "missing", .text = {.allocator = a}},
                      {.kind = "superfluous", .text = {.allocator = a}},
-                     {.kind = "of another shape", .text = {.allocator = a}}};
+                     {.kind = "of another shape", .text = {.allocator = a}},
+                     {.kind = "tied but different", .text = {.allocator = a}}};
     compare(c, from, kinds, extra, l);
+    compare_ties(c, from, &l[DIFFERENT]);
     ct_status s = describe(l, file, e);
     for (int i = 0; i < LISTS; i++) ct_text_free(&l[i].text);
     return s;
@@ -118,7 +164,7 @@ ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char *file, 
         ct_var_info v;
         ct_array a;
         if (ct_var_at(c, i, &v) || !wanted(&v, kinds)) continue;
-        s = ct_tensors_at(from, ct_tensors_find(from, v.name), &a);
+        s = ct_tensors_at(from, tensor_of(c, from, v.name), &a);
         if (!s) s = set_one(c, &v, &a, file, e);
     }
     return s;

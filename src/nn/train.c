@@ -26,17 +26,22 @@ double ct_optimiser_lr(int32_t kind) {
     return kind >= 0 && kind < COUNT ? lr[kind] : NAN;
 }
 
-/* A moment follows its parameter: "NAME.suffix", zeros. */
+/* The moment `name` of a parameter, zeros at first; another training of the same parameters goes on with it. */
+static ct_t moment_named(ct_t param, const char *name) {
+    ct_var_info v;
+    ct_graph *g = ct_graph_of(param);
+    if (!ct_var_find(ct_context(param), name, &v) && v.kind == CT_MOMENT) return ct_graph_param(g, name);
+    return ct_var_new(g, CT_MOMENT, name, CT_F32, ct_shape_of(param), (ct_init){.kind = CT_INIT_ZEROS});
+}
 static ct_t moment(ct_t param, const char *suffix) {
     char name[900];
     snprintf(name, sizeof name, "%s.%s", ct_name_of(param), suffix);
-    return ct_var_new(ct_graph_of(param), CT_MOMENT, name, CT_F32, ct_shape_of(param),
-                      (ct_init){.kind = CT_INIT_ZEROS});
+    return moment_named(param, name);
 }
 
 typedef struct update { /* what one parameter's update takes */
     const ct_train *t;
-    ct_t param, grad, lr, scale;
+    ct_t param, grad, rows, lr, scale; /* rows: of a table's gradient, else none */
     double decay;
 } update;
 
@@ -68,8 +73,41 @@ static ct_t rmsprop(const update *u) {
                              (ct_rmsprop){.momentum = t->momentum, .weight_decay = u->decay, .l1 = t->l1});
 }
 
+/* Steps on the rows of a table that the batch used. */
+static ct_t sparse(const update *u) {
+    const ct_train *t = u->t;
+    if (t->optimiser == CT_SGD) return ct_sparse_sgd_update(u->param, u->rows, u->grad, u->lr, u->scale);
+    if (t->optimiser == CT_ADAGRAD)
+        return ct_sparse_adagrad_update(u->param, u->rows, u->grad, moment(u->param, "sum"), u->lr, u->scale,
+                                        given(t->eps, 1e-10));
+    return ct_sparse_adam_update(u->param, u->rows, u->grad, moment(u->param, "exp_avg"),
+                                 moment(u->param, "exp_avg_sq"), u->lr, u->scale, given(t->beta1, 0.9),
+                                 given(t->beta2, 0.999), given(t->eps, 1e-8));
+}
+
+/* What PyTorch has a sparse rule for. */
+static ct_status check_sparse(const update *u, ct_err *e) {
+    const ct_train *t = u->t;
+    int known =
+        t->optimiser == CT_ADAM || t->optimiser == CT_ADAGRAD || (t->optimiser == CT_SGD && t->momentum == 0);
+    if (!known)
+        return ct_fail(
+            e, CT_EUSAGE,
+            "train: table \"%s\" is sparse, and %s%s has no rule for rows; wanted adam, adagrad or sgd; take "
+            "one of these, or leave sparse out",
+            ct_name_of(u->param), names[t->optimiser], t->momentum > 0 ? " with momentum" : "");
+    if (u->decay != 0 || t->l1 != 0)
+        return ct_fail(
+            e, CT_EUSAGE,
+            "train: table \"%s\" is sparse, and decay would touch all its rows; wanted a group without decay "
+            "for it, or no sparse",
+            ct_name_of(u->param));
+    return CT_OK;
+}
+
 static ct_t make_update(const update *u) {
     const ct_train *t = u->t;
+    if (u->rows.node) return sparse(u);
     switch (t->optimiser) {
         case CT_SGD:
             return sgd(u);
@@ -117,32 +155,49 @@ static double decay_of(const ct_train *t, const ct_group *g) {
 /* ---- the plan ---- */
 
 typedef struct built {
-    ct_t *param, *grad, *effect, *out;
+    ct_t *param, *grad, *rows, *effect, *out; /* rows: of a table's gradient, else none */
+    uint8_t *average_begins;
     int32_t params, effects, outs;
 } built;
 
-static void build_updates(const ct_train *t, ct_t loss, built *b) {
+static void add_average(const ct_train *t, built *b, int32_t i) {
+    char name[900];
+    ct_var_info v;
+    snprintf(name, sizeof name, "ema.%s", ct_name_of(b->param[i]));
+    b->average_begins[i] = ct_var_find(ct_context(b->param[i]), name, &v) != CT_OK;
+    ct_t step = b->effect[b->effects - 1];
+    b->effect[b->effects++] = ct_average_update(moment_named(b->param[i], name), step, t->average);
+}
+
+/* Gradients as the norm and the updates take them: tables by rows, values cut. */
+static void prepare_gradients(const ct_train *t, built *b) {
+    ct_t none = {0, 0, 0};
+    for (int32_t i = 0; i < b->params; i++) {
+        b->rows[i] = none;
+        ct_t values = ct_sparse_rows(b->grad[i], &b->rows[i]);
+        if (values.node) b->grad[i] = values;
+        if (t->clip_value > 0) b->grad[i] = ct_clip(b->grad[i], -t->clip_value, t->clip_value);
+    }
+}
+
+static ct_status build_updates(const ct_train *t, ct_t loss, built *b, ct_err *e) {
     ct_graph *g = ct_graph_of(loss);
     ct_t lr = ct_scalar(g, "lr", t->lr > 0 ? t->lr : ct_optimiser_lr(t->optimiser)), none = {0, 0, 0}, norm;
-    for (int32_t i = 0; i < b->params && t->clip_value > 0; i++)
-        b->grad[i] = ct_clip(b->grad[i], -t->clip_value, t->clip_value);
-    ct_t scale =
-        ct_guard(loss, t->clip_norm > 0 ? ct_global_norm(b->grad, b->params) : none, t->clip_norm, &norm);
+    prepare_gradients(t, b);
+    ct_t length = t->clip_norm > 0 ? ct_global_norm(b->grad, b->params) : none,
+         scale = ct_guard(loss, length, isinf(t->clip_norm) ? 0 : t->clip_norm, &norm);
     b->out[b->outs++] = loss;
     b->out[b->outs++] = norm;
     for (int32_t i = 0; i < b->params; i++) {
         const ct_group *group = group_of(t, ct_name_of(b->param[i]));
-        update u = {t, b->param[i], b->grad[i], lr, scale, decay_of(t, group)};
+        update u = {t, b->param[i], b->grad[i], b->rows[i], lr, scale, decay_of(t, group)};
+        ct_status s = b->rows[i].node ? check_sparse(&u, e) : CT_OK;
+        if (s) return s;
         if (group && group->lr_scale > 0) u.lr = ct_mul_scalar(lr, group->lr_scale);
         b->effect[b->effects++] = make_update(&u);
-        if (t->average <= 0) continue;
-        char name[900];
-        snprintf(name, sizeof name, "ema.%s", ct_name_of(b->param[i]));
-        ct_t average = ct_var_new(g, CT_MOMENT, name, CT_F32, ct_shape_of(b->param[i]),
-                                  (ct_init){.kind = CT_INIT_ZEROS});
-        b->effect[b->effects] = ct_average_update(average, b->effect[b->effects - 1], t->average);
-        b->effects++;
+        if (t->average > 0) add_average(t, b, i);
     }
+    return CT_OK;
 }
 
 static ct_status check(const ct_train *t, ct_t loss, ct_err *e) {
@@ -165,6 +220,7 @@ static ct_status begin_averages(ct_ctx *c, const built *b, ct_err *e) {
     for (int32_t i = 0; i < b->params && !s; i++) {
         char name[900];
         ct_array a;
+        if (!b->average_begins[i]) continue;
         snprintf(name, sizeof name, "ema.%s", ct_name_of(b->param[i]));
         s = ct_array_new(ct_allocator_of(c), CT_F32, ct_shape_of(b->param[i]), &a, e);
         if (s) return s;
@@ -184,18 +240,21 @@ ct_status ct_compile_train(ct_t loss, const ct_t *more, int32_t n_more, const ct
     uint64_t n = (uint64_t)b.params + 1;
     b.param = ct_arena_array(&arena, n, sizeof *b.param);
     b.grad = ct_arena_array(&arena, n, sizeof *b.grad);
+    b.rows = ct_arena_array(&arena, n, sizeof *b.rows);
+    b.average_begins = ct_arena_array(&arena, n, 1);
     b.effect = ct_arena_array(&arena, 2 * n, sizeof *b.effect);
     b.out = ct_arena_array(&arena, (uint64_t)n_more + 2, sizeof *b.out);
-    if (!b.param || !b.grad || !b.effect || !b.out) s = ct_fail(e, CT_ELIMIT, "train: out of memory");
+    if (!b.param || !b.grad || !b.rows || !b.average_begins || !b.effect || !b.out)
+        s = ct_fail(e, CT_ELIMIT, "train: out of memory");
     if (!s && b.params == 0)
         s = ct_fail(e, CT_EUSAGE,
                     "train: the loss depends on no parameter that may change; wanted at least one");
     if (!s && ct_parameters(loss, b.param, b.params) != b.params) s = ct_graph_status(ct_graph_of(loss), e);
     if (!s) {
-        ct_grad(loss, NULL, b.param, b.params, b.grad);
-        build_updates(t, loss, &b);
+        s = ct_grad(loss, NULL, b.param, b.params, b.grad);
+        if (!s) s = build_updates(t, loss, &b, e);
         for (int32_t i = 0; i < n_more; i++) b.out[b.outs++] = more[i];
-        s = ct_graph_status(ct_graph_of(loss), e);
+        if (ct_graph_status(ct_graph_of(loss), e)) s = ct_graph_status(ct_graph_of(loss), e);
     }
     ct_compile o = {.train = 1, .batch = t->batch, .shard = t->shard, .one_thread = t->one_thread};
     if (!s) s = ct_plan_new(b.out, b.outs, b.effect, b.effects, o, out, e);

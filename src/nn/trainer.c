@@ -15,7 +15,7 @@ struct ct_trainer {
     double norm;
 };
 
-/* Inputs by name; with as many fields as inputs and no name in common, by position. */
+/* Inputs by name. */
 static ct_status match(ct_trainer *t, const ct_source *like, ct_err *e) {
     t->inputs = ct_plan_inputs(t->plan);
     if (t->inputs > CT_MAX_FIELDS)

@@ -96,6 +96,13 @@ static ct_t class_rows(ct_t x, int64_t rows) {
 extern const ct__op ct__op_softmax_ce, ct__op_softmax_ce_grad;
 static const ct_reduce no_keep;
 
+static ct_t ignored_id(ct_t target, int64_t id) {
+    int32_t narrow = (int32_t)id;
+    int wide = ct_dtype_of(target) == CT_I64;
+    return ct_constant(ct_graph_of(target), ct_dtype_of(target), ct_shape_make(0, NULL),
+                       wide ? (void *)&id : (void *)&narrow);
+}
+
 static ct_t of_ids(const ct__value *a, ct_t x, ct_t target, ct_t weight) {
     ct_shape s = ct_shape_of(x), ids = ct_shape_of(target), all = ct_shape_make(0, NULL);
     int64_t places = 1;
@@ -108,7 +115,11 @@ static ct_t of_ids(const ct__value *a, ct_t x, ct_t target, ct_t weight) {
     if (a[REDUCTION].i == NONE) return s.rank == 2 ? loss : ct_reshape(loss, ids);
     if (a[REDUCTION].i == SUM) return ct_sum(loss, all, no_keep);
     if (!weight.node && !a[HAS_IGNORE].i) return ct_mean(loss, all, no_keep);
-    ct_t divisor = ct_sum(ct__output(loss, 2), all, no_keep), zero = ct_number(ct_graph_of(x), 0);
+    /* Without class weights it is counted from the labels alone, so that the count is known before the forward pass
+     * (plan/phase.c). */
+    ct_t counts =
+        weight.node ? ct__output(loss, 2) : ct_cast(ct_ne(in[1], ignored_id(in[1], a[IGNORE].i)), CT_F32);
+    ct_t divisor = ct_sum(counts, all, no_keep), zero = ct_number(ct_graph_of(x), 0);
     divisor = ct_where(ct_eq(divisor, zero), ct_number(ct_graph_of(x), 1), divisor);
     return ct_div(ct_sum(loss, all, no_keep), divisor);
 }

@@ -5,7 +5,8 @@
  *     d dy of that = the rows of ddW again                            (embedding_rows)
  *
  * Weight: standard normal. With has_padding=1 the row `padding` starts as zeros (unless another initialiser is
- * asked for, as in PyTorch) and gets no gradient. Sums go in the order of the places. The table's home stays
+ * asked for, as in PyTorch) and gets no gradient. With sparse=1, training touches the rows used alone, where every use
+ * of the table is such a lookup (sparse.c; Adam is PyTorch's SparseAdam then). Sums go in the order of the places. The table's home stays
  * plain, since rows are read one by one. An id outside 0..V-1 is an error of the data at run time. */
 #include "op/index.h"
 #include "op/strided.h"
@@ -22,13 +23,16 @@ static const ct__attr attrs[] = {
     OPT_FLOAT(ct_embed, init_a, 0, -1e30, 1e30, "its first number (value, low, mean or gain)"),
     OPT_FLOAT(ct_embed, init_b, 0, -1e30, 1e30, "its second number (high, standard deviation)"),
     OPT_TEXT(ct_embed, tie, "full name of an existing [V,D] parameter to share"),
+    OPT_INT(ct_embed, sparse, 0, 0, 1,
+            "1: gradient and update of the rows used alone (PyTorch's sparse=True)"),
     {0},
 };
-enum { VOCABULARY, DIMENSION, HAS_PADDING, PADDING };
+enum { VOCABULARY, DIMENSION, HAS_PADDING, PADDING, SPARSE = 8 };
 
 static const ct__attr weight_attrs[] = {
     POS_INT(vocabulary, CT__NODEF, 1, 1 << 30, "V, the number of ids"),
     POS_INT(padding, CT__NODEF, -1, 1 << 30, "the id without gradient, -1 none"),
+    POS_INT(sparse, CT__NODEF, 0, 1, "1: training takes it by the rows used (sparse.c)"),
     {0},
 };
 enum { W_VOCABULARY, W_PADDING };
@@ -77,7 +81,8 @@ static ct_status weight_infer(ct__infer *f) {
 extern const ct__op ct__op_embedding_rows, ct__op_embedding_weight;
 
 static void grad(ct__grad *g) {
-    ct__value a[] = {g->attr[VOCABULARY], {.i = g->attr[HAS_PADDING].i ? g->attr[PADDING].i : -1}};
+    ct__value a[] = {
+        g->attr[VOCABULARY], {.i = g->attr[HAS_PADDING].i ? g->attr[PADDING].i : -1}, g->attr[SPARSE]};
     ct_t in[2] = {g->dout[0], g->in[0]};
     if (g->need[1]) g->din[1] = ct__make(&ct__op_embedding_weight, in, 2, a);
 }

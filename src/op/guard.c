@@ -4,21 +4,18 @@
  *     guard(loss, norm) -> the factor of the gradients: min(1, clip / (norm + 1e-6)), 1 without clip; and norm
  *
  * Squares are added in double, in fixed pieces of 4,096 numbers, so a norm is right as long as it is a number of
- * f32 itself: that of [1e20, 1e20] is 1.4142e20. Parameters and their gradients are read in whatever storage
- * order they have; padding lanes are zeros.
+ * f32 itself: that of [1e20, 1e20] is 1.4142e20. In a plan squared_parts adds the pieces in 64 parts of
+ * consecutive ones, which threads may share, and norm_of_parts the parts, so it is the same on any number of
+ * threads. Parameters and their gradients are read in whatever storage order they have; padding lanes are zeros.
  *
  * guard ends the run with CT_ENONFINITE when the loss or the norm is no finite number: it runs before any
  * update, so weights and moments stay as they are (PyTorch's clip_grad_norm_ goes on by default). */
+#include "kern/update.h"
 #include "op/common.h"
 #include "op/relayout.h"
 
 #define PIECE 4096
-
-typedef struct sizes {
-    int64_t count[CT__MAX_IN];
-    int32_t n;
-    int32_t reserved;
-} sizes;
+#define PARTS 64
 
 static ct_status norm_infer(ct__infer *f) {
     for (int32_t i = 0; i < f->n_in; i++)
@@ -35,39 +32,128 @@ static void norm_grad(ct__grad *g) {
         if (g->need[i]) g->din[i] = ct_mul(g->in[i], factor);
 }
 
-static void norm_layout(ct__layouts *q) {
+/* ---- in a plan: parts [PARTS] of doubles; the graph has no such type, so they travel as the bits of i64 ---- */
+static ct_status parts_infer(ct__infer *f) {
+    f->out[0] = (ct__type){CT_I64, 0, CT_SHAPE(PARTS)};
+    return CT_OK;
+}
+
+static void parts_layout(ct__layouts *q) {
     for (int32_t i = 0; i < q->l->n_in; i++)
         if (q->in_now[i].kind != CT__BLOCKED) q->in[i] = q->in_now[i];
 }
 
-static double piece_sum(const float *x, int64_t n) {
-    double lane[8] = {0}, sum = 0;
-    for (int64_t i = 0; i < n; i++) lane[i % 8] += (double)x[i] * (double)x[i];
-    for (int i = 0; i < 8; i++) sum += lane[i];
+typedef struct parts_data {
+    const ct__update_table *table;
+    int64_t count[CT__MAX_IN], pieces;
+    int32_t n, reserved;
+} parts_data;
+
+static int64_t pieces_of(int64_t count) { return (count + PIECE - 1) / PIECE; }
+
+/* The squares of pieces begin..end-1, numbered through all operands. */
+static double sum_pieces(const parts_data *d, void *const *arg, int64_t begin, int64_t end) {
+    double sum = 0;
+    int64_t first = 0;
+    for (int32_t i = 0; i < d->n && first < end; first += pieces_of(d->count[i++]))
+        for (int64_t k = begin > first ? begin - first : 0; k < pieces_of(d->count[i]) && first + k < end;
+             k++) {
+            int64_t left = d->count[i] - k * PIECE;
+            sum += d->table->squares((const float *)arg[i] + k * PIECE, left < PIECE ? left : PIECE);
+        }
     return sum;
 }
 
-static ct_status norm_run(const void *data, void *const *arg, const ct__exec *x) {
-    const sizes *s = data;
-    double sum = 0;
-    (void)x;
-    for (int32_t i = 0; i < s->n; i++)
-        for (int64_t k = 0; k < s->count[i]; k += PIECE)
-            sum += piece_sum((const float *)arg[i] + k, s->count[i] - k < PIECE ? s->count[i] - k : PIECE);
-    *(float *)arg[s->n] = (float)sqrt(sum);
+static ct_status parts_run(const void *data, void *const *arg, const ct__exec *x) {
+    const parts_data *d = data;
+    double *out = arg[d->n];
+    for (int64_t p = PARTS * x->task / x->tasks; p < PARTS * (x->task + 1) / x->tasks; p++)
+        out[p] = sum_pieces(d, arg, d->pieces * p / PARTS, d->pieces * (p + 1) / PARTS);
     return CT_OK;
 }
 
-static ct_status norm_lower(ct__lower *l) {
-    sizes *s = CT__DATA(l, sizes);
-    if (!s) return CT_ELIMIT;
-    s->n = l->n_in;
-    for (int32_t i = 0; i < l->n_in; i++)
-        s->count[i] = (int64_t)(ct__layout_bytes(&l->in_layout[i], &l->in[i]) / sizeof(float));
-    l->run = norm_run;
-    l->data = s;
+static ct_status parts_lower(ct__lower *l) {
+    parts_data *d = CT__DATA(l, parts_data);
+    if (!d) return CT_ELIMIT;
+    d->table = l->simd->update;
+    d->n = l->n_in;
+    for (int32_t i = 0; i < l->n_in; i++) {
+        d->count[i] = (int64_t)(ct__layout_bytes(&l->in_layout[i], &l->in[i]) / sizeof(float));
+        d->pieces += pieces_of(d->count[i]);
+    }
+    l->run = parts_run;
+    l->data = d;
     l->impl = "pieces";
     return CT_OK;
+}
+
+/* Worth the threads from a megabyte on. */
+static int32_t parts_pieces(const ct__lower *l) {
+    int64_t count = 0;
+    for (int32_t i = 0; i < l->n_in; i++) count += ct__count(&l->in[i].shape);
+    return count >= 1 << 18 ? 8 : 0;
+}
+
+static ct_status root_run(const void *data, void *const *arg, const ct__exec *x) {
+    double sum = 0;
+    (void)data;
+    (void)x;
+    for (int k = 0; k < PARTS; k++) sum += ((const double *)arg[0])[k];
+    *(float *)arg[1] = (float)sqrt(sum);
+    return CT_OK;
+}
+
+static ct_status root_lower(ct__lower *l) {
+    l->run = root_run;
+    l->impl = "parts";
+    return CT_OK;
+}
+
+static void parts_ref(ct__ref *r) { /* all in the first part */
+    for (int32_t i = 0; i < r->n_in; i++)
+        for (uint64_t k = 0; k < ct__ref_count(&r->in[i]); k++)
+            r->out[0].v[0] += r->in[i].v[k] * r->in[i].v[k];
+}
+static void root_ref(ct__ref *r) {
+    for (int k = 0; k < PARTS; k++) r->out[0].v[0] += r->in[0].v[k];
+    r->out[0].v[0] = sqrt(r->out[0].v[0]);
+}
+
+static ct_status root_infer(ct__infer *f) {
+    f->out[0] = (ct__type){CT_F32, 0, ct_shape_make(0, NULL)};
+    return CT_OK;
+}
+
+const ct__op ct__op_squared_parts = {
+    .name = "squared_parts",
+    .summary = "sums of squares, in parts",
+    .inputs_min = 1,
+    .inputs_max = CT__MAX_IN,
+    .flags = CT__OP_INTERNAL,
+    .infer = parts_infer,
+    .nondiff = "it appears in plans only",
+    .layout = parts_layout,
+    .pieces = parts_pieces,
+    .lower = parts_lower,
+    .ref = parts_ref,
+};
+const ct__op ct__op_norm_of_parts = {
+    .name = "norm_of_parts",
+    .summary = "the root of the sum of parts",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .flags = CT__OP_INTERNAL,
+    .infer = root_infer,
+    .nondiff = "it appears in plans only",
+    .lower = root_lower,
+    .ref = root_ref,
+};
+
+static int norm_expand(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
+    (void)g;
+    (void)train;
+    out[0] = ct__op1(&ct__op_norm_of_parts, ct__make(&ct__op_squared_parts, in, node->n_in, NULL));
+    return 1;
 }
 
 static void norm_ref(ct__ref *r) {
@@ -162,8 +248,7 @@ const ct__op ct__op_global_norm = {
     .inputs_max = CT__MAX_IN,
     .infer = norm_infer,
     .grad = norm_grad,
-    .layout = norm_layout,
-    .lower = norm_lower,
+    .expand = norm_expand,
     .ref = norm_ref,
     .cases = norm_cases,
 };

@@ -120,6 +120,7 @@ extern const ct__op ct__op_mul_scalar;
 extern const ct__op ct__op_nadam_update;
 extern const ct__op ct__op_ne;
 extern const ct__op ct__op_neg;
+extern const ct__op ct__op_norm_of_parts;
 extern const ct__op ct__op_one_hot;
 extern const ct__op ct__op_pad;
 extern const ct__op ct__op_permute;
@@ -169,8 +170,14 @@ extern const ct__op ct__op_softmax_ce_grad;
 extern const ct__op ct__op_softmax_grad;
 extern const ct__op ct__op_softplus;
 extern const ct__op ct__op_softplus_grad;
+extern const ct__op ct__op_sparse_adagrad_update;
+extern const ct__op ct__op_sparse_adam_update;
+extern const ct__op ct__op_sparse_order;
+extern const ct__op ct__op_sparse_sgd_update;
+extern const ct__op ct__op_sparse_sum;
 extern const ct__op ct__op_sqrt;
 extern const ct__op ct__op_square;
+extern const ct__op ct__op_squared_parts;
 extern const ct__op ct__op_squeeze;
 extern const ct__op ct__op_stack;
 extern const ct__op ct__op_sub;
@@ -333,6 +340,7 @@ const ct__op *const ct__ops[] = {
     &ct__op_nadam_update,
     &ct__op_ne,
     &ct__op_neg,
+    &ct__op_norm_of_parts,
     &ct__op_one_hot,
     &ct__op_pad,
     &ct__op_permute,
@@ -382,8 +390,14 @@ const ct__op *const ct__ops[] = {
     &ct__op_softmax_grad,
     &ct__op_softplus,
     &ct__op_softplus_grad,
+    &ct__op_sparse_adagrad_update,
+    &ct__op_sparse_adam_update,
+    &ct__op_sparse_order,
+    &ct__op_sparse_sgd_update,
+    &ct__op_sparse_sum,
     &ct__op_sqrt,
     &ct__op_square,
+    &ct__op_squared_parts,
     &ct__op_squeeze,
     &ct__op_stack,
     &ct__op_sub,

@@ -140,7 +140,8 @@ const ct__op ct__op_average_update = {
  * plan does not change. */
 ct_t ct_average_update(ct_t average, ct_t param, double decay) {
     ct_t in[3] = {param, param, average};
-    if (ct_ok(param) && param.node->op->update && param.out == 0) in[0] = param.node->in[0];
+    int stepped = ct_ok(param) && (param.node->op->update || (param.node->op->flags & CT__OP_ASSIGN));
+    if (stepped && param.out == 0) in[0] = param.node->in[0];
     if (!is_variable(&ct__op_average_update, average, "the average") ||
         !is_variable(&ct__op_average_update, in[0], "the parameter"))
         return ct__poison(param.node->graph);

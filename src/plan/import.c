@@ -5,6 +5,7 @@
  * expressions that expansion brings to light are computed once. */
 #include <string.h>
 
+#include "base/pool.h"
 #include "plan/plan.h"
 
 typedef struct rewrite {
@@ -160,7 +161,9 @@ ct_status ct_plan_new(const ct_t *out, int32_t outs, const ct_t *effects, int32_
     p->options = o;
     if (!g->ctx->simd) g->ctx->simd = ct__simd_of(0);
     pthread_mutex_init(&p->lock, NULL);
+    ct_float_state f = ct__float_enter(); /* expansions compute constants */
     s = expand_all(p, g, &r, e);
+    ct__float_leave(f);
     if (!s && collect(p, &r, outs)) s = ct_fail(e, CT_ELIMIT, "plan: out of memory");
     ct_delete(a, r.t, (size_t)r.capacity * sizeof *r.t);
     if (s)

@@ -203,6 +203,9 @@ static ct_status build(ct__instance *t) {
         if (!s && ct__traces(c, 3)) ct__trace_pass(t, pass[i].name);
     }
     ct__float_leave(f);
+#ifdef CT_CHECKED
+    if (!s) s = ct__verify_memory(t, t->e);
+#endif
     if (!s && ct__traces(c, 2)) ct__trace_plan(t);
     return s;
 }

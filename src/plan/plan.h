@@ -242,6 +242,9 @@ ct_status ct__states_reserve(ct_session *s, ct_err *e); /* for all variables the
 ct_status ct__state_prepare(ct_session *s, const ct__var *v, int64_t rows, ct_err *e);
 uint64_t ct__state_bytes(const ct__var *v, int64_t rows);
 
+/* verify.c: no two live buffers overlap, else CT_EINTERNAL */
+ct_status ct__verify_memory(const ct__instance *t, ct_err *e);
+
 /* frame.c: the memory of a run */
 ct__frame ct__frame_of(const ct__instance *t);
 ct_status ct__frame_prepare(ct_session *s, const ct__instance *t, const void *const *in, ct__frame *f);

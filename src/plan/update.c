@@ -105,7 +105,8 @@ static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
             end = begin + PIECE < g->count ? begin + PIECE : g->count;
     for (int64_t i = begin; i < end; i += CT__SUM_BLOCK) {
         int64_t n = end - i < CT__SUM_BLOCK ? end - i : CT__SUM_BLOCK;
-        const float *dx = (const float *)arg[g->arg + 1] + i;
+        const float *dx =
+            arg[g->arg + 1] ? (const float *)arg[g->arg + 1] + i : NULL; /* an average reads none */
         if (g->parts > 1) {
             ct__tree_sum(d->simd, dx, g->stride, 0, g->parts, n, sum);
             dx = sum;

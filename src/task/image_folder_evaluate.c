@@ -11,7 +11,8 @@ typedef struct evaluation {
     ct__pass p;
     ct_images *s;
     int64_t *index, n;
-    uint64_t seed; /* of the split */
+    uint64_t seed;      /* of the split */
+    int own_validation; /* training had another set for it: its train part is all but the test */
     ct_evaluation *out;
 } evaluation;
 
@@ -25,12 +26,26 @@ static ct_status by_models_classes(evaluation *v) {
     return s;
 }
 
+static ct_status part_of(evaluation *v, const char *part, int64_t **index, int64_t *n) {
+    if (!v->own_validation || strcmp(part, "train") != 0)
+        return ct_images_part(v->s, v->seed, part, index, n, v->p.e);
+    int64_t count = ct_images_count(v->s), k = 0, kept = 0;
+    for (int64_t i = 0; i < count; i++) kept += ct_images_part_of(v->s, v->seed, i) != CT_PART_TEST;
+    int64_t *list = ct_new_array(v->p.allocator, (uint64_t)kept + 1, sizeof *list);
+    if (!list) return ct_fail(v->p.e, CT_ELIMIT, "evaluate: out of memory");
+    for (int64_t i = 0; i < count; i++)
+        if (ct_images_part_of(v->s, v->seed, i) != CT_PART_TEST) list[k++] = i;
+    *index = list;
+    *n = kept;
+    return CT_OK;
+}
+
 static ct_status hash_is(evaluation *v, const char *part, int labels, const char *wanted, int *same) {
     char hex[33];
     ct_hash128 h;
     int64_t *index, n;
     *same = 0;
-    ct_status s = ct_images_part(v->s, v->seed, part, &index, &n, v->p.e);
+    ct_status s = part_of(v, part, &index, &n);
     if (s) return s;
     s = ct_images_hash(v->s, index, n, labels, &h, v->p.e);
     ct_delete(v->p.allocator, index, ((size_t)n + 1) * sizeof *index);
@@ -46,6 +61,12 @@ static ct_status choose_part(evaluation *v, const char *wanted) {
                *part = wanted;
     ct_evaluation *out = v->out;
     int same = 0;
+    if (v->own_validation && part && strcmp(part, "validation") == 0 &&
+        !ct_images_has(v->s, CT_PART_VALIDATION))
+        return ct_fail(
+            v->p.e, CT_EUSAGE,
+            "--part: validation, for which training had a folder of its own; wanted that folder; give it, "
+            "with --part all");
     ct_status s = CT_OK;
     if (!part && ct_images_has(v->s, CT_PART_TEST)) part = "test";
     if (!part && all[0]) {
@@ -65,7 +86,7 @@ static ct_status choose_part(evaluation *v, const char *wanted) {
     }
     if (s) return s;
     snprintf(out->part, sizeof out->part, "%s", part);
-    s = ct_images_part(v->s, v->seed, part, &v->index, &v->n, v->p.e);
+    s = part_of(v, part, &v->index, &v->n);
     if (!s && v->n == 0)
         s = ct_fail(v->p.e, CT_EDATA,
                     "the %s part has no picture; wanted at least one; choose another --part", part);
@@ -112,6 +133,7 @@ ct_status ct__folder_evaluate(ct_model *m, const char *data, const char *part, i
     ct_evaluation made = {0};
     notes told = {&made, 0};
     evaluation v = {.p = {.m = m, .e = e}, .out = &made};
+    v.own_validation = ct_model_number(m, "data/validation_given", 0) > 0;
     v.seed = strtoull(ct_model_text(m, "recipe/seed"), NULL, 10);
     ct_status s = ct__pass_open(&v.p);
     if (s) return s;

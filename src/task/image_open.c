@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -291,7 +292,7 @@ ct_status ct__image_open_net(ct__image_job *j) {
     ct_train t = {.optimiser = ct_optimiser_of(r->optimiser),
                   .lr = r->lr,
                   .weight_decay = r->weight_decay,
-                  .clip_norm = r->clip_norm,
+                  .clip_norm = r->clip_norm > 0 ? r->clip_norm : INFINITY, /* always looked at */
                   .average = r->average,
                   .batch = r->batch};
     if (strcmp(r->optimiser, "sgd") == 0) t.momentum = 0.9;

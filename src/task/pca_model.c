@@ -53,7 +53,6 @@ static json_t *feature_names(const ct__pca_job *j) {
 }
 
 static char *document(ct__pca_job *j) {
-    static const char *const solvers[] = {"auto", "svd", "covariance", "randomised"};
     const ct_pca *p = &j->result->pca;
     const ct_pca_options *o = &j->o->pca;
     char net[80], seed[32];
@@ -66,7 +65,7 @@ static char *document(ct__pca_job *j) {
     json_object_set_new(doc, "recipe",
                         json_pack("{s:I, s:o, s:s, s:s, s:b, s:b, s:b, s:I, s:i, s:i, s:o}", "components",
                                   (json_int_t)o->components, "variance", ct__json_number(o->variance),
-                                  "solver", solvers[o->solver], "seed", seed, "whiten", o->whiten != 0,
+                                  "solver", ct__pca_solver(o->solver), "seed", seed, "whiten", o->whiten != 0,
                                   "scale", o->scale != 0, "incremental", j->o->incremental != 0, "batch",
                                   (json_int_t)(j->o->incremental ? j->rows : 0), "oversample", o->oversample,
                                   "passes", o->passes, "target",
@@ -77,6 +76,13 @@ static char *document(ct__pca_job *j) {
                                   "total_variance", ct__json_number(p->total), "noise_variance",
                                   ct__json_number(p->noise), "mean_squared_error",
                                   ct__json_number(j->result->error)));
+    if (j->records.transform) {
+        const int64_t *shape = j->records.planes;
+        json_object_set_new(doc, "transform", json_string(j->records.transform));
+        json_object_set_new(doc, "picture",
+                            json_pack("{s:i, s:[I,I,I]}", "channels", j->records.channels, "shape",
+                                      (json_int_t)shape[0], (json_int_t)shape[1], (json_int_t)shape[2]));
+    }
     json_object_set_new(doc, "data", json_pack("{s:s}", "train", j->data_hash));
     char *text = doc ? json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_decref(doc);
@@ -184,7 +190,8 @@ ct_status ct_pca_open(const ct_files *f, const ct_allocator *a, const char *path
 
 enum { ROWS = 256 };
 
-typedef int (*each_score)(void *user, int64_t record, const double *scores, int64_t components);
+typedef int (*each_score)(void *user, const char *path, int64_t record, const double *scores,
+                          int64_t components);
 
 static ct_status walk(const ct_options *o, const model *m, ct__records *r, each_score each, void *user,
                       ct_err *e) {
@@ -204,9 +211,12 @@ static ct_status walk(const ct_options *o, const model *m, ct__records *r, each_
             s = ct_fail_at(e, s, r->path, -1, "%s", inner.text);
             break;
         }
-        for (int64_t i = 0; !s && i < rows; i++)
-            if (each(user, from + i, (const double *)y.data + i * y.dim[1], y.dim[1]))
+        for (int64_t i = 0; !s && i < rows; i++) {
+            char room_for_path[4200];
+            const char *path = r->pictures ? ct__pictures_path(r, from + i, room_for_path) : r->path;
+            if (each(user, path, from + i, (const double *)y.data + i * y.dim[1], y.dim[1]))
                 s = ct_fail(e, CT_ECANCEL, "predict: stopped");
+        }
         ct_array_free(&y);
         from += rows;
     }
@@ -216,29 +226,56 @@ static ct_status walk(const ct_options *o, const model *m, ct__records *r, each_
     return s;
 }
 
-ct_status ct_pca_predict(const ct_options *o, const char *path, const char *data, each_score each, void *user,
-                         ct_err *e) {
-    static const ct_options none = {0};
-    model m;
-    ct__records r = {.target = -1};
-    ct_arena arena = {.allocator = o ? &o->allocator : NULL};
-    if (!o) o = &none;
-    ct_status s = model_open(o->files, &o->allocator, path, &m, e);
-    if (s) return s;
-    const json_t *names = json_object_get(m.doc, "features");
-    int64_t d = m.pca.components.dim[1];
+/* The columns of a CSV, by name. */
+static void take_features(const model *m, ct_arena *arena, ct__records_options *o) {
+    const json_t *names = json_object_get(m->doc, "features");
+    int64_t d = m->pca.components.dim[1];
+    o->features = d;
     const char **feature =
-        (int64_t)json_array_size(names) == d ? ct_arena_array(&arena, (uint64_t)d, sizeof *feature) : NULL;
+        (int64_t)json_array_size(names) == d ? ct_arena_array(arena, (uint64_t)d, sizeof *feature) : NULL;
     for (int64_t i = 0; feature && i < d; i++) {
         feature[i] = json_string_value(json_array_get(names, (size_t)i));
         if (!feature[i]) feature[i] = "";
     }
-    s = ct__records_open(&r, o->files, &o->allocator, data,
-                         (ct__records_options){.feature = feature, .features = d, .stream = 1}, e);
-    if (!s && r.features != d)
+    o->feature = feature;
+}
+
+/* Pictures are read and transformed as those were that the model was made of. */
+static void take_pictures(const model *m, ct__records_options *o) {
+    const json_t *picture = json_object_get(m->doc, "picture");
+    o->transform = json_string_value(json_object_get(m->doc, "transform"));
+    o->channels = (int32_t)json_integer_value(json_object_get(picture, "channels"));
+    o->pictures = o->strict = o->unlabelled = 1;
+    if (o->channels != 1 && o->channels != 3) o->channels = 0;
+}
+
+static ct_status check_features(const model *m, const ct__records *r, ct_err *e) {
+    int64_t d = m->pca.components.dim[1];
+    if (r->features == d) return CT_OK;
+    return ct_fail_at(e, CT_EDATA, r->path, -1,
+                      "%lld features; wanted %lld, as the model; give those it was made of",
+                      (long long)r->features, (long long)d);
+}
+
+ct_status ct_pca_predict(const ct_options *o, const char *path, const char *data, ct_csv_options csv,
+                         each_score each, void *user, ct_err *e) {
+    static const ct_options none = {0};
+    model m;
+    ct__records r = {.target = -1};
+    if (!o) o = &none;
+    ct_arena arena = {.allocator = &o->allocator};
+    ct__records_options want = {.stream = 1, .csv = csv, .threads = o->threads};
+    ct_status s = model_open(o->files, &o->allocator, path, &m, e);
+    if (s) return s;
+    if (json_object_get(m.doc, "picture"))
+        take_pictures(&m, &want);
+    else if (ct__records_folder(data))
         s = ct_fail_at(e, CT_EDATA, data, -1,
-                       "%lld features; wanted %lld, as the model; give those it was made of",
-                       (long long)r.features, (long long)d);
+                       "a folder; wanted a CSV file or an array, as the model; give one");
+    else
+        take_features(&m, &arena, &want);
+    if (!s) s = ct__records_open(&r, o->files, &o->allocator, data, want, e);
+    if (!s) s = check_features(&m, &r, e);
     if (!s) s = walk(o, &m, &r, each, user, e);
     ct__records_close(&r);
     model_close(&m);

@@ -8,7 +8,7 @@
 #include "task/pca.h"
 #include "task/plot.h"
 
-enum { BARS = 40, CLASSES = 8, WEIGHTS = 8 };
+enum { BARS = 40, CLASSES = 10, WEIGHTS = 8 };
 
 static double at(const ct_array *a, int64_t i) { return ((const double *)a->data)[i]; }
 
@@ -40,7 +40,8 @@ static void facts(const ct__pca_job *j, ct_text *t) {
     fact(t, "components", text);
     fact(t, "features scaled", p->scale.data ? "yes, to deviation 1" : "no");
     fact(t, "scores whitened", p->whiten ? "yes" : "no");
-    if (j->o->target) fact(t, "coloured by", j->o->target);
+    if (j->records.transform) fact(t, "pictures after", j->records.transform);
+    if (j->records.target_name) fact(t, "coloured by", j->records.target_name);
     ct__plot_number(&number, j->result->error);
     fact(t, "mean squared error of what the components keep", number.data ? number.data : "");
     ct_text_free(&number);
@@ -53,7 +54,7 @@ static void scree(const ct__pca_job *j, ct_text *t) {
     const ct_pca *p = &j->result->pca;
     int64_t k = p->components.dim[0], n = k < BARS ? k : BARS;
     double x[BARS], y[BARS], sum = 0;
-    ct__plot plot = {t, 0.4, (double)n + 0.6, 0, 1};
+    ct__plot plot = {t, 0.4, (double)n + 0.6, 0, 1, 1, 0};
     ct__plot_begin(&plot, "Share of the variance, and the sum so far", "component", "share");
     for (int64_t i = 0; i < n; i++) {
         char title[80];
@@ -95,7 +96,7 @@ static int by_label(const void *a, const void *b) {
 static ct_status find_palette(ct__pca_job *j, palette *p) {
     *p = (palette){.low = INFINITY, .high = -INFINITY};
     int64_t n = j->records.labels;
-    if (!j->o->target || n == 0) return CT_OK;
+    if (!j->records.target_name || n == 0) return CT_OK;
     tally *count = ct_arena_array(&j->arena, (uint64_t)n, sizeof *count);
     if (!count) return ct_fail(j->e, CT_ELIMIT, "pca: out of memory; use a smaller file");
     for (int64_t i = 0; i < n; i++) count[i].label = (int32_t)i;
@@ -158,7 +159,7 @@ static void axis_name(const ct__pca_job *j, int64_t i, char out[120]) {
 static ct_status scatter(ct__pca_job *j, ct_text *t) {
     palette p;
     char x_name[120], y_name[120] = "record", room[16];
-    ct__plot plot = {t, INFINITY, -INFINITY, INFINITY, -INFINITY};
+    ct__plot plot = {t, INFINITY, -INFINITY, INFINITY, -INFINITY, 0, 0};
     ct_status s = find_palette(j, &p);
     if (s) return s;
     for (int64_t i = 0; i < j->points; i++) {

@@ -35,7 +35,8 @@ void ct__page_begin(ct_text *t, const char *title) {
         "56b4e9}}\n"
         "body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:1340px;"
         "margin:2em auto;padding:0 1em}\nh1{font-size:1.4em;margin-bottom:.2em}\n"
-        ".plots{display:flex;flex-wrap:wrap;gap:1.5em}\nsvg{max-width:100%;height:auto}\n"
+        ".plots{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1.5em}\nsvg{display:block;max-width:"
+        "100%;height:auto}\n"
         "table{border-collapse:collapse;margin:1em 0}td,th{padding:.15em .9em .15em 0;text-align:right;"
         "border-bottom:1px solid "
         "var(--rule)}\nth{color:var(--soft);font-weight:500}td:first-child,th:first-child"
@@ -80,6 +81,7 @@ static double step_of(double span) {
 
 static void x_ticks(const ct__plot *p) {
     double step = step_of(p->x_high - p->x_low);
+    if (p->whole && step < 1) step = 1;
     for (double i = ceil(p->x_low / step); i * step <= p->x_high + 1e-9 * step; i++) {
         ct_text_format(p->t, "<line class=\"rule\" y1=\"%d\" y2=\"%d\"", TOP, HEIGHT - BOTTOM);
         coordinate(p->t, "x1", x_at(p, i * step));
@@ -165,9 +167,9 @@ void ct__plot_point(ct__plot *p, double x, double y, const char *colour) {
 }
 
 const char *ct__plot_colour(int64_t index) {
-    static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                          "#e69f00", "#56b4e9", "#f0e442", "#8c564b"};
-    return index >= 0 && index < 8 ? colours[index] : "#999999";
+    static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00",
+                                          "#56b4e9", "#f0e442", "#8c564b", "#6a3d9a", "#7fb83d"};
+    return index >= 0 && index < 10 ? colours[index] : "#999999";
 }
 
 /* Between five colours of the viridis map (Smith, van der Walt 2015). */

@@ -13,13 +13,15 @@ void ct__page_text(ct_text *t, const char *text); /* escaped */
 typedef struct ct__plot {
     ct_text *t;
     double x_low, x_high, y_low, y_high;
+    int32_t whole; /* 1: ticks of x at whole numbers alone */
+    int32_t reserved;
 } ct__plot;
 void ct__plot_begin(ct__plot *p, const char *title, const char *x_label, const char *y_label);
 void ct__plot_end(ct__plot *p);
 void ct__plot_bar(ct__plot *p, double x, double width, double y, const char *title);
 void ct__plot_line(ct__plot *p, const double *x, const double *y, int64_t n);
 void ct__plot_point(ct__plot *p, double x, double y, const char *colour);
-/* Of `count` classes, told apart by colour-blind readers (Okabe and Ito 2008); grey beyond eight. */
+/* Of classes; the first seven told apart by colour-blind readers (Okabe and Ito 2008); grey beyond ten. */
 const char *ct__plot_colour(int64_t index);
 /* A colour of a scale from dark blue (0) to yellow (1). */
 void ct__plot_scale(double share, char out[16]);

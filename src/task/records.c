@@ -117,6 +117,7 @@ static ct_status open_csv(ct__records *r, const ct__records_options *o, ct_err *
     r->count = -1;
     r->dtype = CT_F64;
     r->numeric = 1;
+    r->target_name = o->target;
     if (!s && o->target) s = ct_csv_column(r->csv, o->target, &r->target, e);
     return s ? s : o->feature ? named_columns(r, o, e) : all_columns(r, e);
 }
@@ -125,13 +126,20 @@ ct_status ct__records_open(ct__records *r, const ct_files *f, const ct_allocator
                            ct__records_options o, ct_err *e) {
     unsigned char b[4] = {0};
     *r = (ct__records){.files = f, .allocator = a, .path = path, .target = -1, .arena = {.allocator = a}};
-    size_t n = strcmp(path, "-") == 0 ? 0 : peek(f, path, b);
+    int pictures = o.pictures || ct__records_folder(path);
+    size_t n = pictures || strcmp(path, "-") == 0 ? 0 : peek(f, path, b);
     int array = is_npy(b, n) || is_idx(b, n);
     ct_status s = CT_OK;
-    if (array && o.target)
+    if ((array || pictures) && o.target)
         s = ct_fail_at(e, CT_EUSAGE, path, -1,
-                       "an array has no column \"%.60s\"; wanted no target; leave it out, or give a CSV file",
-                       o.target);
+                       "%s no column \"%.60s\"; wanted no target; leave it out, or give a CSV file",
+                       array ? "an array has" : "pictures have", o.target);
+    else if (pictures)
+        s = ct__pictures_open(r, &o, e);
+    else if (o.transform)
+        s = ct_fail_at(e, CT_EUSAGE, path, -1,
+                       "no folder of pictures; wanted one, to transform them; leave the transform out, or "
+                       "give pictures");
     else if (is_gzip(b, n))
         s = ct_fail_at(e, CT_EDATA, path, 0, "gzip; wanted CSV, .npy or idx as it is; unpack it with gunzip");
     else
@@ -145,6 +153,7 @@ ct_status ct__records_open(ct__records *r, const ct_files *f, const ct_allocator
 }
 
 void ct__records_close(ct__records *r) {
+    ct__pictures_close(r);
     ct_csv_close(r->csv);
     ct_npy_close(r->npy);
     ct_array_free(&r->whole);
@@ -158,6 +167,7 @@ void ct__records_close(ct__records *r) {
 ct_status ct__records_rewind(ct__records *r, ct_err *e) {
     r->row = 0;
     r->missing = 0;
+    if (r->pictures) return ct__pictures_rewind(r, e);
     if (r->csv) return ct_csv_rewind(r->csv, e);
     return r->npy ? ct_npy_rewind(r->npy, e) : CT_OK;
 }
@@ -307,6 +317,7 @@ static ct_status next_whole(ct__records *r, ct_array *to, int64_t *rows, ct_err 
 ct_status ct__records_next(ct__records *r, ct_array *to, int64_t *rows, int32_t *label, double *value,
                            ct_err *e) {
     if (r->csv) return next_csv(r, to, rows, label, value, e);
+    if (r->pictures) return ct__pictures_next(r, to, rows, label, value, e);
     for (int64_t i = 0; i < to->dim[0]; i++) {
         if (label) label[i] = -1;
         if (value) value[i] = NAN;

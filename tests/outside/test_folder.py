@@ -128,9 +128,21 @@ def same_bytes():
                 child.wait()
         r = cotan(*words[:-1], "--resume", "-o", resumed)
         check(f"{name}: killed and resumed, the same bytes", r.status == 0 and same(files[0], resumed), r)
+    steps = write(f"{FOLDER}/steps", "# a step a line\nresize 16x16\nflip\nnormalize mean=0.5 std=0.2\nmixup, cutmix\n")
+    r = cotan(*words[:-3], "--transform", f"@{steps}", "-o", f"{FOLDER}/steps.safetensors")
+    check("--transform @FILE", r.status == 0 and same(f"{FOLDER}/mixed1.safetensors", f"{FOLDER}/steps.safetensors"), r)
+    part = f"{FOLDER}/part.safetensors"
+    child = subprocess.Popen([COTAN, "train", "image", data, "--net", net, "--epochs", "500", "-o", part], stderr=subprocess.DEVNULL)
+    while child.poll() is None and not os.path.exists(f"{FOLDER}/part.run/checkpoint.safetensors"):
+        time.sleep(0.01)
+    check("a run is under way", child.poll() is None)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    kept = read(f"{data}/across/000.png")
     write(f"{data}/across/000.png", GOOD)
-    r = cotan("train", "image", data, "--net", net, "--epochs", "3", "--batch", "16", "--quiet", "--resume", "-o", f"{FOLDER}/late.safetensors")
-    check("begun", r.status == 0, r)
+    refused("X15 the data changed between run and resume", 2, ["the hash of the data", "as the run was begun"], "train", "image", data, "--resume", "-o", part,
+            folder=FOLDER, any_memory=True)
+    write(f"{data}/across/000.png", kept)
 
 
 def honest():
@@ -159,6 +171,12 @@ def honest():
     v = json.loads(cotan("evaluate", f"{FOLDER}/h3.safetensors", whole, "--json").out)
     parts = json.loads(cotan("inspect", whole, "--json").out)["classes"]
     check("a tenth is kept for the test", v["part"] == "test" and v["samples"] == sum(c["test"] for c in parts), (v, parts))
+    own = f"{FOLDER}/own.safetensors"
+    r = cotan("train", "image", whole, "--validate", f"{data}/test", "--net", net, "--epochs", "1", "--quiet", "-o", own)
+    v = json.loads(cotan("evaluate", own, whole, "--part", "train", "--json").out)
+    kept = sum(c["train"] + c["validation"] for c in parts)
+    check("--validate: all but the test trains", r.status == 0 and v["samples"] == kept, (r, v, kept))
+    refused("--part validation of a folder that is not it", 2, "a folder of its own", "evaluate", own, whole, "--part", "validation", folder=FOLDER, any_memory=True)
     v = json.loads(cotan("evaluate", f"{FOLDER}/h3.safetensors", f"{data}/test", "--json").out)
     check("all of other data", v["part"] == "all" and v["samples"] == 30, v)
     refused("classes that the model has not", 3, ["has not; found", "wanted only across, both, down"], "evaluate", f"{FOLDER}/h3.safetensors",

@@ -79,7 +79,7 @@ def refusals():
     refused("S18, H4", 3, ["5 missing: c.weight, c.bias, fc.bias", "of another shape: fc.weight"], "train", "image", DATA, "--net", NET2(), "--epochs", "1", "--init", small(),
             "-o", f"{FOLDER}/x.safetensors", folder=FOLDER, any_memory=True)
     refused("no file", 4, ["No such file"], "evaluate", f"{FOLDER}/none.safetensors", DATA, folder=FOLDER)
-    refused("a folder", 2, ["a folder"], "evaluate", FOLDER, DATA, folder=FOLDER)
+    refused("a folder", 4, ["a folder"], "evaluate", FOLDER, DATA, folder=FOLDER)
     refused("a device", 4, ["device"], "evaluate", "/dev/zero", DATA, folder=FOLDER)
     os.mkfifo(f"{FOLDER}/fifo")
     refused("a pipe that nobody writes", 4, ["pipe"], "inspect", f"{FOLDER}/fifo", folder=FOLDER)

@@ -120,7 +120,8 @@ static CT_PRINTF(2, 3) void say(const words *w, const char *format, ...) {
 
 static const char *name_of(const ct_images *s, int64_t i, char out[40]) {
     if (s->record[i].path) return s->record[i].path;
-    snprintf(out, 40, "record %lld", (long long)s->record[i].number);
+    static const char *const parts[] = {"", "train ", "test ", "validation "};
+    snprintf(out, 40, "%srecord %lld", parts[s->record[i].part & 3], (long long)s->record[i].number);
     return out;
 }
 

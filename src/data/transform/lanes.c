@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "cotan.h"
+#include "cotan/data.h"
 
 typedef uint8_t bytes __attribute__((vector_size(16)));
 #define SHUFFLE __builtin_shufflevector
@@ -91,4 +91,8 @@ const ct__lanes *ct__lanes_of(int32_t wanted) {
     (void)wanted;
     return &lanes_baseline;
 #endif
+}
+
+void ct_rgb_planes(const uint8_t *rgb, int64_t h, int64_t w, uint8_t *planes) {
+    ct__lanes_of(0)->planes(rgb, h * w, h * w, planes);
 }

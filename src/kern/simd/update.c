@@ -290,7 +290,90 @@ static void average(const void *data, float *const *var, const float *g, int64_t
     ct_v_store_part(to + i, fma1(rest, ct_v_load_part(p + i, n - i) - a, a), n - i);
 }
 
+/* ---- rows of a table ---- */
+CT_V void each_row(body_fn body, const int vars, const numbers *c, float *const *var,
+                   const ct__rows_used *rows) {
+    for (int64_t u = 0; u < rows->slots; u++) {
+        float *at[MAX_VARS];
+        if (rows->row[u] < 0) continue;
+        for (int k = 0; k < vars; k++) at[k] = var[k] + rows->row[u] * rows->width;
+        each(body, vars, c, at, rows->values + u * rows->width, rows->width);
+    }
+}
+/* lr: learning rate * sqrt(1 - beta2^t) / (1 - beta1^t); the divisor's square is not corrected */
+CT_V void rows_adam_body(const numbers *c, ct_f16v v[MAX_VARS], ct_f16v g) {
+    g = gradient(c, v, g);
+    v[1] = fma1(c->a, g - v[1], v[1]);
+    v[2] = fma1(c->d, ct_v_fma(g, g, -v[2]), v[2]);
+    v[0] = fma1(-c->lr, over(v[1], ct_v_sqrt(v[2]) + c->eps), v[0]);
+}
+static void rows_sgd(const void *data, float *const *var, const ct__rows_used *rows, const float *scalars,
+                     uint64_t step) {
+    numbers c;
+    (void)step;
+    if (open_call(data, scalars, &c)) each_row(sgd_body, 1, &c, var, rows);
+}
+static void rows_adam(const void *data, float *const *var, const ct__rows_used *rows, const float *scalars,
+                      uint64_t step) {
+    const ct__rule *r = data;
+    double t = (double)step + 1;
+    numbers c;
+    if (!open_call(r, scalars, &c)) return;
+    c.a = (float)(1 - r->beta1);
+    c.d = (float)(1 - r->beta2);
+    c.lr = (float)((double)scalars[0] * sqrt(1 - pow(r->beta2, t)) / (1 - pow(r->beta1, t)));
+    each_row(rows_adam_body, 3, &c, var, rows);
+}
+static void rows_adagrad(const void *data, float *const *var, const ct__rows_used *rows, const float *scalars,
+                         uint64_t step) {
+    numbers c;
+    (void)step;
+    if (open_call(data, scalars, &c)) each_row(adagrad_body, 2, &c, var, rows);
+}
+
+/* ---- the norm ---- */
+typedef float half __attribute__((vector_size(32)));
+typedef double lanes __attribute__((vector_size(64))); /* eight doubles */
+CT_V lanes wide(const float *x) {
+    half v;
+    memcpy(&v, x, sizeof v);
+    return __builtin_convertvector(v, lanes);
+}
+static double squares(const float *x, int64_t n) {
+    lanes low = {0}, high = {0};
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        lanes a = wide(x + i), b = wide(x + i + 8);
+        low += a * a;
+        high += b * b;
+    }
+    for (int64_t k = i; k < n; k++) {
+        double v = (double)x[k] * (double)x[k];
+        if (k - i < 8)
+            low[k - i] += v;
+        else
+            high[k - i - 8] += v;
+    }
+    low += high;
+    return ((low[0] + low[4]) + (low[2] + low[6])) + ((low[1] + low[5]) + (low[3] + low[7]));
+}
+
 extern const ct__update_table CT_SIMD(ct__update_table);
 const ct__update_table CT_SIMD(ct__update_table) = {
-    sgd,          sgd_momentum, adam,     nadam,  lion, rmsprop, rmsprop_centered, rmsprop_momentum,
-    rmsprop_both, adagrad,      adadelta, average};
+    .sgd = sgd,
+    .sgd_momentum = sgd_momentum,
+    .adam = adam,
+    .nadam = nadam,
+    .lion = lion,
+    .rmsprop = rmsprop,
+    .rmsprop_centered = rmsprop_centered,
+    .rmsprop_momentum = rmsprop_momentum,
+    .rmsprop_both = rmsprop_both,
+    .adagrad = adagrad,
+    .adadelta = adadelta,
+    .average = average,
+    .rows_sgd = rows_sgd,
+    .rows_adam = rows_adam,
+    .rows_adagrad = rows_adagrad,
+    .squares = squares,
+};
