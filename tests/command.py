@@ -8,7 +8,8 @@ from common import COTAN, check, data_set, finish
 SOURCE = sys.argv[2]
 SCORES = {"samples", "loss", "accuracy", "accuracy_ci95", "macro_f1", "log_loss", "ece", "baseline_accuracy"}
 SMALL = ("--set", "width=4", "--set", "hidden=8")
-VERBS = ("train", "evaluate", "predict", "inspect", "plan", "check", "bench", "presets")
+with open(f"{SOURCE}/src/cli/verbs.c", encoding="utf-8") as table:
+    VERBS = re.findall(r'^    \{"([a-z]+)", ', table.read(), re.M)
 
 
 def cotan(*words, **more):
@@ -44,7 +45,7 @@ def options_of(text):
 
 def wrong_words():
     fails(2, "no such verb; wanted train", "trian")
-    for verb in ("serve", "export", "compare", "generate", "explain", "pca"):
+    for verb in {"serve", "export", "compare", "generate", "explain", "pca", "translate", "recommend"} - set(VERBS):
         fails(2, f"{verb}: no such verb", verb)
     fails(2, "wanted --epochs", "train", "image", "d", "-o", "m", "--epcohs", "3")
     fails(2, "no output", "train", "image", "d")
