@@ -95,7 +95,7 @@ static ct_status scan_file(scan *q, ct__record *r, ct_scratch *scratch, ct_err *
     uint8_t *data, *planes;
     uint64_t bytes;
     int64_t shape[3];
-    int over;
+    int over = 0;
     ct_err why = {0};
     ct_picture_info info;
     ct_picture_options o = q->s->o.picture;
