@@ -373,14 +373,16 @@ typedef struct ct_check_row {
     int32_t cases;       /* of this op so far */
     int32_t internal;    /* 1: an op that only others use; the row comes once, with the cases that had it */
 } ct_check_row;
+/* Zero means the default. */
 typedef struct ct_check_options {
     const char *op; /* NULL: all */
     uint64_t seed;
     double seconds;       /* random shapes for so long; 0: none */
     int32_t written_only; /* 1: the written cases alone */
-    int32_t reserved;
+    int32_t reserved_28;
     void (*report)(void *user, const ct_check_row *row); /* after every case; may be NULL */
     void *user;
+    int64_t reserved[2];
 } ct_check_options;
 typedef struct ct_check_result {
     int32_t ops, cases, failed;

@@ -8,7 +8,8 @@ from common import COTAN, check, data_set, finish
 SOURCE = sys.argv[2]
 SCORES = {"samples", "loss", "accuracy", "accuracy_ci95", "macro_f1", "log_loss", "ece", "baseline_accuracy"}
 SMALL = ("--set", "width=4", "--set", "hidden=8")
-VERBS = ("train", "evaluate", "predict", "inspect", "plan", "pca", "compare", "check", "bench", "presets")
+with open(f"{SOURCE}/src/cli/verbs.c", encoding="utf-8") as table:
+    VERBS = re.findall(r'^    \{"([a-z]+)", ', table.read(), re.M)
 
 
 def cotan(*words, **more):
@@ -44,7 +45,7 @@ def options_of(text):
 
 def wrong_words():
     fails(2, "no such verb; wanted train", "trian")
-    for verb in ("serve", "export", "generate", "explain"):
+    for verb in {"serve", "export", "compare", "generate", "explain", "pca", "translate", "recommend"} - set(VERBS):
         fails(2, f"{verb}: no such verb", verb)
     fails(2, "wanted --epochs", "train", "image", "d", "-o", "m", "--epcohs", "3")
     fails(2, "no output", "train", "image", "d")
@@ -341,6 +342,21 @@ def honest(d):
     check("the records trained on, alone: it says so", r.returncode == 0 and "says nothing about new ones" in r.stderr, r.stderr)
 
 
+def debugging(d, data, model):
+    """CT_DEBUG's ladder and CT_TRAP, as docs/tour.md has them; neither changes a bit."""
+    kinds = ("run: ", "step ", "place: ", "value: ")
+    plain = cotan("predict", model, f"{data}/t10k-images-idx3-ubyte", "--limit", "2").stdout
+    for level in (1, 2, 3, 4):
+        r = cotan("predict", model, f"{data}/t10k-images-idx3-ubyte", "--limit", "2", env={**os.environ, "CT_DEBUG": str(level)})
+        seen = [any(line.startswith(k) for line in r.stderr.splitlines()) for k in kinds]
+        check(f"CT_DEBUG={level} tells what the levels up to it tell", r.returncode == 0 and r.stdout == plain and seen == [i < level for i in range(4)], (seen, r.stderr[:300]))
+    words = ("train", "image", data, *SMALL, "--epochs", "1", "--lr", "1e12", "--schedule", "constant", "--quiet", "-o", f"{d}/trap.safetensors")
+    for trap in ("0", "1"):
+        r = cotan(*words, env={**os.environ, "CT_TRAP": trap})
+        check(f"CT_TRAP={trap}: 6, and the op and the step are named", r.returncode == 6 and re.search(r'"fc\d".*at step \d+; wanted finite numbers', r.stderr), (r.returncode, r.stderr))
+        shutil.rmtree(f"{d}/trap.run", ignore_errors=True)
+
+
 def streams(model, data):
     with open("/dev/full", "w") as full:
         for words in (("presets",), ("evaluate", model, data), ("inspect", model, "--json"), ("train", "--help"), ("man",)):
@@ -365,6 +381,7 @@ def main():
         first_weights(d, data, model)
         limited(d, data)
         honest(d)
+        debugging(d, data, model)
         streams(model, data)
     finally:
         shutil.rmtree(d, ignore_errors=True)

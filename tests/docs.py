@@ -99,7 +99,8 @@ def main():
     os.makedirs(f"{d}/home")
     shutil.copy(f"{source}/examples/xor.c", d)
     texts = {}
-    for name in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/tour.md", "docs/net.md", "docs/pitfalls.md", "docs/decisions.md", "docs/maths.md", "docs/article.md"):
+    others = sorted(f"docs/{n}" for n in os.listdir(os.path.join(source, "docs")) if n.endswith(".md") and n != "ops.md") # made
+    for name in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", *others):
         with open(os.path.join(source, name), encoding="utf-8") as f:
             texts[name] = text = f.read()
         for link in re.findall(r"\]\(([^)#]+)\)", text):

@@ -48,7 +48,7 @@ if name.startswith("article_"):
     if not as_original(r.stdout, wanted):
         failures += 1
         print(f"FAILED: wanted\n{wanted}")
-for pattern, between in [] if name.startswith("article_") else PROMISED[name]:
+for pattern, between in PROMISED.get(name, []): # others are judged by their exit status
     found = re.search(pattern, r.stdout)
     ok = found and (between is None or all(between[0] <= float(v) <= between[1] for v in found.groups()))
     if not ok:

@@ -120,6 +120,7 @@ typedef struct ct_pca_options {
     int32_t oversample; /* randomised: columns beyond `components`; 0: 6 */
     int32_t passes;     /* randomised: over the data; 0: 2 */
     int32_t reserved[3];
+    int64_t reserved_56;
 } ct_pca_options;
 typedef struct ct_pca {
     ct_array mean;       /* [D] */
@@ -218,9 +219,9 @@ CT_API const char *ct_stop_name(int32_t stop); /* "gradient", ...; static */
 
 typedef struct ct_minimise_result {
     double value; /* with the l1 term */
-    double
-        gradient; /* the largest |component| of the gradient; of a constrained problem, of the step that a unit
-                        step of the gradient, projected or proximal, makes */
+    /* The largest |component| of the gradient; of a constrained problem, of the step that a unit step of the
+     * gradient, projected or proximal, makes. */
+    double gradient;
     int64_t iterations, evaluations; /* of f, those of differences included */
     int64_t hessians;
     int32_t stop, reserved; /* a ct_stop */
@@ -230,7 +231,7 @@ typedef struct ct_minimise_options {
     int32_t method;      /* a ct_method */
     int32_t line_search; /* a ct_line_search; of quasi-Newton methods always Wolfe's */
     int32_t memory;      /* CT_LBFGS: pairs kept; 0: 10 */
-    int32_t reserved;
+    int32_t reserved_12;
     int64_t max_iterations;    /* 0: 10,000 */
     int64_t max_evaluations;   /* 0: no limit */
     double gradient_tolerance; /* ends when `gradient` <= this; 0: 1e-8; negative: never */
@@ -241,6 +242,7 @@ typedef struct ct_minimise_options {
     /* After each iteration; non-zero stops. May be NULL. */
     int (*each)(void *user, const double *x, const ct_minimise_result *now);
     void *user;
+    int64_t reserved[4];
 } ct_minimise_options;
 /* From `x` [n], where the result is left, success or not. Ending at a limit is CT_OK: see `stop`. CT_ENONFINITE when f
  * is not finite at the start, or a fixed step leads there. */

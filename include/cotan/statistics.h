@@ -110,7 +110,8 @@ typedef struct ct_bootstrap_options {
     uint64_t seed;
     double level;       /* 0: 0.95 */
     int32_t percentile; /* 1: percentiles, neither bias nor skewness corrected */
-    int32_t reserved;
+    int32_t reserved_28;
+    int64_t reserved[4];
 } ct_bootstrap_options;
 typedef struct ct_bootstrap_result {
     double estimate, error; /* of the data; standard deviation of the resamples' */

@@ -67,8 +67,8 @@ typedef struct ct_image_train {
     int32_t resume, force, dry_run; /* 1: go on; begin anew; tell the facts and write nothing */
     int32_t checkpoint_every;       /* steps; 0: 200 */
     int32_t debug, trap;            /* of ct_options */
-    int32_t
-        strict; /* 1: a damaged checkpoint, weights that are not finite, a broken picture are an error, not a note */
+    /* 1: a damaged checkpoint, weights that are not finite, a broken picture are an error, not a note */
+    int32_t strict;
     int32_t follow_links, allow_broken; /* of ct_images_options */
     int32_t background;                 /* R: of ct_picture_options; 0: white */
     int32_t reserved;
@@ -78,6 +78,7 @@ typedef struct ct_image_train {
     volatile int32_t *stop;                          /* set by a signal handler: see below; may be NULL */
     void (*tell)(void *user, const ct_event *event); /* on the caller's thread; may be NULL */
     void *user;
+    int64_t reserved[16];
 } ct_image_train;
 typedef struct ct_train_result {
     char model[4096], run[4096], data[4096]; /* paths */

@@ -23,6 +23,7 @@ typedef struct screen {
 
 /* Everything that the words say. Zero is "not given" until `given` says otherwise. */
 typedef struct cli {
+    const char *program; /* as it was called, for the commands that are shown next */
     const char *verb;
     const char **word; /* positional words after the verb: [words] */
     int32_t words;

@@ -122,7 +122,9 @@ static int reader_left(void) {
 }
 
 int main(int argc, char **argv) {
-    cli c = {.debug = whole_number("CT_DEBUG"), .trap = whole_number("CT_TRAP")};
+    cli c = {.program = argc > 0 ? argv[0] : "cotan",
+             .debug = whole_number("CT_DEBUG"),
+             .trap = whole_number("CT_TRAP")};
     mend_streams();
     ct_status parsed = cli_parse(&c, argc, argv);
     if (c.verb && strcmp(c.verb, "train") == 0) catch_signals();

@@ -101,15 +101,19 @@ static void report_json(const ct_train_result *r) {
                        "finished_before", r->finished_before));
 }
 
-static void next_commands(const ct_train_result *r) {
-    ct_text model = {0}, data = {0};
-    cli_quote(&model, r->model);
-    cli_quote(&data, r->data[0] ? r->data : "DIR");
-    if (!model.failed && !data.failed)
-        fprintf(stderr, "\nNext:\n  cotan evaluate %s %s\n  cotan inspect %s\n", model.data, data.data,
-                model.data);
-    ct_text_free(&model);
-    ct_text_free(&data);
+static void next_commands(const cli *c, const ct_train_result *r) {
+    ct_text t = {0};
+    for (int k = 0; k < 2; k++) {
+        ct_text_add(&t, "\n  ");
+        cli_quote(&t, c->program);
+        ct_text_add(&t, k ? " inspect " : " evaluate ");
+        cli_quote(&t, r->model);
+        if (k) continue;
+        ct_text_add(&t, " ");
+        cli_quote(&t, r->data[0] ? r->data : "DIR");
+    }
+    if (!t.failed) fprintf(stderr, "\nNext:%s\n", t.data);
+    ct_text_free(&t);
 }
 
 static void report(const cli *c, const ct_train_result *r) {
@@ -127,15 +131,17 @@ static void report(const cli *c, const ct_train_result *r) {
         fprintf(stderr, "  %-12s %s\n  %-12s %s/\n  %-12s %s\n", "model",
                 ct_escape(r->model, model, sizeof model), "run", ct_escape(r->run, run, sizeof run), "time",
                 cli_time(r->seconds, spent));
-    next_commands(r);
+    next_commands(c, r);
 }
 
 static void how_to_go_on(const cli *c) {
     ct_text t = {0};
+    cli_quote(&t, c->program);
+    ct_text_add(&t, " train image ");
     if (c->words > 1) cli_quote(&t, c->word[1]);
     ct_text_add(&t, c->words > 1 ? " -o " : "-o ");
     cli_quote(&t, c->output);
-    if (!t.failed) fprintf(stderr, "\nGo on with:\n  cotan train image %s --resume\n", t.data);
+    if (!t.failed) fprintf(stderr, "\nGo on with:\n  %s --resume\n", t.data);
     ct_text_free(&t);
 }
 

@@ -69,10 +69,9 @@ typedef struct ct__attr {
     { #field, CT__CHOICE, CT__POSITIONAL, 0, 0, 0, choices, help }
 #define POS_TEXT(field, help) \
     { #field, CT__TEXT, CT__POSITIONAL, 0, 0, 0, NULL, help }
+/* The last positional; in text: all remaining numbers. */
 #define POS_LIST(field, help) \
-    { \
-#field, CT__LIST, CT__POSITIONAL, 0, 0, 0, NULL, help \
-    } /* last positional; in text: all remaining numbers */
+    { #field, CT__LIST, CT__POSITIONAL, 0, 0, 0, NULL, help }
 #define CT__MAX_ATTRS 24
 #define CT__MAX_IN 64
 #define CT__MAX_OUT 4
@@ -106,8 +105,8 @@ int32_t ct__axis(int64_t axis, int32_t rank);
 
 /* ---- parameter slots of layers ---- */
 #define CT__MAX_SLOTS 5
-typedef struct
-    ct__slot { /* a parameter or buffer that the op itself creates, an extra input after the data inputs */
+/* A parameter or buffer that the op itself creates, an extra input after the data inputs. */
+typedef struct ct__slot {
     const char *name; /* "weight", "bias": full name = scope.node.weight */
     ct_shape shape;   /* rank -1: absent for these attributes */
     ct_init init;     /* the default */
@@ -162,9 +161,8 @@ typedef struct ct__layout {
 typedef struct ct__layouts {   /* the question to an op: which order for each operand? */
     const struct ct__lower *l; /* shapes and attributes, as for lower */
     const ct__layout *in_now;  /* what the producers give (a variable: its home) */
-    const uint8_t
-        *in_free;         /* in_now[i] is a variable whose home is not fixed yet: the op's wish decides it */
-    ct__layout *in, *out; /* preset PLAIN; to fill */
+    const uint8_t *in_free;    /* in_now[i] is a variable of no home yet: the op's wish decides it */
+    ct__layout *in, *out;      /* preset PLAIN; to fill */
 } ct__layouts;
 
 /* ---- kernels ---- */
@@ -186,8 +184,8 @@ typedef ct_status (*ct__kernel)(const void *data, void *const *arg, const ct__ex
 typedef struct ct__fused { /* a consumer taken into this op's kernel */
     const ct__op *op;
     const ct__value *attr;
-    const ct__type
-        *other; /* asked whether to fuse: of its other input (symbolic), when it has two; else NULL */
+    /* asked whether to fuse: of its other input (symbolic), when it has two; else NULL */
+    const ct__type *other;
 } ct__fused;
 
 struct ct__simd;
@@ -200,8 +198,8 @@ typedef struct ct__lower {
     ct_arena *arena; /* of the plan instance: kernel data lives here */
     int32_t n_in, n_out;
     const ct__type *in, *out; /* concrete: of one task; the whole batch in once and piece phases */
-    const ct__type
-        *symbolic; /* of inputs, then outputs, N as -k: what a mean divides by is its product at N = batch */
+    /* of inputs, then outputs, N as -k: what a mean divides by is its product at N = batch */
+    const ct__type *symbolic;
     const ct__layout *in_layout, *out_layout;
     const ct__fused *fused;
     int32_t n_fused;
@@ -240,8 +238,8 @@ typedef struct ct__ref {
 
 /* ---- cases: rows of data for the runner ---- */
 typedef struct ct__case {
-    const char
-        *text; /* inputs and call in the net language: "x=f32[2,3,5,5]; conv2d(x, \"c\", 4, 3, pad=1)" */
+    /* inputs and call in the net language: "x=f32[2,3,5,5]; conv2d(x, \"c\", 4, 3, pad=1)" */
+    const char *text;
     const char *error; /* NULL: must succeed; else a part of the error text */
     double tolerance;  /* lowered against ref, relative; 0: 1e-5 */
     int32_t flags;     /* CT__CASE_* */

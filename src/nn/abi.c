@@ -8,4 +8,5 @@ _Static_assert(sizeof(ct_compile) == 64, "ct_compile");
 _Static_assert(sizeof(ct_loader_options) == 64, "ct_loader_options");
 _Static_assert(sizeof(ct_schedule) == 64, "ct_schedule");
 _Static_assert(sizeof(ct_train) == 128, "ct_train");
+_Static_assert(sizeof(ct_check_options) == 64, "ct_check_options");
 _Static_assert(sizeof(ct_fit_options) == 256, "ct_fit_options: a ct_train, a ct_schedule and 64 bytes");

@@ -454,6 +454,8 @@ static void close_job(ct__image_job *j) {
     ct_arena_free(&j->arena);
 }
 
+_Static_assert(sizeof(ct_image_train) == 512, "ct_image_train: its tail is reserved and zero");
+
 ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *e) {
     double begin = ct__seconds();
     if ((!o->data && !o->resume) || !o->output)
