@@ -3,9 +3,10 @@
 
 usage: equal.py [--cotan PATH] [--steps N] [NAME ...]        needs torch (CPU)
 Step by step (default 20, AlexNet 3): both sides have PyTorch's weights and a fresh batch; dropout is off. The loss has to agree
-to 1e-5, each gradient to 1e-4 in relative norm, or to twice the distance of PyTorch's f32 from its own f64. Distances
-are root mean squares over the steps: a ReLU whose input rounding moves across 0 changes a whole path, on either side, in some
-steps and not in others, so one step, or a median, says little. PyTorch's Adam then makes the next weights.
+to 1e-5, each gradient to 1e-4 in relative norm. Where one does not, its distance from PyTorch's f64 is held against that of PyTorch's
+f32: a ReLU whose input rounding moves across 0 changes a whole path, on either side, in some steps and not in others, so one
+step of one tensor says little. Root mean squares over the steps are taken: of all such gradients together at most twice
+PyTorch's, of each at most four times. PyTorch's Adam then makes the next weights.
 Freely (20 steps, AlexNet 6): from the same weights on the same batches the losses agree to 1e-4; for resnet20 and AlexNet they
 are no further from PyTorch's f64 than twice PyTorch's f32 is, root mean squares again.
 """
@@ -85,18 +86,24 @@ def one(cotan, name, steps, folder):
         adam.zero_grad()
         loss(net(*x), y).backward()
         adam.step()
-    worst = 0.0
+    worst, far = 0.0, {}
     for key, pairs in distances.items():
         most, ours, theirs = max(p[0] for p in pairs), rms(p[0] for p in pairs), rms(p[1] for p in pairs)
         worst = max(worst, min(most / 1e-4, ours / (2 * theirs + 1e-30)))
-        if most > 1e-4 and ours > 2 * theirs:
-            sys.exit(f"{name}: gradient of {key} is {ours:.3g} away, PyTorch's f32 {theirs:.3g}; wanted at most twice that")
-    print(f"{name:10s} {steps} steps: loss within {worst_loss:.1e}, gradients at most {worst:.2f} of their limit", flush=True)
+        if most > 1e-4:
+            far[key] = (ours, theirs)
+        if most > 1e-4 and ours > 4 * theirs:
+            sys.exit(f"{name}: gradient of {key} is {ours:.3g} away, PyTorch's f32 {theirs:.3g}; wanted at most four times that")
+    ours, theirs = rms(p[0] for p in far.values()), rms(p[1] for p in far.values())
+    if ours > 2 * theirs:
+        sys.exit(f"{name}: gradients over 1e-4 are {ours:.3g} away in all, PyTorch's f32 {theirs:.3g}; wanted at most twice that")
+    apart = f"; over 1e-4: {len(far)} of {len(distances)}, {ours:.2g} away in all, PyTorch's f32 {theirs:.2g}" if far else ""
+    print(f"{name:10s} {steps} steps: loss within {worst_loss:.1e}, gradients at most {worst:.2f} of their limit{apart}", flush=True)
 
 
 def rms(values):
     values = list(values)
-    return (sum(v * v for v in values) / len(values)) ** 0.5
+    return (sum(v * v for v in values) / max(len(values), 1)) ** 0.5
 
 
 def train(net, loss, batches, dtype):

@@ -91,6 +91,18 @@ CT_API ct_status ct_npy_load(const ct_files *f, const ct_allocator *a, const cha
                              ct_err *e);
 CT_API ct_status ct_npy_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
                               ct_array *out, ct_err *e);
+/* A file of C order and of one axis at least, some rows at a time: data larger than memory. One thread at a time. The
+ * file must stay as it is until ct_npy_close (CT_EIO). */
+typedef struct ct_npy ct_npy;
+CT_API ct_status ct_npy_open(const ct_files *f, const ct_allocator *a, const char *path, ct_npy **out,
+                             ct_err *e);
+CT_API void ct_npy_close(ct_npy *n);
+CT_API ct_shape ct_npy_shape(const ct_npy *n); /* of all rows */
+CT_API ct_dtype ct_npy_dtype(const ct_npy *n);
+/* The next rows, at most as many as `to` [rows,...] has room for, which is contiguous and of the file's type; *rows is
+ * 0 at the end. */
+CT_API ct_status ct_npy_rows(ct_npy *n, ct_array *to, int64_t *rows, ct_err *e);
+CT_API ct_status ct_npy_rewind(ct_npy *n, ct_err *e); /* to the first row */
 CT_API ct_status ct_npy_save(const ct_files *f, const ct_allocator *a, const char *path, const ct_array *from,
                              ct_err *e);
 

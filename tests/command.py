@@ -67,8 +67,8 @@ def wrong_words():
     fails(2, "no such task; wanted image", "train", "sound", "d", "-o", "m")
     fails(2, "write cotan train image /tmp", "train", "/tmp", "-o", "m")
     fails(2, "no data and no output", "train", "image")
-    fails(2, "write cotan evaluate MODEL DIR", "evaluate", "/tmp", "m")
-    fails(3, "a file; wanted the folder", "train", "image", __file__, "-o", "m", "--quiet")
+    fails(4, "write cotan evaluate MODEL DIR", "evaluate", "/tmp", "m")
+    fails(3, "one file; wanted a folder", "train", "image", __file__, "-o", "m", "--quiet")
     fails(2, "NAME=VALUE", "train", "image", "d", "-o", "m", "--set", "drop")
     fails(2, "wanted a time", "train", "image", "d", "-o", "m", "--time-limit", "5x")
     fails(2, "wanted cotan evaluate MODEL DIR", "evaluate", "m")
@@ -144,7 +144,7 @@ def results(d, data, model):
     check("the same numbers", f"{v['accuracy'] * 100:.1f} %" in r.stdout.splitlines()[-1] and len(v["confusion"]) == 3, (v, r.stdout))
     images = f"{data}/t10k-images-idx3-ubyte"
     lines = objects(cotan("predict", model, images, "--json"))
-    check("predict --json", len(lines) == 60 and all(set(p) == {"path", "index", "label", "probability"} for p in lines), lines[-1:])
+    check("predict --json", len(lines) == 60 and all(set(p) == {"path", "index", "label", "probability", "top"} for p in lines), lines[-1:])
     check("its values", lines[59]["index"] == 59 and lines[0]["path"] == images and lines[0]["label"] in "012" and 0 < lines[0]["probability"] <= 1, lines[-1])
     with open(f"{data}/t10k-labels-idx1-ubyte", "rb") as f:
         labels = f.read()[8:]

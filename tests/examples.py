@@ -12,6 +12,8 @@ PROMISED = {
     "cnn": [(rf"(?s).*accuracy {NUMBER}", (0.97, 1))],
     "gpt": [(rf"loss {NUMBER}", (0.4, 0.8))],
     "custom_op": [(rf"squash'\(-2\) = {NUMBER}", (0.11111, 0.11112)), (rf"squash'\(1\) = {NUMBER}", (0.25, 0.25))],
+    "photos": [(rf"test part: accuracy {NUMBER}", (0.9, 1))],
+    "frames": [(rf"{NUMBER} of 200 frames named rightly", (180, 200))],
     "embed": [(rf"the model says {NUMBER}", (1.99, 2.01)), ("4 threads, 200 predictions each, the same bits: yes", None)],
     "embed_cpp": [("picture 0 is dark\npicture 1 is bright", None)],
 }

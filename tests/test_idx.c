@@ -46,6 +46,7 @@ static void refused(void **state) {
         ROW("I5 200", "\0\0\x08\xc8", "f:@3: 200 dimensions"),
         ROW("I6", "\0\0\x08\3\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
             "f:@12: the product of the extents overflows"),
+        ROW("I6 around an extent of 0", "\0\0\x08\3\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", "overflows"),
         ROW("I6 by the size of an element", "\0\0\x0e\2\xff\xff\xff\xff\xff\xff\xff\xff", "overflows"),
         ROW("I6 no overflow", "\0\0\x08\2\xff\xff\xff\xff\x7f\xff\xff\xff",
             "0 bytes of data; wanted 9223372030412324865"),

@@ -154,6 +154,15 @@ CT_API void ct_hasher_add(ct_hasher *h, const void *data, size_t bytes);
 CT_API ct_hash128 ct_hasher_end(ct_hasher *h); /* may be called at any time; does not reset */
 CT_API void ct_hasher_free(ct_hasher *h);
 
+/* ---- threads ---- */
+
+/* Run tasks 0..count-1 on up to `threads` threads (the caller is one of them, and alone for 1), started for this call,
+ * and return when all are done. task(job, number, thread): which thread runs which is not determined. CT_ELIMIT: no
+ * memory. With fewer threads than asked for, where the system refuses more, all tasks are run all the same. */
+CT_API ct_status ct_parallel(const ct_allocator *a, int32_t threads,
+                             void (*task)(void *job, int64_t number, int32_t thread), void *job,
+                             int64_t count, ct_err *e);
+
 /* ---- files ---- */
 
 /* The file-operations seam: every file the library touches goes through such a table, so that a test can

@@ -5,6 +5,7 @@
 
 #include "cotan.h"
 #include "cotan/data.h"
+#include "cotan/maths.h"
 #include "cotan/model.h"
 #include "cotan/nn.h"
 
@@ -66,8 +67,10 @@ typedef struct ct_image_train {
     int32_t resume, force, dry_run; /* 1: go on; begin anew; tell the facts and write nothing */
     int32_t checkpoint_every;       /* steps; 0: 200 */
     int32_t debug, trap;            /* of ct_options */
-    int32_t strict; /* 1: a damaged checkpoint or weights that are not finite are an error, not a note */
-    ct_files files; /* the seam */
+    int32_t
+        strict; /* 1: a damaged checkpoint, weights that are not finite, a broken picture are an error, not a note */
+    int32_t follow_links, allow_broken;              /* of ct_images_options */
+    ct_files files;                                  /* the seam */
     ct_allocator allocator;                          /* the hook */
     void (*log)(void *user, const char *line);       /* of ct_options, with `user`; NULL: silent */
     volatile int32_t *stop;                          /* set by a signal handler: see below; may be NULL */
@@ -107,16 +110,94 @@ CT_API void ct_evaluation_free(ct_evaluation *v);
 
 typedef struct ct_prediction {
     const char *path;
-    int64_t index;             /* record in the file, from 0 */
-    int64_t label;             /* index of the most probable class */
+    int64_t index;             /* record in an idx file, from 0; of picture files 0 */
+    int64_t label;             /* index of the most probable class; -1: see error */
     const char *name;          /* its label */
     const double *probability; /* [classes], valid during the call */
     int64_t classes;
+    int32_t file; /* 1: path is a picture; 0: of many records */
+    int32_t reserved;
+    const char
+        *error; /* NULL, or why this picture is not predicted; then there is nothing above but path, index */
 } ct_prediction;
-/* Every record of an idx file of pictures, in order; `each` may stop the walk by a non-zero result (CT_ECANCEL).
- * The model may be used by other threads. */
+/* Every picture, in order: records of an idx file, a picture file, the picture files of a folder and of the folders in
+ * it by their paths' bytes. A broken picture file is told with its error, the rest is predicted, and the end is
+ * CT_EDATA. `each` may stop the walk by a non-zero result (CT_ECANCEL). The model may be used by other threads. */
 CT_API ct_status ct_predict_image(ct_model *m, const char *path,
                                   int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e);
+CT_API ct_status ct_predict_images(ct_model *m, const char *const *path, int64_t n,
+                                   int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e);
+
+/* ---- principal components of a file ---- */
+
+/* What `cotan pca` does. The data: a CSV file (every column but the target a feature), an .npy array [N,D] (further axes
+ * flattened), an idx file, told apart by content, or a folder of pictures (ct_images_open; those for its test left out,
+ * their classes the target). With `output` it writes the model, and beside it m.run/ with
+ * scores.csv, report.html (plots, no script, nothing from elsewhere) and config.json. */
+typedef struct ct_pca_task {
+    const char *data;
+    const char *target;  /* CSV: a column that is no feature; its values colour the plot; NULL: none */
+    const char *output;  /* m.safetensors; NULL: nothing is written */
+    const char *command; /* the words that repeat it, for config.json; may be NULL */
+    /* Pictures: the steps to numbers; NULL: one size up to 64 x 64 as it is, all else "resize 32x32". */
+    const char *transform;
+    int32_t follow_links, allow_broken; /* see ct_images_options */
+    ct_pca_options pca;
+    ct_csv_options csv;
+    int64_t batch;       /* records at a time, with `incremental` and for scores; 0: 256 */
+    int32_t incremental; /* 1: a batch at a time in memory, two passes over the file (three with pca.scale) */
+    int32_t force;       /* 1: over an existing output */
+    int32_t threads;     /* 0: the cores allowed */
+    int32_t reserved;
+    ct_files files;
+    ct_allocator allocator;
+    void (*tell)(void *user, const ct_event *event); /* facts and notes; may be NULL */
+    void *user;
+} ct_pca_task;
+typedef struct ct_pca_result {
+    ct_pca pca; /* ct_pca_result_free */
+    int64_t records, features;
+    double error; /* mean squared error of the records made again from their scores; NaN without output */
+    char model[4096], report[4200], scores[4200]; /* paths, or "" */
+    ct_arena names;
+    const char *const *name; /* [features] of a CSV, else NULL */
+} ct_pca_result;
+/* CT_EUSAGE for a wrong option and an output that exists; CT_EDATA for a file that is wrong, naming the place; CT_EIO;
+ * CT_ENONFINITE for NaN in an array. */
+CT_API ct_status ct_pca_file(const ct_pca_task *o, ct_pca_result *out, ct_err *e);
+CT_API void ct_pca_result_free(ct_pca_result *r);
+
+/* A model that ct_pca_file wrote, as components to transform with; CT_EDATA for another model. ct_pca_free it. */
+CT_API ct_status ct_pca_open(const ct_files *f, const ct_allocator *a, const char *path, ct_pca *out,
+                             ct_err *e);
+/* The scores of every record of a file, [components] at a time; a model of pictures wants a picture or a folder of them
+ * and gives `path` of each (else that of the data). Columns of a CSV are found by the names that the model has; others
+ * are left aside. `each` may stop the walk by a non-zero result (CT_ECANCEL). */
+CT_API ct_status ct_pca_predict(const ct_options *o, const char *model, const char *data, ct_csv_options csv,
+                                int (*each)(void *user, const char *path, int64_t record,
+                                            const double *scores, int64_t components),
+                                void *user, ct_err *e);
+
+/* ---- is one model better than another? ---- */
+
+/* Two runs (their folders, or the models beside them) on the records of the validation parts that both have. Accuracy,
+ * where every record has a label and a prediction: McNemar's exact test; the loss: random exchanges within pairs, the
+ * interval by Student's t. */
+typedef struct ct_comparison {
+    char metric[16];      /* "accuracy" or "loss" */
+    char test[32];        /* "mcnemar" or "paired permutation" */
+    double first, second; /* the metric of each, on the common records */
+    double difference;    /* second - first */
+    double low, high;     /* its 95 % interval */
+    double p_value;
+    int64_t pairs;      /* common records */
+    int64_t records[2]; /* of each run */
+    int32_t better;     /* 1 or 2: which one, where p_value < 0.05; else 0 */
+    int32_t reserved;
+} ct_comparison;
+/* `metric` NULL: accuracy where it can be had. CT_EDATA where they share no record or its labels differ. */
+CT_API ct_status ct_compare_runs(const ct_files *f, const ct_allocator *a, const char *first,
+                                 const char *second, const char *metric, ct_comparison *out, ct_err *e);
 
 #ifdef __cplusplus
 }

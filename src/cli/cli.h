@@ -29,12 +29,13 @@ typedef struct cli {
     int32_t n_set;
     ct_setting set[MAX_SETS];
     const char *output, *model, *net, *validate, *init, *transform, *optimizer, *schedule, *nonfinite,
-        *config, *part, *input, *weights, *gradients, *losses;
-    int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats, steps, stop_at;
+        *config, *part, *input, *weights, *gradients, *losses, *target, *solver, *delimiter, *metric;
+    int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats, steps, stop_at,
+        components;
     uint64_t seed;
-    double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds;
-    int32_t resume, force, dry_run, strict, json, quiet, train, dot, flat, verbose, help, version, debug,
-        trap;
+    double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds, variance;
+    int32_t resume, force, dry_run, strict, follow_links, allow_broken, json, quiet, train, dot, flat,
+        verbose, help, version, debug, trap, whiten, scale, incremental, no_header, require_better;
     const char *given[MAX_OPTIONS];        /* by row of cli_options: the value as written, "" for a switch */
     json_t *config_file;                   /* owns the texts that --config gave */
     const char *config_net, *config_model; /* the net's text in it and its name, or NULL */
@@ -110,6 +111,10 @@ void cli_screen_clear(screen *s);               /* take the live line away */
 extern volatile int32_t cli_stop;
 extern volatile int cli_signal;
 
+/* ---- audit.c ---- */
+int cli_is_data(const char *path); /* a folder, or a list of pictures */
+int cli_audit(cli *c, const char *path);
+
 int cli_train(cli *c);
 int cli_evaluate(cli *c);
 int cli_predict(cli *c);
@@ -118,5 +123,8 @@ int cli_plan(cli *c);
 int cli_check(cli *c);
 int cli_bench(cli *c);
 int cli_presets(cli *c);
+int cli_pca(cli *c);
+int cli_compare(cli *c);
+ct_status cli_predict_pca(cli *c); /* of a model of cotan pca */
 
 #endif

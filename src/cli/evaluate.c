@@ -59,7 +59,7 @@ int cli_evaluate(cli *c) {
     struct stat st;
     ct_status s = CT_OK;
     if (stat(c->word[0], &st) == 0 && S_ISDIR(st.st_mode))
-        s = ct_fail_at(&c->e, CT_EUSAGE, c->word[0], -1,
+        s = ct_fail_at(&c->e, CT_EIO, c->word[0], -1,
                        "a folder; wanted a model; write cotan evaluate MODEL DIR");
     if (!s) s = cli_model(c, c->word[0], &m);
     if (!s) s = ct_evaluate_image(m, c->word[1], c->part, c->limit, &v, &c->e);

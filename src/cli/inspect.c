@@ -1,4 +1,4 @@
-/* inspect.c: cotan inspect MODEL. */
+/* inspect.c: cotan inspect MODEL; of pictures audit.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +111,7 @@ static ct_status print_flat(cli *c, const char *path) {
 int cli_inspect(cli *c) {
     ct_tensors *t = NULL;
     const char *document = NULL, *path = c->word[0];
+    if (cli_is_data(path)) return cli_audit(c, path);
     if (c->flat) return print_flat(c, path) ? cli_fail(c) : 0;
     ct_status s = ct_model_read(cli_files(), NULL, path, &t, &document, &c->e);
     if (s) return cli_fail(c);

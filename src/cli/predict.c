@@ -1,4 +1,6 @@
-/* predict.c: cotan predict MODEL FILE ...: one line a record. */
+/* predict.c: cotan predict MODEL FILE ...: one line a picture. */
+#include <string.h>
+
 #include "cli/cli.h"
 
 typedef struct printer {
@@ -19,14 +21,23 @@ static int64_t next_class(const ct_prediction *p, int64_t before) {
     return best;
 }
 
-/* {"path", "index", "label", "probability"}; with --top also "top", the K most probable, best first. */
+static void print_error(const printer *w, const ct_prediction *p) {
+    char text[CT_ERROR_TEXT + 100];
+    if (w->c->json)
+        cli_json(json_pack("{s:o, s:I, s:s}", "path", p->path ? cli_path(p->path) : json_null(), "index",
+                           (json_int_t)p->index, "error", ct_escape(p->error, text, sizeof text)));
+    else
+        fprintf(stderr, "cotan: %s\n", ct_escape(p->error, text, sizeof text));
+}
+
+/* {"path", "index", "label", "probability", "top"}: top has the K most probable, best first. */
 static void print_json(const printer *w, const ct_prediction *p) {
     json_t *v = json_pack("{s:o, s:I, s:s, s:o}", "path", cli_path(p->path), "index", (json_int_t)p->index,
                           "label", p->name, "probability", cli_number(p->probability[p->label]));
-    int64_t at = -1;
-    if (w->c->top && v) {
+    int64_t at = -1, top = w->c->top ? w->c->top : 5;
+    if (v) {
         json_t *list = json_array();
-        for (int64_t k = 0; k < w->c->top && k < p->classes; k++) {
+        for (int64_t k = 0; k < top && k < p->classes; k++) {
             at = next_class(p, at);
             json_array_append_new(list, json_pack("{s:s, s:o}", "label", ct_model_label(w->model, at),
                                                   "probability", cli_number(p->probability[at])));
@@ -39,8 +50,8 @@ static void print_json(const printer *w, const ct_prediction *p) {
 static void print_line(const printer *w, const ct_prediction *p) {
     int64_t top = w->c->top ? w->c->top : 1, at = -1;
     char path[4200];
-    if (w->c->words > 2) printf("%s\t", ct_escape(p->path, path, sizeof path));
-    printf("%lld", (long long)p->index);
+    if (w->c->words > 2 || p->file) printf("%s", ct_escape(p->path, path, sizeof path));
+    if (!p->file) printf("%s%lld", w->c->words > 2 ? "\t" : "", (long long)p->index);
     for (int64_t k = 0; k < top && k < p->classes; k++) {
         at = next_class(p, at);
         printf("\t%s\t%.4f", ct_model_label(w->model, at), p->probability[at]);
@@ -52,7 +63,9 @@ static int each(void *user, const ct_prediction *p) {
     printer *w = user;
     if (w->left == 0) return 1;
     if (w->left > 0) w->left--;
-    if (w->c->json)
+    if (p->error)
+        print_error(w, p);
+    else if (w->c->json)
         print_json(w, p);
     else
         print_line(w, p);
@@ -62,13 +75,15 @@ static int each(void *user, const ct_prediction *p) {
 int cli_predict(cli *c) {
     ct_model *m = NULL;
     ct_status s = cli_model(c, c->word[0], &m);
-    for (int32_t i = 1; !s && i < c->words; i++) {
-        printer w = {c, m, c->limit ? c->limit : -1};
-        s = ct_predict_image(m, c->word[i], each, &w, &c->e);
-        if (s == CT_ECANCEL) { /* by our own `each` */
-            s = CT_OK;
-            ct_error_clear(&c->e);
-        }
+    if (!s && strcmp(ct_model_task(m), "pca") == 0) {
+        ct_model_close(m);
+        return cli_predict_pca(c) ? cli_fail(c) : 0;
+    }
+    printer w = {c, m, c->limit ? c->limit : -1};
+    if (!s) s = ct_predict_images(m, c->word + 1, c->words - 1, each, &w, &c->e);
+    if (s == CT_ECANCEL) { /* by our own `each` */
+        s = CT_OK;
+        ct_error_clear(&c->e);
     }
     ct_model_close(m);
     return s ? cli_fail(c) : 0;

@@ -49,6 +49,8 @@ static ct_image_train job_of(cli *c, const char *command) {
         .debug = c->debug,
         .trap = c->trap,
         .strict = c->strict,
+        .follow_links = c->follow_links,
+        .allow_broken = c->allow_broken,
         .files = *context.files,
         .log = context.log,
         .stop = &cli_stop,
@@ -166,19 +168,32 @@ static ct_status check(cli *c) {
     return CT_OK;
 }
 
+/* @FILE: the list of steps in a file. */
+static ct_status read_transform(cli *c) {
+    void *data;
+    uint64_t bytes;
+    if (!c->transform || c->transform[0] != '@') return CT_OK;
+    ct_status s = ct_file_read(cli_files(), NULL, c->transform + 1, 1 << 20, &data, &bytes, &c->e);
+    if (s) return s;
+    c->transform = ct_arena_format(&c->arena, "%.*s", (int)bytes, (const char *)data);
+    ct_delete(NULL, data, bytes);
+    return c->transform ? CT_OK : ct_fail(&c->e, CT_ELIMIT, "--transform: out of memory");
+}
+
 int cli_train(cli *c) {
-    ct_train_result result = {0};
-    if (check(c)) return cli_fail(c);
+    ct_train_result *result =
+        ct_arena_new(&c->arena, sizeof *result); /* its paths are too much for a small stack */
+    if (check(c) || read_transform(c)) return cli_fail(c);
     const char *command = command_of(c);
-    if (!command) ct_fail(&c->e, CT_ELIMIT, "out of memory");
+    if (!command || !result) ct_fail(&c->e, CT_ELIMIT, "out of memory");
     ct_image_train job = job_of(c, command);
-    ct_status s = command ? ct_train_image(&job, &result, &c->e) : CT_ELIMIT;
+    ct_status s = command && result ? ct_train_image(&job, result, &c->e) : CT_ELIMIT;
     cli_screen_clear(&c->screen);
     if (s) {
         int code = cli_fail(c);
         if (s == CT_ECANCEL && !c->quiet) how_to_go_on(c);
         return code;
     }
-    report(c, &result);
+    report(c, result);
     return 0;
 }

@@ -6,8 +6,13 @@
 const verb cli_verbs[] = {
     {"train", "image DIR -o MODEL [options]", "train a net on pictures",
      "Trains a net on the pictures of DIR and writes one file that predicts, evaluates and embeds. DIR holds "
-     "idx "
-     "files under the usual names: train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz.\n\n"
+     "a folder for each class with its PNG, JPEG or WebP files, or train and test with the classes below; or "
+     "idx files under the usual names (train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz), "
+     "CIFAR's binary files, or .npy arrays. It may also be a list, FILE.csv or FILE.jsonl, of path and "
+     "label.\n\n"
+     "Every picture is read once before training: those that are broken are named and passed over (more than "
+     "1 % "
+     "stop the run, see --allow-broken), duplicates and leaks into the test part are told.\n\n"
      "A run owns a folder beside its model: for m.safetensors it is m.run, with config.json (everything the "
      "run "
      "was given, and the command that repeats it), metrics.jsonl (a line an epoch), validation.jsonl (a line "
@@ -45,14 +50,55 @@ const verb cli_verbs[] = {
      "cotan evaluate fashion.safetensors fashion/ --part validation --json",
      cli_evaluate, 2, 2},
     {"predict", "MODEL FILE... [options]", "name what pictures show",
-     "One line a picture of the idx files: its number in the file, label and probability, separated by tabs. "
-     "With --json one object a line: path, index, label, probability. FILE may be -, standard input.",
+     "One line a picture: path, label and probability, separated by tabs; of idx files the number of the "
+     "record "
+     "stands in place of the path. FILE is a picture, a folder of pictures, an idx file, or - for standard "
+     "input. "
+     "With --json one object a line: path, index, label, probability, top. A file that is broken is named, "
+     "the rest "
+     "is predicted, and the exit status is 3.",
+     "cotan predict birds.safetensors photo.jpg more/\n"
      "cotan predict fashion.safetensors fashion/t10k-images-idx3-ubyte.gz --limit 3\n"
      "cotan predict fashion.safetensors pictures.idx --top 5 --json",
      cli_predict, 2, INT32_MAX},
-    {"inspect", "MODEL [options]", "what a model file holds",
+    {"pca", "DATA|DIR [options]", "principal components of a table or of pictures",
+     "Finds the directions in which records vary most: of a CSV file, every column but --target a feature, "
+     "of an .npy "
+     "array [N,D], of an idx file, or of a folder of pictures (those for the test left out; of one size up "
+     "to 64x64 as "
+     "they are, else resized to 32x32; --transform for other steps). Prints the share of the variance of "
+     "each "
+     "component; with -o it writes a model that cotan predict turns records into scores with, and beside it, "
+     "for "
+     "p.safetensors in p.run, scores.csv, report.html with the scree plot and the records by their first two "
+     "scores, "
+     "and config.json.\n\n"
+     "A field without a number (empty, NA, nan, inf) is refused with its place. The sign of a component is "
+     "scikit-learn's: its largest weight is positive.",
+     "cotan pca iris.csv --target species --scale -o iris.safetensors\n"
+     "cotan predict iris.safetensors new.csv\n"
+     "# as many components as explain 95 % of the variance\n"
+     "cotan pca x.npy --variance 0.95 --json\n"
+     "cotan pca photos/ -k 20 -o photos.safetensors\n"
+     "# larger than memory\n"
+     "cotan pca big.npy -k 20 --incremental -o big.safetensors",
+     cli_pca, 1, 1},
+    {"compare", "RUN RUN [options]", "is one model better than another?",
+     "Compares two runs on the records that their validation parts share, record by record: the accuracy by "
+     "McNemar's "
+     "exact test, the loss by random exchanges within pairs. RUN is a run's folder or the model beside it. "
+     "Exit status 0 "
+     "whatever the answer; with --require-better 1 unless the second is better (p < 0.05).",
+     "cotan compare old.run new.run\n"
+     "cotan compare old.safetensors new.safetensors --metric loss --json",
+     cli_compare, 2, 2},
+    {"inspect", "MODEL|DIR [options]", "what a model file or a folder of pictures holds",
+     "Of pictures (a folder or a list, as cotan train takes it) an audit: sizes and kinds, classes, broken "
+     "files, "
+     "symbolic links, duplicates, and pictures that stand in the test part and outside of it.\n\n"
      "Shows a model's task, labels, net, tensors, preprocessing, recipe and scores; of a safetensors file of "
      "another program its tensors.",
+     "cotan inspect photos/\n"
      "cotan inspect fashion.safetensors\n"
      "# the net with its defs and loops written out\n"
      "cotan inspect fashion.safetensors --flat",

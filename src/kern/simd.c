@@ -18,20 +18,27 @@ TABLES(avx512)
             &ct__image_table_##isa, &ct__update_table_##isa, &ct__random_table_##isa \
     }
 
-static int32_t best_level(void) {
+/* A build for tests may take a machine for a narrower one (COTAN_SIMD_LIMIT of cmake). */
+enum { CT_SIMD_baseline = 1, CT_SIMD_avx2, CT_SIMD_avx512 };
+#ifndef CT_SIMD_LIMIT
+#define CT_SIMD_LIMIT CT_SIMD_avx512
+#endif
+
+static int32_t machine_level(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-        return 3;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 2;
+        return CT_SIMD_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return CT_SIMD_avx2;
 #endif
-    return 1;
+    return CT_SIMD_baseline;
 }
 
 const ct__simd *ct__simd_of(int32_t level) {
     static const ct__simd sets[] = {SET(baseline, 1), SET(avx2, 2), SET(avx512, 3)};
-    int32_t best = best_level();
+    int32_t best = machine_level();
+    if (best > CT_SIMD_LIMIT) best = CT_SIMD_LIMIT;
     if (level > 0 && level < best) best = level;
     return &sets[best - 1];
 }

@@ -125,6 +125,22 @@ ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
 
 /* ---- the end ---- */
 
+/* Its number, or of a file its path. */
+static void add_record(const ct__image_job *j, int64_t record, ct_text *out) {
+    const ct_images *set = j->validation_set ? j->validation_set : j->set;
+    ct_image r = {.number = record};
+    if (set) (void)ct_images_at(set, record, &r);
+    if (!r.path) {
+        ct_text_format(out, "%lld", (long long)r.number);
+        return;
+    }
+    json_t *v = ct__json_path(r.path);
+    char *text = v ? json_dumps(v, JSON_ENCODE_ANY) : NULL;
+    ct_text_add(out, text ? text : "null");
+    free(text);
+    json_decref(v);
+}
+
 static ct_status add_line(visit *v, const ct_batch *b, const float *logits) {
     ct__image_job *j = v->j;
     double *p = ct_new_array(&j->o->allocator, (uint64_t)j->classes, sizeof *p);
@@ -132,8 +148,10 @@ static ct_status add_line(visit *v, const ct_batch *b, const float *logits) {
     for (int64_t r = 0; r < b->rows; r++) {
         int64_t label = ((const int64_t *)b->field[1])[r],
                 best = ct_softmax_row(logits + r * j->classes, j->classes, p);
-        ct_text_format(v->lines, "{\"record\":%lld,\"label\":%lld,\"prediction\":%lld,\"loss\":",
-                       (long long)j->validation_index[b->record[r]], (long long)label, (long long)best);
+        ct_text_add(v->lines, "{\"record\":");
+        add_record(j, j->validation_index[b->record[r]], v->lines);
+        ct_text_format(v->lines, ",\"label\":%lld,\"prediction\":%lld,\"loss\":", (long long)label,
+                       (long long)best);
         ct_text_number(v->lines, p[label] > 0 ? -log(p[label]) : 745.0); /* the least double's logarithm */
         ct_text_add(v->lines, "}\n");
     }
@@ -194,7 +212,7 @@ static char *model_document(ct__image_job *j, const ct_score *score) {
     for (int64_t c = 0; c < j->classes; c++) {
         char name[32];
         snprintf(name, sizeof name, "%lld", (long long)c);
-        json_array_append_new(labels, json_string(name));
+        json_array_append_new(labels, j->set ? ct__json_path(ct_images_class(j->set, c)) : json_string(name));
     }
     snprintf(classes, sizeof classes, "%lld", (long long)j->classes);
     json_object_set_new(doc, "task", json_string("image"));
@@ -228,7 +246,7 @@ ct_status ct__image_finish(ct__image_job *j) {
     if (!s) s = ct_model_save(j->ctx, j->run.model, doc, j->e);
     free(doc);
     if (s) return s;
-    j->result->validation = score;
-    j->result->best_epoch = j->best_epoch;
+    j->result.validation = score;
+    j->result.best_epoch = j->best_epoch;
     return CT_OK;
 }

@@ -13,6 +13,7 @@ typedef struct ct__recipe { /* every option that changes the result, defaults fi
     double lr, weight_decay, clip_norm, average, smoothing, time_limit;
     char optimiser[32], schedule[32], nonfinite[16];
     int32_t patience;
+    int32_t follow_links, allow_broken;
     int32_t reserved;
     char *transform; /* in the job's arena */
     char *init_hash;
@@ -35,7 +36,10 @@ typedef struct ct__image_job {
     ct_transform *transform;
     ct_source images, validation_images, train_source, validation_source;
     char train_hash[33], validation_hash[33], all_hash[33];
-    int32_t own_test; /* 1: the folder has a test part of its own */
+    int32_t own_test;                /* 1: the folder has a test part of its own */
+    ct_images *set, *validation_set; /* of picture files, in place of `train` and `validation`; NULL: idx */
+    ct_source like; /* what the trainer reads: train_source, labels as shares where batches are mixed */
+    float *mixed, *shares; /* a mixed batch and its labels; NULL: no mixing */
     /* net */
     const char *net_text, *net_file; /* as --net gave it, for the places in errors; else NULL */
     ct_ctx *ctx;
@@ -56,7 +60,7 @@ typedef struct ct__image_job {
     ct_tensors *back; /* what a rollback goes back to; NULL: none is wanted */
     int32_t finished, resumed, limited;
     double last_lr, last_norm;
-    ct_train_result *result;
+    ct_train_result result;
 } ct__image_job;
 
 double ct__seconds(void);                         /* monotonic */
@@ -75,6 +79,12 @@ ct_status ct__recipe_transform(ct__image_job *j, const char *text, char **out); 
 ct_status ct__recipe_compare(ct__image_job *j);
 /* xxh3-128 of a file's tensors, as the recipe names weights to begin with. */
 ct_status ct__init_hash(ct__image_job *j, const ct_tensors *t, char hex[33]);
+/* image_folder.c: the same from picture files as ct__image_open_data from idx */
+ct_status ct__folder_open(ct__image_job *j);
+/* image_mix.c */
+ct_status ct__image_mix_open(ct__image_job *j);
+void ct__image_mix_close(ct__image_job *j);
+ct_status ct__image_mix(ct__image_job *j, const ct_batch *b, ct_batch *out);
 /* image_open.c */
 ct_status ct__image_open_data(ct__image_job *j);
 ct_status ct__image_open_net(ct__image_job *j);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "task/image_folder.h"
 #include "task/image_job.h"
 
 double ct__seconds(void) {
@@ -134,6 +135,7 @@ static ct_status open_sources(ct__image_job *j) {
 
 ct_status ct__image_open_data(ct__image_job *j) {
     const ct_image_train *o = j->o;
+    if (ct__is_folder(j->data)) return ct__folder_open(j);
     ct_status s = ct__pictures_load(&o->files, &o->allocator, j->data, CT__PART_TRAIN, j->recipe.limit,
                                     &j->train, j->e);
     if (!s && j->validate) {
@@ -146,9 +148,6 @@ ct_status ct__image_open_data(ct__image_job *j) {
     if (s) return s;
     j->own_test = ct__pictures_has(j->data, CT__PART_TEST);
     const ct_array *x = &j->train.images;
-    j->shape[0] = x->rank == 3 ? 1 : x->dim[1];
-    j->shape[1] = x->dim[x->rank - 2];
-    j->shape[2] = x->dim[x->rank - 1];
     s = ct__pictures_classes(&j->train, &j->classes, j->e);
     if (!s && j->validate) s = ct__pictures_check(&j->validation, j->classes, j->e);
     if (!s && j->validate &&
@@ -161,12 +160,14 @@ ct_status ct__image_open_data(ct__image_job *j) {
     if (!s) s = split(j);
     if (!s) s = choose_transform(j);
     if (!s) s = open_sources(j);
+    memcpy(j->shape, j->images.field[0].shape.dim, sizeof j->shape); /* as the transform leaves it */
     if (s) return s;
     char all[32], train[32], validation[32], kind[32] = "grey";
-    if (j->shape[0] > 1) snprintf(kind, sizeof kind, "in %lld channels", (long long)j->shape[0]);
+    if (x->rank == 4 && x->dim[1] > 1) snprintf(kind, sizeof kind, "in %lld channels", (long long)x->dim[1]);
+    int64_t channels = x->rank == 3 ? 1 : x->dim[1];
     ct__tell_fact(j, "data", "%s pictures %lldx%lld %s, %lld classes; %s", ct__grouped(x->dim[0], all),
-                  (long long)j->shape[2], (long long)j->shape[1], j->shape[0] == 3 ? "in colour" : kind,
-                  (long long)j->classes, j->data);
+                  (long long)x->dim[x->rank - 1], (long long)x->dim[x->rank - 2],
+                  channels == 3 ? "in colour" : kind, (long long)j->classes, j->data);
     ct__tell_fact(j, "split", "%s train, %s validation (%s); %s", ct__grouped(j->train_count, train),
                   ct__grouped(j->validation_count, validation),
                   j->validate ? j->validate : "a tenth, by hash",
@@ -263,7 +264,9 @@ static ct_status build(ct__image_job *j) {
             "%s: the net gives %s; wanted [N,%lld], a number a class; end it with linear(h, \"fc\", classes)",
             j->recipe.model, ct_shape_format(&out, have), (long long)j->classes);
     int64_t rows[1] = {CT_N};
-    ct_t label = ct_graph_input(g, "label", CT_I64, ct_shape_make(1, rows)), none = {0, 0, 0};
+    int64_t shares[2] = {CT_N, j->classes};
+    ct_t none = {0, 0, 0}, label = j->mixed ? ct_graph_input(g, "label", CT_F32, ct_shape_make(2, shares))
+                                            : ct_graph_input(g, "label", CT_I64, ct_shape_make(1, rows));
     j->loss = ct_cross_entropy(j->logits, label, none, (ct_ce){.smoothing = j->recipe.smoothing});
     return ct_graph_status(g, j->e);
 }
@@ -282,7 +285,8 @@ ct_status ct__image_open_net(ct__image_job *j) {
     j->ctx = ct_open(&options);
     if (!j->ctx) return ct_fail(j->e, CT_ELIMIT, "out of memory");
     if (ct_error_status(j->ctx)) return ct_fail(j->e, ct_error_status(j->ctx), "%s", ct_error(j->ctx));
-    ct_status s = build(j);
+    ct_status s = ct__image_mix_open(j);
+    if (!s) s = build(j);
     if (!s && j->init && begins(j)) s = read_init(j);
     if (s) return s;
     ct_train t = {.optimiser = ct_optimiser_of(r->optimiser),
@@ -292,7 +296,7 @@ ct_status ct__image_open_net(ct__image_job *j) {
                   .average = r->average,
                   .batch = r->batch};
     if (strcmp(r->optimiser, "sgd") == 0) t.momentum = 0.9;
-    s = ct_trainer_new(j->loss, NULL, 0, &t, &j->train_source, &j->trainer, j->e);
+    s = ct_trainer_new(j->loss, NULL, 0, &t, &j->like, &j->trainer, j->e);
     if (!s) s = ct_plan_new(&j->logits, 1, NULL, 0, (ct_compile){0}, &j->eval_plan, j->e);
     if (!s) s = ct_session_new(j->ctx, &j->eval, j->e);
     if (s) return s;

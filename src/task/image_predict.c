@@ -4,96 +4,20 @@
 #include <string.h>
 
 #include "task/image_data.h"
+#include "task/image_folder.h"
+#include "task/image_pass.h"
 
-typedef struct pass { /* a model over one part of pictures */
-    ct_model *m;
-    const ct_allocator *allocator;
-    ct_transform *transform;
-    ct_session *session;
-    ct_source source;
-    ct_loader *loader;
-    float *logits;
-    int64_t classes, batch;
-    ct_err *e;
-} pass;
-
-static ct_status check_size(const ct_model *m, const ct_array *x, const char *path, ct_err *e) {
-    ct_shape want = ct_plan_input_shape(ct_model_plan((ct_model *)(uintptr_t)m), 0);
-    int64_t channels = x->rank == 3 ? 1 : x->dim[1];
-    if (want.rank == 4 && want.dim[1] == channels && want.dim[2] == x->dim[x->rank - 2] &&
-        want.dim[3] == x->dim[x->rank - 1])
-        return CT_OK;
-    char text[CT_SHAPE_TEXT];
-    return ct_fail_at(
-        e, CT_EDATA, path, 4,
-        "pictures of [%lld,%lld,%lld]; wanted %s, as the model; give pictures of the size it was "
-        "trained on",
-        (long long)channels, (long long)x->dim[x->rank - 2], (long long)x->dim[x->rank - 1],
-        ct_shape_format(&want, text));
-}
-
-static ct_status open_pass(pass *p, const ct_array *images, const ct_array *labels, const char *path) {
-    if (strcmp(ct_model_task(p->m), "image") != 0)
-        return ct_fail(p->e, CT_EUSAGE,
-                       "model: its task is \"%.40s\"; wanted image; give a model of cotan train image",
-                       ct_model_task(p->m));
-    p->allocator = ct_allocator_of(ct_model_context(p->m));
-    p->classes = ct_shape_of(ct_model_output(p->m)).dim[1];
-    p->batch = 256;
-    ct_status s = check_size(p->m, images, path, p->e);
-    if (!s) s = ct_transform_parse(p->allocator, ct_model_text(p->m, "transform"), &p->transform, p->e);
-    if (!s) s = ct_source_images(p->allocator, images, labels, p->transform, &p->source, p->e);
-    if (!s) s = ct_session_new(ct_model_context(p->m), &p->session, p->e);
-    p->logits =
-        s ? NULL : ct_new_array(p->allocator, (uint64_t)(p->batch * p->classes) + 16, sizeof *p->logits);
-    if (!s && !p->logits) s = ct_fail(p->e, CT_ELIMIT, "predict: out of memory");
-    return s;
-}
-
-static void close_pass(pass *p) {
-    ct_loader_free(p->loader);
-    ct_delete(p->allocator, p->logits, ((uint64_t)(p->batch * p->classes) + 16) * sizeof *p->logits);
-    ct_session_free(p->session);
-    ct_source_close(&p->source);
-    ct_transform_free(p->transform);
-}
-
-static ct_status next_logits(pass *p, ct_batch *b) {
-    ct_status s = ct_next(p->loader, b, p->e);
-    if (s || b->rows == 0) return s;
-    const void *in[1] = {b->field[0]};
-    void *out[1] = {p->logits};
-    s = ct_run(p->session, ct_model_plan(p->m), in, b->rows, out);
-    return s ? ct_fail(p->e, s, "%s", ct_session_error(p->session)) : CT_OK;
+static ct_status open_source(ct__pass *p, const ct_array *x, const ct_array *labels, const char *path) {
+    int64_t shape[3] = {x->rank == 3 ? 1 : x->dim[1], x->dim[x->rank - 2], x->dim[x->rank - 1]};
+    ct_status s = ct__pass_open(p);
+    if (!s) s = ct__pass_fits(p, shape, path, 4);
+    return s ? s : ct_source_images(p->allocator, x, labels, p->transform, &p->source, p->e);
 }
 
 /* ---- evaluate ---- */
 
-static ct_status score_part(pass *p, const ct_source *part, ct_evaluation *out) {
-    ct_scores *scores = NULL;
-    ct_status s = ct_scores_new(p->allocator, p->classes, &scores, p->e);
-    if (!s)
-        s = ct_loader_new(p->allocator, part,
-                          (ct_loader_options){.batch = p->batch, .evaluate = 1, .threads = 1}, &p->loader,
-                          p->e);
-    ct_batch b = {.rows = 1};
-    while (!s && b.rows) {
-        s = next_logits(p, &b);
-        if (!s && b.rows) s = ct_scores_add(scores, p->logits, b.field[1], b.rows, p->e);
-    }
-    if (!s) {
-        out->classes = p->classes;
-        out->confusion = calloc((size_t)(p->classes * p->classes) + 1, sizeof *out->confusion);
-        if (!out->confusion) s = ct_fail(p->e, CT_ELIMIT, "evaluate: out of memory");
-    }
-    for (int64_t i = 0; !s && i < p->classes * p->classes; i++)
-        out->confusion[i] = ct_scores_confusion(scores, i / p->classes, i % p->classes);
-    if (!s) out->score = ct_scores_result(scores);
-    ct_scores_free(scores);
-    return s;
-}
-
-static ct_status hash_is(const pass *p, const ct_source *s, const char *skip, const char *wanted, int *same) {
+static ct_status hash_is(const ct__pass *p, const ct_source *s, const char *skip, const char *wanted,
+                         int *same) {
     char hex[33];
     ct_hash128 h;
     ct_status status = ct_source_hash(p->allocator, s, skip, &h, p->e);
@@ -113,7 +37,7 @@ typedef struct choice {
     int64_t index_bytes; /* to free */
 } choice;
 
-static ct_status records_of(pass *p, choice *c, int with_test, const char *part) {
+static ct_status records_of(ct__pass *p, choice *c, int with_test, const char *part) {
     int64_t count = strcmp(part, "all") == 0 ? c->pictures->images.dim[0] : c->records;
     ct_status s = ct__pictures_split(p->allocator, count, c->seed, with_test, part, &c->index, &c->n, p->e);
     c->index_bytes = (c->n + 1) * (int64_t)sizeof *c->index;
@@ -121,7 +45,7 @@ static ct_status records_of(pass *p, choice *c, int with_test, const char *part)
 }
 
 /* Were these pictures trained on? Then *part is the tenth that training kept away, where it kept one. */
-static ct_status recognise(pass *p, choice *c, const char **part, ct_evaluation *out) {
+static ct_status recognise(ct__pass *p, choice *c, const char **part, ct_evaluation *out) {
     const char *all = ct_model_text(p->m, "data/all"), *train = ct_model_text(p->m, "data/train");
     ct_source met = p->source, trained = {0};
     int same = 0;
@@ -150,7 +74,7 @@ static ct_status recognise(pass *p, choice *c, const char **part, ct_evaluation 
 }
 
 /* A folder without a test part of its own, or another part than the test. */
-static ct_status choose_part(pass *p, choice *c, const char *wanted, ct_evaluation *out) {
+static ct_status choose_part(ct__pass *p, choice *c, const char *wanted, ct_evaluation *out) {
     const char *part = wanted;
     int with_test = ct_model_text(p->m, "data/all")[0] != '\0';
     ct_status s = wanted ? CT_OK : recognise(p, c, &part, out);
@@ -175,14 +99,14 @@ static ct_status check_part(const char *part, ct_err *e) {
     return ct_fail(e, CT_EUSAGE, "--part: %.40s; wanted train, validation, test or all; choose one", part);
 }
 
-static ct_status score_chosen(pass *p, choice *c, const char *part, ct_evaluation *out) {
+static ct_status score_chosen(ct__pass *p, choice *c, const char *part, ct_evaluation *out) {
     ct_source chosen = {0};
     ct_status s = choose_part(p, c, part, out);
     if (!s && c->n == 0)
         s = ct_fail_at(p->e, CT_EDATA, c->pictures->path, -1,
                        "the %s part has no record; wanted at least one; choose another --part", out->part);
     if (!s) s = ct_source_subset(p->allocator, &p->source, c->index, c->n, &chosen, p->e);
-    if (!s) s = score_part(p, &chosen, out);
+    if (!s) s = ct__pass_score(p, &chosen, out);
     ct_loader_free(p->loader);
     p->loader = NULL;
     ct_source_close(&chosen);
@@ -192,7 +116,7 @@ static ct_status score_chosen(pass *p, choice *c, const char *part, ct_evaluatio
 
 ct_status ct_evaluate_image(ct_model *m, const char *data, const char *part, int64_t limit,
                             ct_evaluation *out, ct_err *e) {
-    pass p = {.m = m, .e = e};
+    ct__pass p = {.m = m, .e = e};
     ct__pictures pictures = {0};
     ct_evaluation v = {0};
     choice c = {.pictures = &pictures,
@@ -203,19 +127,20 @@ ct_status ct_evaluate_image(ct_model *m, const char *data, const char *part, int
     const ct_allocator *a = ct_allocator_of(ct_model_context(m));
     ct_status s = check_part(part, e);
     if (s) return s;
+    if (ct__is_folder(data)) return ct__folder_evaluate(m, data, part, limit, out, e);
     int own_test = ct__pictures_has(data, CT__PART_TEST) && (!part || strcmp(part, "test") == 0);
     s = ct__pictures_load(ct_files_of(ct_model_context(m)), a, data,
                           own_test ? CT__PART_TEST : CT__PART_TRAIN, limit, &pictures, e);
     if (!s) s = ct__pictures_check(&pictures, classes, e);
-    if (!s) s = open_pass(&p, &pictures.images, &pictures.labels, pictures.path);
+    if (!s) s = open_source(&p, &pictures.images, &pictures.labels, pictures.path);
     if (!s) c.records = trained > 0 && trained < pictures.images.dim[0] ? trained : pictures.images.dim[0];
     if (!s && own_test) {
         memcpy(v.part, "test", 5);
-        s = score_part(&p, &p.source, &v);
+        s = ct__pass_score(&p, &p.source, &v);
     } else if (!s) {
         s = score_chosen(&p, &c, part, &v);
     }
-    if (p.allocator) close_pass(&p);
+    ct__pass_close(&p);
     ct__pictures_free(&pictures);
     if (s)
         ct_evaluation_free(&v);
@@ -231,7 +156,7 @@ void ct_evaluation_free(ct_evaluation *v) {
 
 /* ---- predict ---- */
 
-static ct_status tell_rows(pass *p, const char *path, const ct_batch *b, double *probability,
+static ct_status tell_rows(ct__pass *p, const char *path, const ct_batch *b, double *probability,
                            int (*each)(void *user, const ct_prediction *p), void *user) {
     for (int64_t r = 0; r < b->rows; r++) {
         int64_t label = ct_softmax_row(p->logits + r * p->classes, p->classes, probability);
@@ -241,30 +166,66 @@ static ct_status tell_rows(pass *p, const char *path, const ct_batch *b, double 
                            .name = ct_model_label(p->m, label),
                            .probability = probability,
                            .classes = p->classes};
-        if (each(user, &q)) return ct_fail(p->e, CT_ECANCEL, "predict: stopped");
+        if (each(user, &q)) return ct_fail(p->e, CT_ECANCEL, "predict: stopped; wanted all; call again");
     }
     return CT_OK;
 }
 
-ct_status ct_predict_image(ct_model *m, const char *path, int (*each)(void *user, const ct_prediction *p),
-                           void *user, ct_err *e) {
-    pass p = {.m = m, .e = e};
+/* idx files, and standard input, which may be one or a picture. */
+static ct_status predict_idx(ct_model *m, const char *path, int (*each)(void *user, const ct_prediction *p),
+                             void *user, ct_err *e) {
+    ct__pass p = {.m = m, .e = e};
     ct_array images = {0};
     const ct_allocator *a = ct_allocator_of(ct_model_context(m));
-    ct_status s = ct_idx_load(ct_files_of(ct_model_context(m)), a, path, &images, e);
+    const ct_files *f = ct_files_of(ct_model_context(m));
+    void *data = NULL;
+    uint64_t bytes = 0;
+    int input = strcmp(path, "-") == 0;
+    ct_status s = input ? ct_file_inflate(f, a, path, CT_PICTURE_FILE, &data, &bytes, e)
+                        : ct_idx_load(f, a, path, &images, e);
+    if (!s && input && (bytes < 2 || memcmp(data, "\0\0", 2) != 0)) {
+        s = ct__bytes_predict(m, path, data, bytes, each, user, e);
+        ct_delete(a, data, bytes);
+        return s;
+    }
+    if (!s && input) s = ct_idx_parse(a, data, bytes, path, &images, e);
+    ct_delete(a, data, bytes);
     if (!s) s = ct__pictures_pixels(&images, path, e);
-    if (!s) s = open_pass(&p, &images, NULL, path);
+    if (!s) s = open_source(&p, &images, NULL, path);
     if (!s)
         s = ct_loader_new(a, &p.source, (ct_loader_options){.batch = p.batch, .evaluate = 1}, &p.loader, e);
     double *probability = s ? NULL : ct_new_array(a, (uint64_t)p.classes + 1, sizeof *probability);
     if (!s && !probability) s = ct_fail(e, CT_ELIMIT, "predict: out of memory");
     ct_batch b = {.rows = 1};
     while (!s && b.rows) {
-        s = next_logits(&p, &b);
+        s = ct__pass_next(&p, &b);
         if (!s && b.rows) s = tell_rows(&p, path, &b, probability, each, user);
     }
     ct_delete(a, probability, ((size_t)p.classes + 1) * sizeof *probability);
-    if (p.allocator) close_pass(&p);
+    ct__pass_close(&p);
     ct_array_free(&images);
     return s;
+}
+
+/* Neighbours that are picture files go through the net together. */
+ct_status ct_predict_images(ct_model *m, const char *const *path, int64_t n,
+                            int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e) {
+    ct_status s = CT_OK, broken = CT_OK;
+    for (int64_t i = 0, k; i < n && !s; i = k) {
+        ct_err own = {0};
+        for (k = i; k < n && ct__is_pictures(path[k]);) k++;
+        if (k == i)
+            s = predict_idx(m, path[k++], each, user, &own);
+        else
+            s = ct__files_predict(m, path + i, k - i, each, user, &own);
+        if (own.status && e && !e->status) *e = own;
+        if (s == CT_EDATA && k > i && ct__is_pictures(path[i]))
+            broken = s, s = CT_OK; /* the rest is predicted */
+    }
+    return s ? s : broken;
+}
+
+ct_status ct_predict_image(ct_model *m, const char *path, int (*each)(void *user, const ct_prediction *p),
+                           void *user, ct_err *e) {
+    return ct_predict_images(m, &path, 1, each, user, e);
 }

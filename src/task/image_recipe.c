@@ -110,6 +110,8 @@ ct_status ct__recipe_resolve(ct__image_job *j) {
     r->average = number(o->average);
     r->smoothing = number(o->smoothing);
     r->patience = o->patience > 0 ? o->patience : 0;
+    r->follow_links = o->follow_links;
+    r->allow_broken = o->allow_broken;
     snprintf(r->optimiser, sizeof r->optimiser, "%s", o->optimiser ? o->optimiser : "adam");
     snprintf(r->schedule, sizeof r->schedule, "%s", o->schedule ? o->schedule : "one_cycle");
     snprintf(r->nonfinite, sizeof r->nonfinite, "%s", o->nonfinite ? o->nonfinite : "stop");
@@ -139,6 +141,8 @@ json_t *ct__recipe_json(const ct__image_job *j) {
     if (v && strcmp(r->nonfinite, "stop") != 0)
         json_object_set_new(v, "nonfinite", json_string(r->nonfinite));
     if (v && r->stop_at) json_object_set_new(v, "stop_at", json_integer(r->stop_at));
+    if (v && r->follow_links) json_object_set_new(v, "follow_links", json_true());
+    if (v && r->allow_broken) json_object_set_new(v, "allow_broken", json_true());
     return v;
 }
 
@@ -178,6 +182,8 @@ ct_status ct__recipe_resume(ct__image_job *j, const json_t *config, const char *
     r->average = real(v, "ema");
     r->smoothing = real(v, "label_smoothing");
     r->patience = (int32_t)whole(v, "patience");
+    r->follow_links = o->follow_links || json_is_true(json_object_get(v, "follow_links"));
+    r->allow_broken = o->allow_broken || json_is_true(json_object_get(v, "allow_broken"));
     snprintf(r->model, sizeof r->model, "%s", text(v, "model"));
     snprintf(r->optimiser, sizeof r->optimiser, "%s", text(v, "optimizer"));
     snprintf(r->schedule, sizeof r->schedule, "%s", text(v, "schedule"));

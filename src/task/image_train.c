@@ -54,7 +54,7 @@ static void read_data_path(ct__image_job *j) {
 static ct_status read_finished(ct__image_job *j) {
     ct_tensors *t;
     const char *text;
-    ct_train_result *r = j->result;
+    ct_train_result *r = &j->result;
     ct_status s = ct_model_read(&j->o->files, &j->o->allocator, j->run.model, &t, &text, j->e);
     if (s) return s;
     json_t *doc = text ? json_loads(text, 0, NULL) : NULL;
@@ -215,6 +215,9 @@ static ct_status prepare(ct__image_job *j) {
 
 #define TRIAL_STEPS 12
 
+/* Threads that read ahead: picture files are decoded by two, arrays copied by one. Results do not depend on it. */
+static int32_t readers(const ct__image_job *j) { return j->set ? 2 : 1; }
+
 /* A step that is not finite takes as long as another; the training itself will say so. */
 static ct_status trial_step(const ct__image_job *j, const ct_batch *b) {
     ct_err inner = {0};
@@ -225,7 +228,7 @@ static ct_status trial_step(const ct__image_job *j, const ct_batch *b) {
 static ct_status measure_pace(ct__image_job *j, double *step_seconds, double *validation_seconds) {
     ct_loader *l = NULL;
     ct_tensors *keep = NULL;
-    ct_batch b;
+    ct_batch b, mixed;
     ct_score score;
     double times[TRIAL_STEPS];
     int n = 0;
@@ -233,12 +236,13 @@ static ct_status measure_pace(ct__image_job *j, double *step_seconds, double *va
     if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, keep, j->e);
     if (!s)
         s = ct_loader_new(&j->o->allocator, &j->train_source,
-                          (ct_loader_options){.batch = j->recipe.batch, .shuffle = 1, .threads = 1}, &l,
-                          j->e);
+                          (ct_loader_options){.batch = j->recipe.batch, .shuffle = 1, .threads = readers(j)},
+                          &l, j->e);
     while (!s && n < TRIAL_STEPS) {
         double begin = ct__seconds();
         s = ct_next(l, &b, j->e);
-        if (!s && b.rows) s = trial_step(j, &b);
+        if (!s && b.rows) s = ct__image_mix(j, &b, &mixed);
+        if (!s && b.rows) s = trial_step(j, &mixed);
         times[n++] = ct__seconds() - begin;
     }
     ct_loader_free(l);
@@ -305,8 +309,10 @@ static int out_of_time(const ct__image_job *j) {
 
 static ct_status one_step(ct__image_job *j, const ct_batch *b, double begin, int64_t first_step) {
     double loss = NAN;
+    ct_batch mixed;
     j->last_lr = rate_now(j);
-    ct_status s = ct__finite_step(j, b, j->last_lr, &loss);
+    ct_status s = ct__image_mix(j, b, &mixed);
+    if (!s) s = ct__finite_step(j, &mixed, j->last_lr, &loss);
     if (s) return s;
     j->step++;
     j->position++;
@@ -340,7 +346,7 @@ static ct_status loop(ct__image_job *j) {
     ct_loader_options lo = {.batch = j->recipe.batch,
                             .seed = j->recipe.seed,
                             .shuffle = 1,
-                            .threads = 1,
+                            .threads = readers(j),
                             .epoch = j->epoch,
                             .position = j->position};
     if (!s) s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
@@ -382,7 +388,7 @@ static ct_status loop(ct__image_job *j) {
 }
 
 static void fill_result(ct__image_job *j) {
-    ct_train_result *r = j->result;
+    ct_train_result *r = &j->result;
     snprintf(r->model, sizeof r->model, "%s", j->run.model);
     snprintf(r->run, sizeof r->run, "%s", j->run.folder);
     snprintf(r->data, sizeof r->data, "%s", j->data ? j->data : "");
@@ -402,7 +408,7 @@ static ct_status train(ct__image_job *j) {
     if (s) return s;
     if (nothing_to_do) {
         ct__tell_note(j, "%s is finished: nothing to do", j->run.model);
-        j->result->finished_before = 1;
+        j->result.finished_before = 1;
         return CT_OK;
     }
     s = open_recipe(j);
@@ -439,6 +445,9 @@ static void close_job(ct__image_job *j) {
     ct_transform_free(j->transform);
     ct_delete(a, j->train_index, ((size_t)j->train_count + 1) * sizeof *j->train_index);
     ct_delete(a, j->validation_index, ((size_t)j->validation_count + 1) * sizeof *j->validation_index);
+    ct__image_mix_close(j);
+    ct_images_close(j->set);
+    ct_images_close(j->validation_set);
     ct__pictures_free(&j->train);
     ct__pictures_free(&j->validation);
     ct__run_close(&j->run);
@@ -446,7 +455,6 @@ static void close_job(ct__image_job *j) {
 }
 
 ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *e) {
-    ct_train_result result = {.best_epoch = -1};
     double begin = ct__seconds();
     if ((!o->data && !o->resume) || !o->output)
         return ct_fail(e, CT_EUSAGE,
@@ -455,7 +463,7 @@ ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *
     if (!j) return ct_fail(e, CT_ELIMIT, "train image: out of memory");
     j->o = o;
     j->e = e;
-    j->result = &result;
+    j->result.best_epoch = -1;
     j->begin = begin;
     j->data = o->data;
     j->validate = o->validate;
@@ -468,7 +476,7 @@ ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *
     ct_status s = train(j);
     fill_result(j);
     close_job(j);
+    if (!s) *out = j->result;
     ct_delete(&o->allocator, j, sizeof *j);
-    if (!s) *out = result;
     return s;
 }

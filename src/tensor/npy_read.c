@@ -7,20 +7,14 @@
  * Memory is taken only when the shape times the size of an element is what the file still holds. Types
  * without a counterpart of ours are widened to the next that holds all their values (i2 and u2 to i32, u4
  * to i64, f2 to f32); u8 has none and is refused. */
-#include "cotan.h"
+#include "tensor/npy.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define HEADER_LIMIT 10000u /* NumPy's own */
-
 /* ---- the type ---- */
 
-typedef struct npy_type {
-    char text[4]; /* kind and bytes of an element: "f4" */
-    int32_t dtype;
-    int32_t size;
-} npy_type;
+typedef ct__npy_type npy_type;
 
 static const npy_type *type_of(const char *text) {
     static const npy_type types[] = {
@@ -33,12 +27,7 @@ static const npy_type *type_of(const char *text) {
     return NULL;
 }
 
-typedef struct header {
-    const npy_type *type;
-    ct_shape shape;
-    int32_t big, fortran;
-    int32_t seen; /* keys, one bit each */
-} header;
+typedef ct__npy_header header;
 
 enum { KEY_DESCR = 1, KEY_FORTRAN = 2, KEY_SHAPE = 4 };
 
@@ -193,7 +182,7 @@ static ct_status scan_header(scanner *s, header *h) {
 
 /* ---- the file ---- */
 
-static ct_status read_header(ct_reader *r, header *h, ct_err *e) {
+ct_status ct__npy_header_read(ct_reader *r, header *h, ct_err *e) {
     static const uint8_t magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
     uint16_t short_length = 0;
     uint32_t length = 0;
@@ -214,10 +203,10 @@ static ct_status read_header(ct_reader *r, header *h, ct_err *e) {
         status = ct_reader_u32le(r, &length, "the header's length", e);
     }
     if (status) return status;
-    if (length > HEADER_LIMIT)
+    if (length > CT__NPY_HEADER)
         return ct_fail_at(e, CT_EDATA, r->file, 8,
                           "a header of %lu bytes; wanted at most %u; the file is damaged",
-                          (unsigned long)length, HEADER_LIMIT);
+                          (unsigned long)length, CT__NPY_HEADER);
     scanner s = {.length = length, .base = r->pos, .file = r->file, .e = e};
     s.text = (const char *)ct_reader_take(r, length, "the header", e);
     return s.text ? scan_header(&s, h) : CT_EDATA;
@@ -237,10 +226,20 @@ static float half_value(uint32_t half) {
     return f;
 }
 
-/* `count` elements of the file, as they lie there, to elements of ours. */
-static void decode(const header *h, const uint8_t *from, uint64_t count, unsigned char *to) {
+static int host_is_little(void) {
+    const uint16_t one = 1;
+    uint8_t first;
+    memcpy(&first, &one, 1);
+    return first == 1;
+}
+
+void ct__npy_decode(const header *h, const uint8_t *from, uint64_t count, unsigned char *to) {
     size_t size = (size_t)h->type->size, our_size = ct_dtype_size((ct_dtype)h->type->dtype);
     char kind = h->type->text[0];
+    if (size == our_size && !h->big && host_is_little() && kind != 'b') {
+        memcpy(to, from, (size_t)count * size);
+        return;
+    }
     for (uint64_t k = 0; k < count; k++, from += size, to += our_size) {
         uint64_t bits = 0;
         for (size_t b = 0; b < size; b++) bits |= (uint64_t)from[h->big ? size - 1 - b : b] << 8 * b;
@@ -288,7 +287,7 @@ ct_status ct_npy_parse(const ct_allocator *a, const void *data, uint64_t bytes, 
     header h = {0};
     ct_array array;
     uint64_t count, wanted;
-    ct_status status = read_header(&r, &h, e);
+    ct_status status = ct__npy_header_read(&r, &h, e);
     if (status) return status;
     uint64_t left = r.end - r.pos;
     if (!ct_shape_count(&h.shape, -1, &count) || !ct_mul_ok(count, (uint64_t)h.type->size, &wanted))
@@ -302,7 +301,7 @@ ct_status ct_npy_parse(const ct_allocator *a, const void *data, uint64_t bytes, 
             (unsigned long long)left, (unsigned long long)wanted);
     status = ct_array_new(a, (ct_dtype)h.type->dtype, h.shape, &array, e);
     if (status) return status;
-    decode(&h, r.base + r.pos, count, array.data);
+    ct__npy_decode(&h, r.base + r.pos, count, array.data);
     if (h.fortran && array.rank > 1) status = to_row_major(a, &array, e);
     if (status) {
         ct_array_free(&array);

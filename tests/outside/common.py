@@ -39,14 +39,14 @@ class Result:
         return f"status {self.status}, stdout {self.out[:400]!r}, stderr {self.err[-900:]!r}"
 
 
-def cotan(*words, wrap=(), **more):
-    """Run to the end; the status is negative for a signal, and -99 for a hang. `wrap` comes before the command."""
+def cotan(*words, wrap=(), limit=120, **more):
+    """Run to the end; the status is negative for a signal, and -99 when it takes `limit` seconds. `wrap` comes before the command."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         more.setdefault("stdout", out)
         more.setdefault("stderr", err)
         child = subprocess.Popen([*wrap, COTAN, *words], stdin=subprocess.DEVNULL, **more)
         late = []
-        watch = threading.Timer(120, lambda: (late.append(1), child.kill()))
+        watch = threading.Timer(limit, lambda: (late.append(1), child.kill()))
         watch.start()
         _, status, usage = os.wait4(child.pid, 0)
         watch.cancel()

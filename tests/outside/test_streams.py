@@ -40,7 +40,7 @@ def results():
         os.close(read_end)
         r = cotan(*words, stdout=write_end)
         os.close(write_end)
-        check(f"K14 {words} to a pipe without reader", r.status == (0 if quiet else 4) and (quiet or one_line(r)), r)
+        check(f"K14 {words} to a pipe without reader", r.status == (0 if quiet else 4) and (quiet or r.err == ""), r)  # head has what it wanted
         r = cotan(*words, preexec_fn=closed(2), stderr=None)
         check(f"K14 {words} without standard error", r.status == 0, r)
         with open("/dev/full", "w") as full:
@@ -69,7 +69,7 @@ def surroundings():
     if not made:
         print("skipped: no locale but C can be made here (apt-get install locales)")
     cases = [(name, {"LOCPATH": FOLDER, "LANG": name, "LC_ALL": name}) for name in made]
-    cases += [("no HOME, no TMPDIR", {"HOME": None, "TMPDIR": "/nonexistent"}), ("nothing at all", {k: None for k in os.environ if not k.startswith("COTAN")}),
+    cases += [("no HOME, no TMPDIR", {"HOME": None, "TMPDIR": "/nonexistent"}), ("nothing at all", {k: None for k in os.environ if not k.startswith(("COTAN", "ONEDNN"))}),
               ("time zone", {"TZ": "Pacific/Kiritimati"}), ("NaN-filled memory", {"MALLOC_PERTURB_": "255"}), ("OMP_NUM_THREADS", {"OMP_NUM_THREADS": "7"})]
     for name, change in cases:
         env = {k: v for k, v in {**os.environ, **change}.items() if v is not None}
@@ -88,7 +88,7 @@ def limited(kind, value):
 
 def limits():
     """X10: little memory, few descriptors, few threads, a small stack: 5 or 4 with one line, or the same bytes."""
-    stack, processes, files = [("stack of 128 KiB", resource.RLIMIT_STACK, 128 << 10)], [("no new thread", resource.RLIMIT_NPROC, 1)], []
+    stack, processes, files = [("stack of 256 KiB", resource.RLIMIT_STACK, 256 << 10)], [("no new thread", resource.RLIMIT_NPROC, 1)], []
     files = [(f"{n} descriptors", resource.RLIMIT_NOFILE, n) for n in (3, 4, 5, 6, 8)]
     memory = [] if SANITIZED else [(f"{m} MiB", resource.RLIMIT_AS, m << 20) for m in (64, 90, 100, 110, 120, 130, 140, 150, 160, 180, 200, 220, 250, 300, 400)]
     for name, kind, value in ([] if SANITIZED else stack) + processes + files + memory:

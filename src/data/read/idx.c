@@ -61,7 +61,8 @@ static ct_status read_header(ct_reader *r, header *h, ct_err *e) {
                            "the product of the extents overflows; wanted what the file holds; the file is "
                            "damaged");
     }
-    if (!s && !ct_mul_ok(h->count, h->kind->bytes, &h->bytes))
+    uint64_t count; /* extents around a 0 may be beyond what an array can have */
+    if (!s && (!ct_shape_count(&h->shape, 1, &count) || !ct_mul_ok(h->count, h->kind->bytes, &h->bytes)))
         s = ct_fail_at(
             e, CT_EDATA, r->file, 4,
             "the product of the extents overflows; wanted what the file holds; the file is damaged");

@@ -1,0 +1,29 @@
+/* image_pass.h: a model over pictures, batch by batch: what evaluation and prediction have in common. */
+#ifndef CT_TASK_IMAGE_PASS_H
+#define CT_TASK_IMAGE_PASS_H
+
+#include "cotan/task.h"
+
+typedef struct ct__pass {
+    ct_model *m;
+    const ct_allocator *allocator; /* NULL until opened */
+    ct_transform *transform;
+    ct_session *session;
+    ct_source source; /* the caller's to set; closed with the pass */
+    ct_loader *loader;
+    float *logits;
+    int64_t classes, batch, want[3]; /* want: what the net reads, [C,H,W] */
+    int32_t threads, reserved;       /* of the loader */
+    ct_err *e;
+} ct__pass;
+
+/* The model's transform, a session and room for the logits. */
+ct_status ct__pass_open(ct__pass *p);
+void ct__pass_close(ct__pass *p);
+/* CT_EDATA where the transform does not make what the net reads of pictures of this shape. */
+ct_status ct__pass_fits(const ct__pass *p, const int64_t shape[3], const char *path, int64_t at);
+/* The next batch of p->loader and its logits; rows 0 at the end. */
+ct_status ct__pass_next(ct__pass *p, ct_batch *b);
+ct_status ct__pass_score(ct__pass *p, const ct_source *part, ct_evaluation *out);
+
+#endif
