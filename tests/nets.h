@@ -16,7 +16,8 @@
     "a = self_attention(linear(layer_norm(h, \"blocks." k ".ln1\", no_bias=1), \"blocks." k \
     ".qkv\", 384, no_bias=1), 4, causal=1)\n" \
     "h = add(h, linear(a, \"blocks." k ".proj\", 128, no_bias=1))\n" \
-    "m = gelu(linear(layer_norm(h, \"blocks." k ".ln2\", no_bias=1), \"blocks." k ".up\", 512, no_bias=1))\n" \
+    "m = gelu(linear(layer_norm(h, \"blocks." k ".ln2\", no_bias=1), \"blocks." k \
+    ".up\", 512, no_bias=1))\n" \
     "h = add(h, linear(m, \"blocks." k ".down\", 128, no_bias=1))\n"
 
 typedef struct bench_net {

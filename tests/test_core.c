@@ -263,7 +263,8 @@ static void large_batches(void **state) {
         assert_int_equal(ct_plan_describe(p, 64, &small, &e), CT_OK);
         assert_int_equal(ct_plan_describe(p, 1024, &large, &e), CT_OK);
         assert_true(small.shards == 8 && large.shards == 128 && large.shard_rows == 8);
-        if ((double)large.peak_bytes > 1.7 * (double)small.peak_bytes) /* eight gradients of fc1, cut over outputs at 64 */
+        if ((double)large.peak_bytes >
+            1.7 * (double)small.peak_bytes) /* eight gradients of fc1, cut over outputs at 64 */
             fail_msg("%llu bytes at 64, %llu at 1024", (unsigned long long)small.peak_bytes,
                      (unsigned long long)large.peak_bytes);
         ct_plan_free(p);

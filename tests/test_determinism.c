@@ -251,8 +251,12 @@ static void cached(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_and_threads), cmocka_unit_test(load),  cmocka_unit_test(alignment),     cmocka_unit_test(taps),  cmocka_unit_test(places),
-        cmocka_unit_test(callers_thread),   cmocka_unit_test(cached)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(runs_and_threads),
+                                       cmocka_unit_test(load),
+                                       cmocka_unit_test(alignment),
+                                       cmocka_unit_test(taps),
+                                       cmocka_unit_test(places),
+                                       cmocka_unit_test(callers_thread),
+                                       cmocka_unit_test(cached)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

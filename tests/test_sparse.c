@@ -60,8 +60,11 @@ static void one_optimiser(const json_t *all, const json_t *row, int64_t shard) {
     ct_array av = ct_array_view(a, CT_F32, CT_SHAPE(V, D)), bv = ct_array_view(b, CT_F32, CT_SHAPE(W, D));
     floats(json_object_get(all, "a"), a, V * D);
     floats(json_object_get(all, "b"), b, W * D);
-    ct_train t = {
-        .optimiser = ct_optimiser_of(name), .lr = 0.1, .shard = (int32_t)shard, .one_thread = -1, .clip_norm = 1e9};
+    ct_train t = {.optimiser = ct_optimiser_of(name),
+                  .lr = 0.1,
+                  .shard = (int32_t)shard,
+                  .one_thread = -1,
+                  .clip_norm = 1e9};
     if (ct_compile_train(loss, NULL, 0, &t, &p, &e) || ct_var_set(c, "a.weight", &av, &e) ||
         ct_var_set(c, "b.weight", &bv, &e))
         fail_msg("%s: %s %s", name, e.text, ct_error(c));

@@ -99,8 +99,11 @@ static double norm_of(int32_t threads, int64_t shard, int32_t clip, float first_
     ct_plan *p;
     ct_err e = {0};
     float x[16] = {0}, out[2];
-    ct_train t = {
-        .optimiser = CT_SGD, .lr = 1, .shard = (int32_t)shard, .clip_norm = clip ? (double)clip : INFINITY, .one_thread = -1};
+    ct_train t = {.optimiser = CT_SGD,
+                  .lr = 1,
+                  .shard = (int32_t)shard,
+                  .clip_norm = clip ? (double)clip : INFINITY,
+                  .one_thread = -1};
     if (ct_compile_train(loss, NULL, 0, &t, &p, &e)) fail_msg("%s", e.text);
     if (ct_run(ct_default_session(c), p, (const void *[1]){x}, 16, (void *[2]){&out[0], &out[1]}))
         fail_msg("%s", ct_error(c));
@@ -138,7 +141,8 @@ static void watched(void **state) {
         float in[2 * IN] = {0}, before[IN], after[IN];
         ct_plan *p;
         ct_err e = {0};
-        if (ct_compile_train(loss, NULL, 0, &(ct_train){.clip_norm = watch ? INFINITY : 0}, &p, &e)) fail_msg("%s", e.text);
+        if (ct_compile_train(loss, NULL, 0, &(ct_train){.clip_norm = watch ? INFINITY : 0}, &p, &e))
+            fail_msg("%s", e.text);
         weight(c, "fc.weight", before);
         ct_status s = ct_run(ct_default_session(c), p, (const void *[1]){in}, 2, NULL);
         weight(c, "fc.weight", after);

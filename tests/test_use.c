@@ -31,7 +31,8 @@ static ct_ctx *cnn(ct_plan **train, ct_t *y, int32_t threads) {
     bench_net n = net_at(2);
     ct_err e = {0};
     *y = build_net(c, &n);
-    if (ct_compile_train(net_loss(*y, &n), NULL, 0, &(ct_train){.batch = ROWS}, train, &e)) fail_msg("%s", e.text);
+    if (ct_compile_train(net_loss(*y, &n), NULL, 0, &(ct_train){.batch = ROWS}, train, &e))
+        fail_msg("%s", e.text);
     return c;
 }
 static void pictures(float *x, int64_t *label) {
@@ -141,23 +142,26 @@ static void centre(const ct_shape *s, const float *x, float *y) {
     for (int64_t k = 0; k < s->dim[1]; k++) {
         double mean = 0;
         for (int64_t r = 0; r < s->dim[0]; r++) mean += (double)x[r * s->dim[1] + k] / (double)s->dim[0];
-        for (int64_t r = 0; r < s->dim[0]; r++) y[r * s->dim[1] + k] = (float)((double)x[r * s->dim[1] + k] - mean);
+        for (int64_t r = 0; r < s->dim[0]; r++)
+            y[r * s->dim[1] + k] = (float)((double)x[r * s->dim[1] + k] - mean);
     }
 }
-static ct_status centre_forward(void *user, const ct_shape *s, const float *const *in, int32_t n, float *out, ct_err *e) {
+static ct_status centre_forward(void *user, const ct_shape *s, const float *const *in, int32_t n, float *out,
+                                ct_err *e) {
     (void)n, (void)e;
     ++*(int *)user;
     centre(&s[0], in[0], out);
     return CT_OK;
 }
-static ct_status centre_backward(void *user, const ct_shape *s, const float *const *in, int32_t n, const float *out,
-                                 const float *dout, float *const *din, ct_err *e) {
+static ct_status centre_backward(void *user, const ct_shape *s, const float *const *in, int32_t n,
+                                 const float *out, const float *dout, float *const *din, ct_err *e) {
     (void)user, (void)in, (void)n, (void)out, (void)e;
     if (din[0]) centre(&s[0], dout, din[0]);
     return CT_OK;
 }
 /* y = a * b by rows, two inputs, one of them without N. */
-static ct_status scale_forward(void *user, const ct_shape *s, const float *const *in, int32_t n, float *out, ct_err *e) {
+static ct_status scale_forward(void *user, const ct_shape *s, const float *const *in, int32_t n, float *out,
+                               ct_err *e) {
     (void)n;
     __atomic_fetch_add((int *)user, 1, __ATOMIC_RELAXED);
     for (int64_t i = 0; i < s[0].dim[0] * s[0].dim[1]; i++) {
@@ -173,13 +177,20 @@ static void custom(void **state) {
     (void)state;
     for (int form = 0; form < 2; form++) {
         int calls = 0, rows = 0;
-        ct_custom batch = {.name = "centre", .user = &calls, .shape = same_shape, .forward = centre_forward,
+        ct_custom batch = {.name = "centre",
+                           .user = &calls,
+                           .shape = same_shape,
+                           .forward = centre_forward,
                            .backward = centre_backward},
-                  row = {.name = "scale", .user = &rows, .per_sample = 1, .shape = same_shape, .forward = scale_forward};
+                  row = {.name = "scale",
+                         .user = &rows,
+                         .per_sample = 1,
+                         .shape = same_shape,
+                         .forward = scale_forward};
         ct_options o = {.threads = 3};
         ct_ctx *c = ct_open(&o);
-        ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, D)), k = ct_constant(ct_default_graph(c), CT_F32, CT_SHAPE(D),
-                                                                              (float[D]){1, 2, 3, 4}),
+        ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, D)),
+             k = ct_constant(ct_default_graph(c), CT_F32, CT_SHAPE(D), (float[D]){1, 2, 3, 4}),
              in[2] = {ct_tanh(x), k}, out[3];
         out[0] = ct_custom_op(&row, in, 2);
         out[1] = ct_custom_op(&batch, &in[0], 1);
@@ -187,8 +198,10 @@ static void custom(void **state) {
         ct_err e = {0};
         ct_plan *p;
         if (ct_grad(loss, NULL, &x, 1, &out[2]) ||
-            ct_plan_new(out, 3, NULL, 0, (ct_compile){.batch = form ? N : 0, .shard = form ? 5 : N, .one_thread = form ? -1 : 1},
-                        &p, &e))
+            ct_plan_new(
+                out, 3, NULL, 0,
+                (ct_compile){.batch = form ? N : 0, .shard = form ? 5 : N, .one_thread = form ? -1 : 1}, &p,
+                &e))
             fail_msg("%s %s", ct_error(c), e.text);
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) { /* ever fresh batch sizes */
             float xs[N * D], y[3][N * D], t[N * D], mean[D] = {0};
@@ -215,10 +228,12 @@ static void custom(void **state) {
 
 static void custom_errors(void **state) {
     int rows = 0;
-    ct_custom row = {.name = "scale", .user = &rows, .per_sample = 1, .shape = same_shape, .forward = scale_forward};
+    ct_custom row = {
+        .name = "scale", .user = &rows, .per_sample = 1, .shape = same_shape, .forward = scale_forward};
     ct_ctx *c = ct_open(NULL);
-    ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 2)), k = ct_constant(ct_default_graph(c), CT_F32, CT_SHAPE(2), (float[2]){1, 1}),
-         in[2] = {x, k}, y = ct_custom_op(&row, in, 2), dx;
+    ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 2)),
+         k = ct_constant(ct_default_graph(c), CT_F32, CT_SHAPE(2), (float[2]){1, 1}), in[2] = {x, k},
+         y = ct_custom_op(&row, in, 2), dx;
     float data[4] = {1, 2, 1e7f, 4}, out[4];
     (void)state;
     assert_int_equal(ct_predict(c, y, data, 2, out), CT_EDATA);
@@ -237,10 +252,12 @@ static ct_t language_model(ct_graph *g, int64_t t) {
     ct_t h = ct_position(ct_embedding(ids, "wte", 11, 16, (ct_embed){0}), "wpe", 64, (ct_positions){0});
     ct_t q = ct_linear(h, "qkv", 48, (ct_lin){0}), part[3];
     for (int i = 0; i < 3; i++)
-        part[i] = ct_transpose(ct_reshape(ct_slice(q, 2, 16 * i, 16 * i + 16, 1), CT_SHAPE(CT_N, t, 2, 8)), 1, 2);
+        part[i] =
+            ct_transpose(ct_reshape(ct_slice(q, 2, 16 * i, 16 * i + 16, 1), CT_SHAPE(CT_N, t, 2, 8)), 1, 2);
     ct_t a = ct_attention(part[0], part[1], part[2], none, (ct_attend){.causal = 1});
     h = ct_add(h, ct_reshape(ct_transpose(a, 1, 2), CT_SHAPE(CT_N, t, 16)));
-    return ct_reshape(ct_linear(h, "head", 11, (ct_lin){.no_bias = 1, .tie = "wte.weight"}), CT_SHAPE(-t, 11));
+    return ct_reshape(ct_linear(h, "head", 11, (ct_lin){.no_bias = 1, .tie = "wte.weight"}),
+                      CT_SHAPE(-t, 11));
 }
 
 static void buckets(void **state) {
@@ -275,8 +292,8 @@ static void buckets(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(environment), cmocka_unit_test(parallel_region),
-                                       cmocka_unit_test(forked),      cmocka_unit_test(custom),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(environment),   cmocka_unit_test(parallel_region),
+                                       cmocka_unit_test(forked),        cmocka_unit_test(custom),
                                        cmocka_unit_test(custom_errors), cmocka_unit_test(buckets)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

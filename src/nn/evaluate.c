@@ -32,7 +32,8 @@ ct_status ct__evaluate(ct_t value, ct_t logits, const ct_source *data, int64_t b
     ct_scores *scores = NULL;
     ct_t outs[2] = {value, logits};
     if (data->fields < 1 || data->fields > CT_MAX_FIELDS)
-        return ct_fail(e, CT_EUSAGE, "evaluate: the data has %d fields; wanted 1 to %d", data->fields, CT_MAX_FIELDS);
+        return ct_fail(e, CT_EUSAGE, "evaluate: the data has %d fields; wanted 1 to %d", data->fields,
+                       CT_MAX_FIELDS);
     const ct_field *last = &data->field[data->fields - 1];
     int classify =
         ct_ok(logits) && ct_shape_of(logits).rank == 2 && last->dtype == CT_I64 && last->shape.rank == 0;
@@ -48,7 +49,8 @@ ct_status ct__evaluate(ct_t value, ct_t logits, const ct_source *data, int64_t b
     uint64_t bytes = 0;
     int fits = ct_mul_ok((uint64_t)batch, (uint64_t)classes * sizeof(float), &bytes) && bytes < INT64_MAX;
     float *row = fits ? ct_new(ct_allocator_of(c), bytes) : NULL, one = 0;
-    if (!s && !row) s = ct_fail(e, CT_ELIMIT, "evaluate: out of memory for batches of %lld", (long long)batch);
+    if (!s && !row)
+        s = ct_fail(e, CT_ELIMIT, "evaluate: out of memory for batches of %lld", (long long)batch);
     double sum = 0;
     ct_batch b = {.rows = 1};
     while (!s) {

@@ -117,7 +117,8 @@ static ct_t of_ids(const ct__value *a, ct_t x, ct_t target, ct_t weight) {
     if (!weight.node && !a[HAS_IGNORE].i) return ct_mean(loss, all, no_keep);
     /* Without class weights it is counted from the labels alone, so that the count is known before the forward pass
      * (plan/phase.c). */
-    ct_t counts = weight.node ? ct__output(loss, 2) : ct_cast(ct_ne(in[1], ignored_id(in[1], a[IGNORE].i)), CT_F32);
+    ct_t counts =
+        weight.node ? ct__output(loss, 2) : ct_cast(ct_ne(in[1], ignored_id(in[1], a[IGNORE].i)), CT_F32);
     ct_t divisor = ct_sum(counts, all, no_keep), zero = ct_number(ct_graph_of(x), 0);
     divisor = ct_where(ct_eq(divisor, zero), ct_number(ct_graph_of(x), 1), divisor);
     return ct_div(ct_sum(loss, all, no_keep), divisor);

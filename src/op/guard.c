@@ -56,7 +56,8 @@ static double sum_pieces(const parts_data *d, void *const *arg, int64_t begin, i
     double sum = 0;
     int64_t first = 0;
     for (int32_t i = 0; i < d->n && first < end; first += pieces_of(d->count[i++]))
-        for (int64_t k = begin > first ? begin - first : 0; k < pieces_of(d->count[i]) && first + k < end; k++) {
+        for (int64_t k = begin > first ? begin - first : 0; k < pieces_of(d->count[i]) && first + k < end;
+             k++) {
             int64_t left = d->count[i] - k * PIECE;
             sum += d->table->squares((const float *)arg[i] + k * PIECE, left < PIECE ? left : PIECE);
         }
@@ -110,7 +111,8 @@ static ct_status root_lower(ct__lower *l) {
 
 static void parts_ref(ct__ref *r) { /* all in the first part */
     for (int32_t i = 0; i < r->n_in; i++)
-        for (uint64_t k = 0; k < ct__ref_count(&r->in[i]); k++) r->out[0].v[0] += r->in[i].v[k] * r->in[i].v[k];
+        for (uint64_t k = 0; k < ct__ref_count(&r->in[i]); k++)
+            r->out[0].v[0] += r->in[i].v[k] * r->in[i].v[k];
 }
 static void root_ref(ct__ref *r) {
     for (int k = 0; k < PARTS; k++) r->out[0].v[0] += r->in[0].v[k];
