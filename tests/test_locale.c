@@ -9,7 +9,8 @@ static const char *const names[] = {"de_DE.UTF-8", "tr_TR.UTF-8"};
 /* The locale, compiled into the test's folder where the machine can; 1: it is set. */
 static int begin(const char *name) {
     char command[400];
-    snprintf(command, sizeof command, "localedef -i %.5s -f UTF-8 %s/%s >/dev/null 2>&1", name, training_folder, name);
+    snprintf(command, sizeof command, "localedef -i %.5s -f UTF-8 %s/%s >/dev/null 2>&1", name,
+             training_folder, name);
     if (system(command) != 0 && access(at(name), F_OK) != 0) return 0;
     setenv("LOCPATH", training_folder, 1);
     return setlocale(LC_ALL, name) != NULL;
