@@ -100,8 +100,13 @@ static outcome train_net(size_t i, int dirty) {
         ct_plan_new(&y, 1, NULL, 0, (ct_compile){.shard = 2, .one_thread = -1}, &q, &e) ||
         ct_session_new(c, &s, &e))
         fail_msg("%s", e.text);
-    for (int k = 0; k < 3; k++)
+    int64_t calls = 0;
+    for (int k = 0; k < 3; k++) {
         run(s, p, (const void *[2]){x, label}, rows, (void *[2]){&o.loss[k], NULL}, dirty);
+        if (k == 0) calls = m.calls;
+    }
+    if (m.calls != calls)
+        fail_msg("%s: %lld allocations in steps after the first", nets[i].name, (long long)(m.calls - calls));
     run(s, q, (const void *[1]){x}, rows, (void *[1]){o.prediction}, dirty);
     o.weights = gather(c, &o.count);
     ct_session_free(s);

@@ -161,6 +161,14 @@ static void test_npy_malformed_files(void **state) {
     n = make_npy(file, 2, good, "\0\0\0", 4);
     memset(file + 8, 0xFF, 4);
     refuse("N3", file, n, "a header of 4294967295 bytes");
+    static char padded[10002]; /* a header of 10,000 bytes is read, of 10,001 not */
+    memset(padded, ' ', sizeof padded - 1);
+    memcpy(padded, good, strlen(good) - 1);
+    n = make_npy(file, 2, padded, "\0\0\0", 4);
+    refuse("N3", file, n, "a header of 10001 bytes; wanted at most 10000");
+    padded[10000] = 0;
+    n = make_npy(file, 2, padded, "\0\0\0", 4);
+    rows_accepted("N3 10,000", parse, file, n);
     memset(brackets, '[', 10000);
     refuse("N9", file, make_npy(file, 1, brackets, NULL, 0), "no dictionary");
     memset(brackets, '(', 10000);

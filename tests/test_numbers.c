@@ -1,14 +1,11 @@
 /* test_numbers.c: sizes and numbers at their ends: batches of one, short, empty and missing ones (X23), rates and
- * weights far too large, denormals (X25), memory that holds NaN (X33), one model under many threads (X32). */
+ * weights far too large, denormals (X25). */
 #include "rows.h"
 #include "training.h"
 
-#include <fcntl.h>
 #include <math.h>
-#include <pthread.h>
 
 #include "cotan/nn.h"
-#include "plan/plan.h"
 
 /* ---- X23 ---- */
 

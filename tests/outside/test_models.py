@@ -115,6 +115,16 @@ def not_finite():
     check("S19 inspect says", "NaN or infinite" in cotan("inspect", weights).out)
 
 
+def far_too_large():
+    """X25: 6, no model, no hang; the run before it is whole."""
+    for rate, optimizer in (("1e25", "sgd"), ("1e20", "adam")):
+        out = f"{FOLDER}/x25.safetensors"
+        for words in ((), ("--json",)):
+            r = cotan(*BASE, "--batch", "4", "--schedule", "constant", "--lr", rate, "--optimizer", optimizer, "-o", out, "--force", "--quiet", *words)
+            check(f"X25 rate {rate}, {optimizer}: 6 and one line", r.status == 6 and LINE.fullmatch(r.err) and not os.path.exists(out), r)
+        check(f"X25 rate {rate}, {optimizer}: as JSON", json.loads(r.out)["code"] == 6, r)
+
+
 def checkpoints():
     words = (*BASE[:-1], "4", "--batch", "8", "--checkpoint-every", "5", "-o", f"{FOLDER}/h.safetensors")
     r = cotan(*words, "--stop-at", "30", "--quiet")
@@ -137,6 +147,7 @@ def main():
     check("a model to begin with", r.status == 0, r)
     refusals()
     not_finite()
+    far_too_large()
     checkpoints()
 
 

@@ -106,6 +106,21 @@ def nets_and_configs():
         refused(f"config, {code}", status, parts, *TRAIN, "--config", path, folder=FOLDER, files=[path])
 
 
+def sizes():
+    """The limit of texts is 1 MiB: that much is read, one byte more is not."""
+    for more in (0, 1):
+        config = write(f"{FOLDER}/size.json", ('{"epochs": 1}' + " " * ((1 << 20) - 13 + more)))
+        net = write(f"{FOLDER}/size.net", NET + "#" * ((1 << 20) - len(NET) + more))
+        for name, words in (("config", (*TRAIN, "--config", config)), ("net", ("train", "image", DATA, "--net", net, *ONE, "--force", "-o", OUT))):
+            if more:
+                refused(f"K7 a {name} of 1 MiB and a byte", 5, ["1048577 bytes; wanted at most 1048576"], *words, folder=FOLDER, files=[config, net])
+            else:
+                r = cotan(*words, *([] if "--force" in words else ["--force"]), "--quiet")
+                check(f"a {name} of 1 MiB", r.status == 0, r)
+    shutil.rmtree(f"{FOLDER}/out.run")
+    os.remove(OUT)
+
+
 def outputs():
     """K8: an output that exists, or is what is read."""
     r = cotan(*TRAIN, *ONE, "--quiet")
@@ -167,6 +182,7 @@ def names():
 
 words_and_options()
 nets_and_configs()
+sizes()
 outputs()
 names()
 finish()
