@@ -47,10 +47,10 @@ typedef struct ct_image_train {
     const char *transform; /* R: NULL: normalize by the training part's mean and deviation */
     const char *optimiser; /* R: NULL: "adam" */
     const char *schedule;  /* R: NULL: "one_cycle" */
-    const char
-        *nonfinite;      /* R: at a loss or gradient that is not finite: NULL: "stop"; or "skip" the step, or
-                            * "rollback" to the end of the last epoch at half the learning rate; ten times at most */
-    const char *command; /* the words that repeat the run, for config.json; may be NULL */
+    /* R: at a loss or gradient that is not finite: NULL: "stop"; or "skip" the step, or "rollback" to the end of the
+     * last epoch at half the learning rate; ten times at most */
+    const char *nonfinite;
+    const char *command;   /* the words that repeat the run, for config.json; may be NULL */
     const ct_setting *set; /* R: other values for params of the net */
     int32_t n_set;
     int32_t threads;                /* 0: the cores allowed to the process */
@@ -69,9 +69,8 @@ typedef struct ct_image_train {
     int32_t debug, trap;            /* of ct_options */
     /* 1: a damaged checkpoint, weights that are not finite, a broken picture are an error, not a note */
     int32_t strict;
-    int32_t follow_links, allow_broken; /* of ct_images_options */
-    int32_t background;                 /* R: of ct_picture_options; 0: white */
-    int32_t reserved;
+    int32_t follow_links, allow_broken;              /* of ct_images_options */
+    int32_t background;                              /* R: of ct_picture_options; 0: white */
     ct_files files;                                  /* the seam */
     ct_allocator allocator;                          /* the hook */
     void (*log)(void *user, const char *line);       /* of ct_options, with `user`; NULL: silent */

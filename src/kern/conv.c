@@ -171,7 +171,7 @@ static dnnl_primitive_desc_t choose(ct__conv_wish *w, ct__conv *c, const_dnnl_pr
     return pd;
 }
 
-/* Are there kernels for all three directions with these layouts? */
+/* Are there kernels for all three directions with these layouts, with relu too where the planner may fuse one? */
 static int possible(const ct__conv_shape *s, int32_t src_blocked, int32_t dst_blocked) {
     ct__conv c = {0};
     dnnl_primitive_attr_t attr = NULL;
@@ -181,6 +181,7 @@ static int possible(const ct__conv_shape *s, int32_t src_blocked, int32_t dst_bl
         ct__conv_wish w = {.shape = *s,
                            .kind = kind,
                            .bias = kind != CT__CONV_DATA,
+                           .relu = kind == CT__CONV_FORWARD,
                            .src_blocked = kind == CT__CONV_DATA ? dst_blocked : src_blocked,
                            .dst_blocked = dst_blocked,
                            .any_weight = 1,

@@ -259,7 +259,7 @@ ct_status ct_compile_train(ct_t loss, const ct_t *more, int32_t n_more, const ct
     b.out = ct_arena_array(&arena, (uint64_t)n_more + 2, sizeof *b.out);
     if (!b.param || !b.grad || !b.rows || !b.average_begins || !b.effect || !b.out)
         s = ct_fail(e, CT_ELIMIT, "train: out of memory");
-    if (!s && b.params == 0)
+    if (!s && b.params == 0 && !(s = ct_graph_status(ct_graph_of(loss), e)))
         s = ct_fail(e, CT_EUSAGE,
                     "train: the loss depends on no parameter that may change; wanted at least one");
     if (!s && ct_parameters(loss, b.param, b.params) != b.params) s = ct_graph_status(ct_graph_of(loss), e);

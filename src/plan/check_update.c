@@ -71,7 +71,7 @@ static int build(ct__trial *t, const setup *u, optimiser *o) {
     for (int32_t i = 0; i < u->shape.rank; i++) rows.dim[i + 1] = u->shape.dim[i];
     o->vars = 1 + update->moments;
     for (int32_t i = 0; i < o->vars; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "v%d", i);
         o->var[i] = ct_var_new(t->graph, i ? CT_MOMENT : CT_PARAM, name, CT_F32, u->shape,
                                (ct_init){.kind = i ? CT_INIT_ZEROS : CT_INIT_NORMAL, .b = 1});

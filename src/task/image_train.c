@@ -43,8 +43,8 @@ static ct_status check_inputs(const ct__image_job *j) {
 /* Where the data was, for the commands that are shown next; no matter when it is not known. */
 static void read_data_path(ct__image_job *j) {
     ct_err ignored = {0};
-    json_t *config =
-        ct__run_has(&j->run, "config.json") ? ct__run_read(&j->run, "config.json", &ignored) : NULL;
+    json_t *config = NULL;
+    if (ct__run_has(&j->run, "config.json")) (void)ct__run_read(&j->run, "config.json", &config, &ignored);
     const char *data = json_string_value(json_object_get(config, "data"));
     if (data) j->data = ct_arena_text(&j->arena, data);
     json_decref(config);
@@ -151,8 +151,9 @@ static ct_status open_recipe(ct__image_job *j) {
         ct__tell_note(j, "%s holds no run yet: the training starts from the beginning", j->run.folder);
         return ct__recipe_resolve(j);
     }
-    json_t *config = ct__run_read(&j->run, "config.json", j->e);
-    s = config ? ct__recipe_resume(j, config, ct__run_path(&j->run, "config.json", path)) : CT_EDATA;
+    json_t *config;
+    s = ct__run_read(&j->run, "config.json", &config, j->e);
+    if (!s) s = ct__recipe_resume(j, config, ct__run_path(&j->run, "config.json", path));
     if (!s && !j->data)
         s = ct_fail_at(j->e, CT_EDATA, path, -1, "no data; wanted a folder; give it as a word");
     j->resumed = !s;

@@ -77,17 +77,19 @@ void ct__run_close(ct__run *r) {
     r->lock = -1;
 }
 
-json_t *ct__run_read(const ct__run *r, const char *name, ct_err *e) {
+ct_status ct__run_read(const ct__run *r, const char *name, json_t **out, ct_err *e) {
     char path[4200];
     void *data;
     uint64_t bytes;
     json_error_t je;
-    if (ct_file_read(r->files, r->allocator, ct__run_path(r, name, path), 16u << 20, &data, &bytes, e))
-        return NULL;
-    json_t *v = json_loadb(data, bytes, JSON_REJECT_DUPLICATES, &je);
+    *out = NULL;
+    ct_status s =
+        ct_file_read(r->files, r->allocator, ct__run_path(r, name, path), 16u << 20, &data, &bytes, e);
+    if (s) return s;
+    *out = json_loadb(data, bytes, JSON_REJECT_DUPLICATES, &je);
     ct_delete(r->allocator, data, bytes);
-    if (!v) ct_fail_at(e, CT_EDATA, path, je.line, "%s; wanted JSON as this program wrote it", je.text);
-    return v;
+    if (*out) return CT_OK;
+    return ct_fail_at(e, CT_EDATA, path, je.line, "%s; wanted JSON as this program wrote it", je.text);
 }
 
 ct_status ct__run_write(const ct__run *r, const char *name, const json_t *v, ct_err *e) {

@@ -23,8 +23,8 @@ void ct__run_close(ct__run *r);
 int ct__run_has(const ct__run *r, const char *name); /* a file of the folder; NULL: the model */
 const char *ct__run_path(const ct__run *r, const char *name, char out[4200]);
 ct_status ct__run_remove(const ct__run *r, const char *name, ct_err *e);
-/* JSON files. Read: NULL with *e. Write: atomically, sorted keys, indented. */
-json_t *ct__run_read(const ct__run *r, const char *name, ct_err *e);
+/* JSON files. Read: a new reference in *out, NULL where it fails. Write: atomically, sorted keys, indented. */
+ct_status ct__run_read(const ct__run *r, const char *name, json_t **out, ct_err *e);
 ct_status ct__run_write(const ct__run *r, const char *name, const json_t *v, ct_err *e);
 /* Keep the first `lines` whole lines of a log; a torn or later line is dropped. */
 ct_status ct__run_truncate(const ct__run *r, const char *name, int64_t lines, ct_err *e);

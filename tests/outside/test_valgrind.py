@@ -8,6 +8,9 @@ DATA = data_set(f"{FOLDER}/data", train=120, test=20)
 BIG = data_set(f"{FOLDER}/big", train=40, test=10, side=28)
 WATCH = ("valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect", f"--suppressions={os.path.dirname(os.path.abspath(__file__))}/valgrind.supp")
 M = f"{FOLDER}/m.safetensors"
+BAD = f"{FOLDER}/bad"
+os.makedirs(BAD)
+write(f"{BAD}/train-images-idx3-ubyte", bytes(20))
 NET_FILE = write(f"{FOLDER}/net", """h = relu(batch_norm(conv2d(input(image), "a", 17, 3, pad=1), "n"))
 h = avgpool2d(relu(conv2d(h, "b", 3, 5, pad=2, stride=2)), 2)
 h = dropout(layer_norm(flatten(h), "l"), "d", 0.3)
@@ -27,7 +30,7 @@ ROWS = [
     ("lion", 0, *BASE, "--optimizer", "lion", "-o", f"{FOLDER}/l.safetensors"),
     ("steps that are not finite", 6, *BASE, "--optimizer", "sgd", "--lr", "1e20", "-o", f"{FOLDER}/n.safetensors"),
     ("a damaged model", 3, "evaluate", write(f"{FOLDER}/bad.safetensors", b"\x20" + bytes(7) + b'{"a":{"dtype":"F32"}}           '), DATA),
-    ("bad data", 3, "train", "image", os.path.dirname(M), "-o", f"{FOLDER}/x.safetensors"),
+    ("bad data", 3, "train", "image", BAD, "-o", f"{FOLDER}/x.safetensors"),
     ("a wrong word", 2, "evaluate", M),
 ]
 
