@@ -53,6 +53,16 @@ static void print_text(const ct_evaluation *v, ct_model *m) {
            strcmp(v->part, "all") == 0 ? "" : " ", s->accuracy * 100);
 }
 
+/* The page of the run, where it stands beside the model; a page that cannot be changed takes nothing from the score. */
+static void add_to_report(ct_model *m, const char *model, const ct_evaluation *v) {
+    char report[4200], shown[4300];
+    ct_err e = {0};
+    if (ct_report_add_test(m, model, v, report, &e))
+        fprintf(stderr, "  the report is left as it was: %s\n", e.text);
+    else if (report[0])
+        fprintf(stderr, "  added to %s\n", ct_escape(report, shown, sizeof shown));
+}
+
 int cli_evaluate(cli *c) {
     ct_model *m = NULL;
     ct_evaluation v = {0};
@@ -64,6 +74,7 @@ int cli_evaluate(cli *c) {
     if (!s) s = cli_model(c, c->word[0], &m);
     if (!s) s = ct_evaluate_image(m, c->word[1], c->part, c->limit, &v, &c->e);
     if (!s && v.note[0]) fprintf(stderr, "  %s\n", v.note);
+    if (!s && !c->limit) add_to_report(m, c->word[0], &v);
     if (!s && c->json) print_json(&v, m);
     if (!s && !c->json) print_text(&v, m);
     ct_evaluation_free(&v);
