@@ -121,7 +121,7 @@ def pages():
 
 def run_folder(d, r):
     files = set(os.listdir(f"{d}/m.run"))
-    check("the files of a run", files == {"config.json", "metrics.jsonl", "validation.jsonl", "checkpoint.safetensors", "previous.safetensors", "lock"}, files)
+    check("the files of a run", files == {"config.json", "metrics.jsonl", "validation.jsonl", "checkpoint.safetensors", "previous.safetensors", "report.html", "lock"}, files)
     with open(f"{d}/m.run/metrics.jsonl") as f:
         rows = [json.loads(line) for line in f]
     check("a line an epoch", [row["epoch"] for row in rows] == [1, 2], rows)

@@ -245,13 +245,14 @@ ct_status ct__image_finish(ct__image_job *j) {
         j->best ? ct_weights_apply(j->ctx, j->best, "best weights", CT_MODEL_KINDS, 0, j->e) : CT_OK;
     if (!s) s = ct__image_validate(j, &score);
     if (!s) s = write_validation(j);
+    if (!s) {
+        j->result.validation = score;
+        j->result.best_epoch = j->best_epoch;
+        s = ct__image_report(j);
+    }
     char *doc = s ? NULL : model_document(j, &score);
     if (!s && !doc) s = ct_fail(j->e, CT_ELIMIT, "model: out of memory");
     if (!s) s = ct_model_save(j->ctx, j->run.model, doc, j->e);
     free(doc);
-    if (s) return s;
-    j->result.validation = score;
-    j->result.best_epoch = j->best_epoch;
-    ct__image_report(j);
-    return CT_OK;
+    return s;
 }
