@@ -241,7 +241,6 @@ const ct__op ct__op_sparse_order = {
     .infer = order_infer,
     .nondiff = "an order",
     .lower = order_lower,
-    .tested = "tests/test_sparse.c",
     .ref = order_ref,
     .tested = "tests/test_sparse.c",
 };
@@ -255,7 +254,6 @@ const ct__op ct__op_sparse_sum = {
     .nondiff = "it goes into an optimiser step; without sparse=1 the gradient is a tensor like any other",
     .pieces = sum_pieces,
     .lower = sum_lower,
-    .tested = "tests/test_sparse.c",
     .ref = sum_ref,
     .tested = "tests/test_sparse.c",
 };
