@@ -326,6 +326,8 @@ def honest(d):
     check("three parts make the whole", parts["train"] + parts["validation"] + parts["test"] == parts["all"] == 600 and 30 < parts["test"] < 100, parts)
     r = cotan("evaluate", f"{d}/p.safetensors", data, "--json")
     check("evaluate reads the test part, and says so", objects(r)[0]["part"] == "test" and objects(r)[0]["samples"] == parts["test"] and "kept for the test" in r.stderr, r.stderr)
+    r = cotan("evaluate", f"{d}/p.safetensors", data, "--limit", "20", "--json")
+    check("--limit takes the first of that part", (objects(r)[0]["part"], objects(r)[0]["samples"]) == ("test", 20) and "kept for the test" in r.stderr, r.stdout)
     fine("train on a part", cotan(*base, "--limit", "300", "-o", f"{d}/q.safetensors"))
     r = cotan("evaluate", f"{d}/q.safetensors", data, "--json")
     check("and of the records that --limit took", objects(r)[0]["part"] == "test" and objects(r)[0]["samples"] < 60, r.stdout)

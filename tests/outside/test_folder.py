@@ -183,6 +183,31 @@ def honest():
             classes(f"{FOLDER}/other", 2, names=("left", "right")), folder=FOLDER, any_memory=True)
 
 
+def known_again():
+    """The data trained on are known again whatever options took them, and --limit never lets training records in."""
+    data, other, net = classes(f"{FOLDER}/known", 40), classes(f"{FOLDER}/known_other", 30, seed=9), f"{FOLDER}/net.net"
+    for k, name in enumerate(("across", "both", "down")):
+        for i in range(6):
+            os.symlink(f"../{name}/{i:03d}.png", f"{data}/{name}/link{i}.png")
+    base = ("train", "image", data, "--net", net, "--epochs", "1", "--quiet", "-o")
+
+    def evaluated(model, *words):
+        r = cotan("evaluate", model, *words, "--json")
+        v = json.loads(r.out) if r.status == 0 else {"part": None, "samples": -1}
+        return v["part"], v["samples"], "kept for the test" in r.err
+
+    for name, words in (("plain", ()), ("links", ("--follow-links",)), ("first", ("--limit", "60"))):
+        model = f"{FOLDER}/known_{name}.safetensors"
+        r = cotan(*base, model, *words)
+        check(f"{name}: trained", r.status == 0, r)
+        part, samples, told = evaluated(model, data)
+        check(f"{name}: the tenth that was kept", part == "test" and 0 < samples < 40 and told, (part, samples, told))
+        check(f"{name}: --limit takes the first of that tenth", evaluated(model, data, "--limit", "3") == ("test", 3, True))
+        check(f"{name}: all of other data", evaluated(model, other) == ("all", 90, False), evaluated(model, other))
+        check(f"{name}: all of a test part", evaluated(model, f"{FOLDER}/honest")[:2] == ("test", 30))
+    check("--part all is all", evaluated(f"{FOLDER}/known_first.safetensors", data, "--part", "all")[1] == 120)
+
+
 def backgrounds():
     """A transparent picture is its background: the choice stands in the model, and prediction makes it again."""
     clear = SIG + chunk(b"IHDR", struct.pack(">IIBBBBB", 12, 12, 8, 6, 0, 0, 0)) + chunk(b"IDAT", zlib.compress((b"\0" + bytes(48)) * 12)) + chunk(b"IEND")
@@ -227,6 +252,7 @@ bad_folders()
 links()
 same_bytes()
 honest()
+known_again()
 backgrounds()
 predictions()
 finish()
