@@ -169,6 +169,9 @@ def results(d, data, model):
     check("no reference implementation", not [o for o in v["ops"] if "ref" in o["impl"]], v["ops"])
     check("plan", "conv2d+relu" in cotan("plan", model, "--repeats", "2").stdout and cotan("plan", model, "--dot").stdout.startswith("digraph"))
     fails(2, "net is fixed", "plan", model, "--input", "3x32x32")
+    fails(2, "--delimiter: ", "predict", model, images, "--delimiter", ";")
+    fails(2, "--follow-links: ", "inspect", model, "--follow-links")
+    fails(2, "--flat: ", "inspect", data, "--flat")
 
 
 def training(d):
