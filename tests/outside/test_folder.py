@@ -208,6 +208,22 @@ def known_again():
     check("--part all is all", evaluated(f"{FOLDER}/known_first.safetensors", data, "--part", "all")[1] == 120)
 
 
+def odd_names():
+    """K9: whatever a folder is called, nothing of it moves the cursor, and nothing is lost."""
+    data = classes(f"{FOLDER}/odd", 30, names=("a\x1b[2J", "b\nzz", "d"))
+    write(os.fsencode(f"{data}/d/") + b"bad\xff.png", SIG + b"nothing")
+    model = f"{FOLDER}/odd.safetensors"
+    r = cotan("train", "image", data, "--net", f"{FOLDER}/net.net", "--epochs", "4", "--lr", "0.01", "-o", model, "--allow-broken")
+    check("trained", r.status == 0, r)
+    for words in (("inspect", data), ("inspect", model), ("evaluate", model, data, "--part", "all"), ("predict", model, f"{data}/d", f"{data}/a\x1b[2J/000.png")):
+        r = cotan(*words)
+        check(f"{words[0]}: no control bytes", r.status in (0, 3) and "\x1b" not in r.out + r.err and "\nzz" not in r.out, r)
+    r = cotan("inspect", data)
+    check("a class by its name", "a\\x1b[2J" in r.out and "b\\x0azz" in r.out, r.out)
+    lines = json.loads(cotan("inspect", data, "--json").out)["passed_over"]
+    check("a broken picture whose name is no UTF-8", len(lines) == 1 and "bad\\xff.png" in lines[0], lines)
+
+
 def backgrounds():
     """A transparent picture is its background: the choice stands in the model, and prediction makes it again."""
     clear = SIG + chunk(b"IHDR", struct.pack(">IIBBBBB", 12, 12, 8, 6, 0, 0, 0)) + chunk(b"IDAT", zlib.compress((b"\0" + bytes(48)) * 12)) + chunk(b"IEND")
@@ -253,6 +269,7 @@ links()
 same_bytes()
 honest()
 known_again()
+odd_names()
 backgrounds()
 predictions()
 finish()
