@@ -128,9 +128,10 @@ static ct_status score(evaluation *v, const char *data) {
     return s ? s : ct__pass_score(&v->p, source, v->out);
 }
 
-ct_status ct__folder_evaluate(ct_model *m, const char *data, const char *part, int64_t limit,
+ct_status ct__folder_evaluate(ct_model *m, const char *data, const ct_evaluate_options *with,
                               ct_evaluation *out, ct_err *e) {
-    ct_evaluation made = {0};
+    const char *part = with->part;
+    ct_evaluation made = {.top = with->top, .coverage = with->coverage};
     notes told = {&made, 0};
     evaluation v = {.p = {.m = m, .e = e}, .out = &made};
     v.own_validation = ct_model_number(m, "data/validation_given", 0) > 0;
@@ -140,7 +141,8 @@ ct_status ct__folder_evaluate(ct_model *m, const char *data, const char *part, i
     v.p.threads = ct_threads(ct_model_context(m));
     ct_images_options o = {.picture = v.p.picture,
                            .threads = v.p.threads,
-                           .limit = limit ? limit : (int64_t)ct_model_number(m, "recipe/limit", 0),
+                           .limit =
+                               with->limit ? with->limit : (int64_t)ct_model_number(m, "recipe/limit", 0),
                            .cache = ct__cache_bytes(),
                            .tell = count_broken,
                            .user = &told};
