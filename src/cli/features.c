@@ -8,7 +8,7 @@ typedef struct table {
     cli *c;
     int64_t left; /* records still to write, -1: all */
     int64_t rows, size, room;
-    float *x;     /* [rows, size], with -o */
+    float *x;      /* [rows, size], with -o */
     ct_status own; /* why the walk was stopped by us */
 } table;
 
@@ -37,8 +37,8 @@ static void print_row(const table *t, const ct_prediction *p) {
 static void print_object(const table *t, const ct_prediction *p) {
     json_t *list = json_array();
     for (int64_t i = 0; i < p->features; i++) json_array_append_new(list, cli_number((double)p->feature[i]));
-    cli_json(json_pack("{s:o, s:I, s:s, s:o}", "path", cli_path(p->path), "index", (json_int_t)p->index, "layer",
-                       t->c->layer, "features", list));
+    cli_json(json_pack("{s:o, s:I, s:s, s:o}", "path", cli_path(p->path), "index", (json_int_t)p->index,
+                       "layer", t->c->layer, "features", list));
 }
 
 static int keep(table *t, const ct_prediction *p) {
@@ -85,9 +85,11 @@ static ct_status check_output(cli *c) {
     struct stat st;
     size_t n = strlen(c->output);
     if (n < 5 || strcmp(c->output + n - 4, ".npy") != 0)
-        return ct_fail(&c->e, CT_EUSAGE, "-o: %.200s; wanted a name that ends with .npy; give one", c->output);
+        return ct_fail(&c->e, CT_EUSAGE, "-o: %.200s; wanted a name that ends with .npy; give one",
+                       c->output);
     if (!c->force && lstat(c->output, &st) == 0)
-        return ct_fail(&c->e, CT_EUSAGE, "-o %.900s: exists; wanted a new name; give --force to write over it", c->output);
+        return ct_fail(&c->e, CT_EUSAGE,
+                       "-o %.900s: exists; wanted a new name; give --force to write over it", c->output);
     return CT_OK;
 }
 

@@ -12,7 +12,8 @@ static void print_json(const ct_similar *s) {
         json_array_append_new(list, json_pack("{s:o, s:I, s:o}", "path", cli_path(s->near[i].path), "index",
                                               (json_int_t)s->near[i].index, "similarity",
                                               cli_number(s->near[i].similarity)));
-    cli_json(json_pack("{s:o, s:I, s:o}", "path", cli_path(s->path), "index", (json_int_t)s->index, "similar", list));
+    cli_json(json_pack("{s:o, s:I, s:o}", "path", cli_path(s->path), "index", (json_int_t)s->index, "similar",
+                       list));
 }
 
 static int each(void *user, const ct_similar *s) {

@@ -57,7 +57,8 @@ ct_status ct_temperature_fit(const float *logits, const int64_t *label, int64_t 
     ct_status s = check(logits, label, rows, classes, e);
     if (s) return s;
     double low = LEAST, high = 1 / LEAST, b = 1, rest = 1 / ((double)rows + 2);
-    for (int i = 0; i < 200 && high - low > 1e-12 * b; i++) { /* Newton, kept within what is known of the root */
+    for (int i = 0; i < 200 && high - low > 1e-12 * b;
+         i++) { /* Newton, kept within what is known of the root */
         double slope = 0, curvature = 0;
         for (int64_t r = 0; r < rows; r++)
             add_record(logits + r * classes, classes, label[r], b, rest, &slope, &curvature);
@@ -107,7 +108,8 @@ ct_status ct_conformal_scores(const ct_allocator *a, const float *logits, const 
 double ct_conformal_threshold(const double *score, int64_t scores, int64_t rows, double coverage) {
     double rank = ceil(((double)rows + 1) * coverage - 1e-9);
     if (scores < 1 || !(rank <= (double)rows)) return 0;
-    int64_t i = (int64_t)ceil(rank * (double)scores / (double)rows - 1e-9) - 1; /* the least of a rank no lower */
+    int64_t i =
+        (int64_t)ceil(rank * (double)scores / (double)rows - 1e-9) - 1; /* the least of a rank no lower */
     while (i > 0 && ceil((double)i * (double)rows / (double)scores - 1e-9) >= rank) i--;
     return 1 - score[i > 0 ? i : 0];
 }

@@ -4,9 +4,7 @@
 #include "graph/graph.h"
 
 /* Nodes that carry a name of their own: layers and random ops; variables and inputs are not. */
-static int is_layer(const ct_node *n) {
-    return n->name && n->name[0] && !n->var && n->n_in > 0;
-}
+static int is_layer(const ct_node *n) { return n->name && n->name[0] && !n->var && n->n_in > 0; }
 
 /* Which nodes y needs, by id; NULL: out of memory. */
 static uint8_t *needed(ct_t y) {

@@ -10,27 +10,31 @@
 #define NEAR 0.8   /* of the validation loss: a training loss above it is not far below */
 
 static void say_overfit(ct_gap *g) {
-    snprintf(g->text, sizeof g->text,
-             "over-fit from epoch %lld: validation loss rose from %.4f (epoch %lld) to %.4f, while training loss "
-             "fell from %.4f to %.4f; the model is that of epoch %lld. More data, random transforms, "
-             "--weight-decay or a smaller net would help.",
-             (long long)g->overfit_from, g->validation, (long long)g->best_epoch, g->last_validation, g->train,
-             g->last_train, (long long)g->best_epoch);
+    snprintf(
+        g->text, sizeof g->text,
+        "over-fit from epoch %lld: validation loss rose from %.4f (epoch %lld) to %.4f, while training loss "
+        "fell from %.4f to %.4f; the model is that of epoch %lld. More data, random transforms, "
+        "--weight-decay or a smaller net would help.",
+        (long long)g->overfit_from, g->validation, (long long)g->best_epoch, g->last_validation, g->train,
+        g->last_train, (long long)g->best_epoch);
 }
 
 static void say_underfit(ct_gap *g) {
-    snprintf(g->text, sizeof g->text,
-             "under-fit: validation loss (%.4f) was still falling at the last epoch and training loss (%.4f) is "
-             "not far below it. More epochs or a larger net would help.",
-             g->last_validation, g->last_train);
+    snprintf(
+        g->text, sizeof g->text,
+        "under-fit: validation loss (%.4f) was still falling at the last epoch and training loss (%.4f) is "
+        "not far below it. More epochs or a larger net would help.",
+        g->last_validation, g->last_train);
 }
 
 static void say_fits(ct_gap *g) {
-    const char *rest = g->train < 0.5 * g->validation
-                           ? "the training part is known far better than new data: more data or random transforms "
-                             "may help"
-                           : "neither under-fit nor over-fit";
-    snprintf(g->text, sizeof g->text, "at the best epoch, %lld of %lld, training loss is %.4f and validation loss %.4f: %s.",
+    const char *rest =
+        g->train < 0.5 * g->validation
+            ? "the training part is known far better than new data: more data or random transforms "
+              "may help"
+            : "neither under-fit nor over-fit";
+    snprintf(g->text, sizeof g->text,
+             "at the best epoch, %lld of %lld, training loss is %.4f and validation loss %.4f: %s.",
              (long long)g->best_epoch, (long long)g->epochs, g->train, g->validation, rest);
 }
 
@@ -47,7 +51,8 @@ void ct_gap_of(const ct_epoch *row, int64_t rows, ct_gap *out) {
         g.last_validation = row[rows - 1].validation;
     }
     if (rows < 3) {
-        snprintf(g.text, sizeof g.text, "too few epochs (%lld) to tell under-fit from over-fit.", (long long)rows);
+        snprintf(g.text, sizeof g.text, "too few epochs (%lld) to tell under-fit from over-fit.",
+                 (long long)rows);
         *out = g;
         return;
     }
@@ -56,7 +61,8 @@ void ct_gap_of(const ct_epoch *row, int64_t rows, ct_gap *out) {
         g.verdict = CT_GAP_OVERFIT;
         g.overfit_from = row[best + 1].epoch;
         say_overfit(&g);
-    } else if (best == rows - 1 && before->validation >= WORSE * g.validation && g.train >= NEAR * g.validation) {
+    } else if (best == rows - 1 && before->validation >= WORSE * g.validation &&
+               g.train >= NEAR * g.validation) {
         g.verdict = CT_GAP_UNDERFIT;
         say_underfit(&g);
     } else {
@@ -73,20 +79,23 @@ static double number(const json_t *v, const char *key) {
     return json_is_number(x) ? json_number_value(x) : NAN;
 }
 
-static ct_status read_rows(const char *text, uint64_t bytes, const char *path, const ct_allocator *a, ct_epoch **out,
-                           int64_t *n, uint64_t *room, ct_err *e) {
+static ct_status read_rows(const char *text, uint64_t bytes, const char *path, const ct_allocator *a,
+                           ct_epoch **out, int64_t *n, uint64_t *room, ct_err *e) {
     uint64_t lines = 0, at = 0;
     for (uint64_t i = 0; i < bytes; i++) lines += text[i] == '\n';
     *room = lines + 1;
     *out = ct_new_array(a, *room, sizeof **out);
-    if (!*out) return ct_fail_at(e, CT_ELIMIT, path, -1, "out of memory; wanted its %llu lines; free some", (unsigned long long)lines);
+    if (!*out)
+        return ct_fail_at(e, CT_ELIMIT, path, -1, "out of memory; wanted its %llu lines; free some",
+                          (unsigned long long)lines);
     for (uint64_t line = 0; line < lines; line++) { /* a torn last line has no end */
         const char *end = memchr(text + at, '\n', bytes - at);
         uint64_t length = (uint64_t)(end - (text + at));
         json_t *v = json_loadb(text + at, length, 0, NULL);
         if (!json_is_object(v)) {
             json_decref(v);
-            return ct_fail_at(e, CT_EDATA, path, (int64_t)line + 1, "no JSON object in this line; wanted one an epoch; take another copy");
+            return ct_fail_at(e, CT_EDATA, path, (int64_t)line + 1,
+                              "no JSON object in this line; wanted one an epoch; take another copy");
         }
         (*out)[(*n)++] = (ct_epoch){.epoch = json_integer_value(json_object_get(v, "epoch")),
                                     .steps = json_integer_value(json_object_get(v, "steps")),
@@ -110,7 +119,8 @@ ct_status ct_run_gap(const ct_files *f, const ct_allocator *a, const char *run, 
     ct_status s = CT_OK;
     if (stat(run, &st) == 0 && S_ISDIR(st.st_mode)) {
         if (strlen(run) > 4096)
-            return ct_fail(e, CT_EIO, "run: a path of %zu bytes; wanted at most 4,096; use a shorter one", strlen(run));
+            return ct_fail(e, CT_EIO, "run: a path of %zu bytes; wanted at most 4,096; use a shorter one",
+                           strlen(run));
         snprintf(path, sizeof path, "%s/metrics.jsonl", run);
     } else {
         s = ct__run_paths(&paths, run, e);

@@ -20,9 +20,12 @@ json_t *ct__calibration_json(const ct_allocator *a, const float *logits, const i
     }
     s = ct_conformal_scores(a, logits, label, rows, classes, temperature, score, n, e);
     if (!s) list = json_array();
-    for (int64_t i = 0; list && i < n; i++) json_array_append_new(list, json_integer(llround(score[i] * 1e7)));
+    for (int64_t i = 0; list && i < n; i++)
+        json_array_append_new(list, json_integer(llround(score[i] * 1e7)));
     ct_delete(a, score, (uint64_t)n * sizeof *score);
-    if (!s) v = json_pack("{s:f, s:I, s:o}", "temperature", temperature, "records", (json_int_t)rows, "scores", list);
+    if (!s)
+        v = json_pack("{s:f, s:I, s:o}", "temperature", temperature, "records", (json_int_t)rows, "scores",
+                      list);
     if (!s && !v) ct_fail(e, CT_ELIMIT, "calibration: out of memory");
     return v;
 }
@@ -44,8 +47,9 @@ ct_status ct_image_threshold(const ct_model *m, double coverage, double *thresho
         score[i] = json_number_value(json_array_get(list, (size_t)i)) * 1e-7;
     json_decref(doc);
     if (n < 1 || n > SCORES || rows < n)
-        return ct_fail(e, CT_EUSAGE,
-                       "coverage: the model has no calibration; wanted one that training measured; train it anew");
+        return ct_fail(
+            e, CT_EUSAGE,
+            "coverage: the model has no calibration; wanted one that training measured; train it anew");
     *threshold = ct_conformal_threshold(score, n, rows, coverage);
     if (records) *records = rows;
     return CT_OK;

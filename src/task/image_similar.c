@@ -20,10 +20,10 @@ typedef struct bank {
     const ct_allocator *allocator;
     ct_arena arena;
     place *at;
-    float *x; /* [count, size], of length 1, or 0 */
+    float *x;                               /* [count, size], of length 1, or 0 */
     int64_t count, places, rows, size, top; /* places, rows: room in `at`, `x` */
-    ct_neighbour *near; /* [top] */
-    float *one;         /* [size]: the one that is asked for */
+    ct_neighbour *near;                     /* [top] */
+    float *one;                             /* [size]: the one that is asked for */
     int (*each)(void *user, const ct_similar *s);
     void *user;
     ct_status status; /* of our own: the walk is stopped then */
@@ -124,7 +124,8 @@ static ct_status walk(bank *b, ct_model *m, const char *layer, const char *const
     ct_predict_options o = {.layer = layer ? layer : ""};
     ct_err inner = {0};
     ct_status s = ct_predict_images_with(m, path, n, &o, each, b, &inner);
-    if (b->status == CT_ELIMIT) return ct_fail(e, CT_ELIMIT, "similar: out of memory for %lld pictures", (long long)b->count);
+    if (b->status == CT_ELIMIT)
+        return ct_fail(e, CT_ELIMIT, "similar: out of memory for %lld pictures", (long long)b->count);
     if (s && e && !e->status) *e = inner;
     return s;
 }
@@ -143,10 +144,13 @@ ct_status ct_similar_images(ct_model *m, const char *layer, const char *const *p
     const ct_allocator *a = ct_allocator_of(ct_model_context(m));
     bank b = {.allocator = a, .each = each, .user = user, .arena = {.allocator = a}};
     if (top < 0 || top > 1000000)
-        return ct_fail(e, CT_EUSAGE, "similar: the nearest %lld; wanted 1 to 1000000; give fewer", (long long)top);
+        return ct_fail(e, CT_EUSAGE, "similar: the nearest %lld; wanted 1 to 1000000; give fewer",
+                       (long long)top);
     ct_status broken = walk(&b, m, layer, &folder, 1, keep, e), s = broken == CT_EDATA ? CT_OK : broken;
     if (!s && b.count == 0)
-        s = broken ? broken : ct_fail_at(e, CT_EDATA, folder, -1, "no pictures; wanted some to compare with; give another folder");
+        s = broken ? broken
+                   : ct_fail_at(e, CT_EDATA, folder, -1,
+                                "no pictures; wanted some to compare with; give another folder");
     b.top = top ? top : 5;
     b.near = ct_new_array(a, (uint64_t)b.top, sizeof *b.near);
     b.one = ct_new_array(a, (uint64_t)b.size, sizeof *b.one);
