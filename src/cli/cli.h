@@ -41,6 +41,8 @@ typedef struct cli {
     const char *given[MAX_OPTIONS];        /* by row of cli_options: the value as written, "" for a switch */
     json_t *config_file;                   /* owns the texts that --config gave */
     const char *config_net, *config_model; /* the net's text in it and its name, or NULL */
+    const char *config_data;               /* where the data was, or NULL */
+    int64_t broken;                        /* pictures that were named instead of predicted */
     ct_arena arena;                        /* of texts */
     screen screen;
     ct_err e;
@@ -140,6 +142,6 @@ ct_status cli_features(cli *c, ct_model *m, const char *const *path, int64_t n);
 ct_status cli_similar(cli *c, ct_model *m, const char *const *path, int64_t n);
 /* predict.c: the beginning of a line about a picture, its path and, of many records, the number; and of an error. */
 void cli_picture(const cli *c, const char *path, int64_t index, int file);
-void cli_picture_error(const cli *c, const char *path, int64_t index, const char *error);
+void cli_picture_error(cli *c, const char *path, int64_t index, const char *error);
 
 #endif

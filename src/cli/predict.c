@@ -31,8 +31,9 @@ void cli_picture(const cli *c, const char *path, int64_t index, int file) {
     if (!file) printf("%s%lld", named ? "\t" : "", (long long)index);
 }
 
-void cli_picture_error(const cli *c, const char *path, int64_t index, const char *error) {
+void cli_picture_error(cli *c, const char *path, int64_t index, const char *error) {
     char text[CT_ERROR_TEXT + 100];
+    c->broken++;
     if (c->json)
         cli_json(json_pack("{s:o, s:I, s:s}", "path", path ? cli_path(path) : json_null(), "index",
                            (json_int_t)index, "error", ct_escape(error, text, sizeof text)));
@@ -191,9 +192,10 @@ int cli_predict(cli *c) {
         s = cli_features(c, m, l.path, l.n);
     else if (!s)
         s = classes(c, m, l.path, l.n);
-    if (s == CT_ECANCEL) { /* by our own `each` */
-        s = CT_OK;
+    if (s == CT_ECANCEL) { /* by our own `each`, at the limit */
         ct_error_clear(&c->e);
+        s = c->broken ? ct_fail(&c->e, CT_EDATA, "%lld pictures are not predicted; see above", (long long)c->broken)
+                      : CT_OK;
     }
     ct_delete(NULL, l.path, (size_t)l.room * sizeof *l.path);
     ct_delete(NULL, l.text, l.bytes);
