@@ -31,7 +31,7 @@ typedef struct cli {
     ct_setting set[MAX_SETS];
     const char *output, *model, *net, *validate, *init, *transform, *background, *optimizer, *schedule,
         *nonfinite, *config, *part, *input, *weights, *gradients, *losses, *target, *solver, *delimiter,
-        *metric, *layer, *similar, *paths;
+        *metric, *layer, *similar, *paths, *report, *doctor, *tensorboard;
     int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats, steps, stop_at,
         components;
     uint64_t seed;

@@ -56,6 +56,9 @@ static ct_image_train job_of(cli *c, const char *command) {
         .strict = c->strict,
         .follow_links = c->follow_links,
         .allow_broken = c->allow_broken,
+        .report = c->report,
+        .tensorboard = c->tensorboard,
+        .doctor = c->doctor && strcmp(c->doctor, "off") == 0 ? -1 : 0,
         .files = *context.files,
         .log = context.log,
         .stop = &cli_stop,
@@ -94,16 +97,29 @@ static const char *command_of(cli *c) {
     return kept;
 }
 
+static json_t *findings_json(const ct_train_result *r) {
+    json_t *list = json_array();
+    for (int32_t i = 0; i < r->findings; i++) {
+        const ct_finding *f = &r->finding[i];
+        json_array_append_new(
+            list, json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:s}", "fault", ct_fault_name(f->fault), "step",
+                            (json_int_t)f->step, "layer", f->layer, "value", cli_number(f->value), "limit",
+                            cli_number(f->limit), "text", cli_path(f->text), "advice", f->advice));
+    }
+    return list;
+}
+
 static void report_json(const ct_train_result *r) {
     json_t *metrics = r->validation.samples ? cli_score(&r->validation) : json_null();
     if (json_is_object(metrics)) {
         json_object_set_new(metrics, "part", json_string("validation"));
         json_object_set_new(metrics, "best_epoch", json_integer(r->best_epoch));
     }
-    cli_json(json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:b}", "model", cli_path(r->model), "run",
-                       cli_path(r->run), "epochs", (json_int_t)r->epochs, "steps", (json_int_t)r->steps,
-                       "seconds", cli_number(r->seconds), "metrics", metrics, "resumed", r->resumed,
-                       "finished_before", r->finished_before));
+    cli_json(json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:b, s:o, s:o}", "model", cli_path(r->model),
+                       "run", cli_path(r->run), "epochs", (json_int_t)r->epochs, "steps",
+                       (json_int_t)r->steps, "seconds", cli_number(r->seconds), "metrics", metrics, "resumed",
+                       r->resumed, "finished_before", r->finished_before, "findings", findings_json(r),
+                       "report", r->report[0] ? cli_path(r->report) : json_null()));
 }
 
 static void next_commands(const cli *c, const ct_train_result *r) {
@@ -133,9 +149,10 @@ static void report(const cli *c, const ct_train_result *r) {
             "best epoch", (long long)r->best_epoch, (long long)r->epochs, v->accuracy * 100, v->low * 100,
             v->high * 100, v->baseline * 100);
     if (!r->finished_before)
-        fprintf(stderr, "  %-12s %s\n  %-12s %s/\n  %-12s %s\n", "model",
-                ct_escape(r->model, model, sizeof model), "run", ct_escape(r->run, run, sizeof run), "time",
-                cli_time(r->seconds, spent));
+        fprintf(stderr, "  %-12s %s\n  %-12s %s/\n", "model", ct_escape(r->model, model, sizeof model), "run",
+                ct_escape(r->run, run, sizeof run));
+    if (r->report[0]) fprintf(stderr, "  %-12s %s\n", "report", ct_escape(r->report, model, sizeof model));
+    if (!r->finished_before) fprintf(stderr, "  %-12s %s\n", "time", cli_time(r->seconds, spent));
     next_commands(c, r);
 }
 

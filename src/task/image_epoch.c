@@ -60,6 +60,7 @@ static ct_status write_row(ct__image_job *j, const ct_epoch *row) {
                           "validation_loss", ct__json_number(row->validation), "validation_accuracy",
                           ct__json_number(row->accuracy), "lr", ct__json_number(row->lr), "gradient_norm",
                           ct__json_number(row->norm), "best", row->best);
+    ct__doctor_row(j, v);
     ct_status s = v ? ct__run_append(&j->run, "metrics.jsonl", v, j->e)
                     : ct_fail(j->e, CT_ELIMIT, "metrics: out of memory");
     json_decref(v);
@@ -119,6 +120,7 @@ ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
     }
     *stop = ct__image_patience_over(j);
     s = write_row(j, &row);
+    if (!s) s = ct__image_events_epoch(j, &row);
     j->rows++;
     ct_event event = {.kind = CT_EVENT_EPOCH,
                       .row = &row,
@@ -160,6 +162,8 @@ static ct_status add_line(visit *v, const ct_batch *b, const float *logits) {
         ct_text_format(v->lines, ",\"label\":%lld,\"prediction\":%lld,\"loss\":", (long long)label,
                        (long long)best);
         ct_text_number(v->lines, p[label] > 0 ? -log(p[label]) : 745.0); /* the least double's logarithm */
+        ct_text_add(v->lines, ",\"probability\":");
+        ct_text_number(v->lines, p[best]);
         ct_text_add(v->lines, "}\n");
     }
     ct_delete(&j->o->allocator, p, (uint64_t)j->classes * sizeof *p);
@@ -287,5 +291,6 @@ ct_status ct__image_finish(ct__image_job *j) {
     if (s) return s;
     j->result.validation = score;
     j->result.best_epoch = j->best_epoch;
+    ct__image_report(j);
     return CT_OK;
 }

@@ -84,6 +84,7 @@ ct_status ct__image_save(ct__image_job *j) {
     if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, t, j->e);
     if (!s) s = add_set(j, "best", j->best, t);
     if (!s) s = add_set(j, "back", j->back, t);
+    if (!s) s = ct__doctor_save(j, t);
     char *doc = s ? NULL : document(j);
     if (!s && !doc) s = ct_fail(j->e, CT_ELIMIT, "checkpoint: out of memory");
     if (!s) s = ct_tensors_seal(t, doc, j->e);
@@ -209,6 +210,7 @@ ct_status ct__image_restore(ct__image_job *j) {
     if (!s) s = ct_weights_apply(j->ctx, t, j->run.folder, CT_MODEL_KINDS | 1 << CT_MOMENT, 1, j->e);
     if (!s) s = take_set(j, "best", t, &j->best);
     if (!s) s = take_set(j, "back", t, &j->back);
+    if (!s) s = ct__doctor_restore(j, t);
     if (!s) s = ct__run_truncate(&j->run, "metrics.jsonl", j->rows, j->e);
     if (!s) {
         const char *isa = json_string_value(json_object_get(doc, "instructions")),
