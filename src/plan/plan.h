@@ -24,6 +24,7 @@
 #include "kern/simd.h"
 
 #define CT__MAX_FUSED 4
+#define CT__MAX_ARGS 640                   /* inputs and outputs of a step */
 #define CT__VALUE_BYTES (INT64_C(1) << 44) /* of one value at most; 32768 of them fit in 64 bits */
 #define CT__LANES 8                        /* buffers at most of what is summed over the batch */
 

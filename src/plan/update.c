@@ -68,6 +68,12 @@ static ct_status merge_group(ct__instance *t, ct__pnode *first, ct__pnode **memb
     return CT_OK;
 }
 
+/* A step has CT__MAX_ARGS arguments at most; a net of more parameters gets several. */
+static int32_t most_members(const ct__pnode *first) {
+    int32_t moments = first->op->update->moments, each = 2 + moments, scalars = first->n_in - each;
+    return (CT__MAX_ARGS - scalars) / (each + 1 + moments);
+}
+
 ct_status ct__pass_update(ct__instance *t) {
     int32_t before = t->nodes;
     ct__pnode **list = ct_arena_array(&t->arena, 2 * (uint64_t)before + 2, sizeof *list);
@@ -81,7 +87,9 @@ ct_status ct__pass_update(ct__instance *t) {
         int32_t n = 0;
         if (!list[i]->op->update || list[i]->dead) continue;
         for (int32_t k = i; k < before; k++)
-            if (!list[k]->dead && list[k]->op->update && same_group(list[i], list[k])) member[n++] = list[k];
+            if (!list[k]->dead && list[k]->op->update && n < most_members(list[i]) &&
+                same_group(list[i], list[k]))
+                member[n++] = list[k];
         s = merge_group(t, list[i], member, n);
     }
     int32_t after = t->nodes;
