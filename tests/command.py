@@ -64,7 +64,7 @@ def wrong_words():
     fails(2, "wanted one of them", "train", "image", "d", "-o", "m", "--resume", "--force")
     fails(2, "two nets", "train", "image", "d", "-o", "m", "--model", "cnn", "--net", "x")
     fails(2, "nearest is adam", "train", "image", "d", "-o", "m", "--optimizer", "adan")
-    fails(2, "nearest is resnet20", "train", "image", "d", "-o", "m", "--model", "resnet")
+    fails(2, "nearest is resnet20", "train", "image", "d", "-o", "m", "--model", "resnet21")
     fails(2, "no such task; wanted image", "train", "sound", "d", "-o", "m")
     fails(2, "write cotan train image /tmp", "train", "/tmp", "-o", "m")
     fails(2, "no data and no output", "train", "image")
