@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct function {
-    const char *name;
+    const char *name, *title;
     int n;
     double (*f)(void *user, const double *x, double *g);
     double start[30];
@@ -234,24 +234,24 @@ static inline double ridge(void *u, const double *x, double *g) {
 }
 
 static const function functions[] = {
-    {"rosenbrock2", 2, rosenbrock2, {-1.2, 1}, 0},
-    {"rosenbrock10", 10, rosenbrock10, {0}, 0},
-    {"beale", 2, beale, {1, 1}, 0},
-    {"booth", 2, booth, {0}, 0},
-    {"himmelblau", 2, himmelblau, {0}, 0},
-    {"wood", 4, wood, {-3, -1, -3, -1}, 0},
-    {"helical", 3, helical, {-1, 0, 0}, 0},
-    {"dixon", 10, dixon, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 0},
-    {"quadratic", 30, quadratic, {0}, 0},
-    {"powell", 4, powell_singular, {3, -1, 0, 1}, 0},
-    {"brown", 2, brown_scaled, {1, 1}, 0},
-    {"trigonometric", 10, trigonometric, {.1, .1, .1, .1, .1, .1, .1, .1, .1, .1}, 2.7950561219e-05},
-    {"broyden", 10, broyden, {.1, .1, .1, .1, .1, .1, .1, .1, .1, .1}, 2.7950561219e-05},
-    {"zakharov", 10, zakharov, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 0},
-    {"freudenstein", 2, freudenstein, {0.5, -2}, 48.98425367924},
-    {"penalty", 4, penalty, {1, 2, 3, 4}, 2.24997750092e-05},
-    {"ridge", 5, ridge, {0}, 7.24505272540},
-    {"logistic", 5, logistic, {0}, 21.62618330130},
+    {"rosenbrock2", "Rosenbrock, 2", 2, rosenbrock2, {-1.2, 1}, 0},
+    {"rosenbrock10", "Rosenbrock, 10", 10, rosenbrock10, {0}, 0},
+    {"beale", "Beale", 2, beale, {1, 1}, 0},
+    {"booth", "Booth", 2, booth, {0}, 0},
+    {"himmelblau", "Himmelblau", 2, himmelblau, {0}, 0},
+    {"wood", "Wood", 4, wood, {-3, -1, -3, -1}, 0},
+    {"helical", "helical valley", 3, helical, {-1, 0, 0}, 0},
+    {"dixon", "Dixon and Price", 10, dixon, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 0},
+    {"quadratic", "quadratic, 30, condition 1000", 30, quadratic, {0}, 0},
+    {"powell", "Powell, singular", 4, powell_singular, {3, -1, 0, 1}, 0},
+    {"brown", "Brown, badly scaled", 2, brown_scaled, {1, 1}, 0},
+    {"trigonometric", "trigonometric, 10", 10, trigonometric, {.1, .1, .1, .1, .1, .1, .1, .1, .1, .1}, 2.7950561219e-05},
+    {"broyden", "Broyden, tridiagonal, 10", 10, broyden, {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1}, 0},
+    {"zakharov", "Zakharov, 10", 10, zakharov, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 0},
+    {"freudenstein", "Freudenstein and Roth", 2, freudenstein, {0.5, -2}, 48.98425367924},
+    {"penalty", "penalty I, 4", 4, penalty, {1, 2, 3, 4}, 2.24997750092e-05},
+    {"ridge", "ridge regression", 5, ridge, {0}, 7.24505272540},
+    {"logistic", "logistic regression", 5, logistic, {0}, 21.62618330130},
 };
 #define FUNCTIONS (sizeof functions / sizeof *functions)
 

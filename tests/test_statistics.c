@@ -1,4 +1,4 @@
-/* test_statistics.c: statistics against numpy and scipy (tests/ref/statistics.py), hard sums, degenerate input. */
+/* test_statistics.c: statistics against numpy and scipy (tests/ref/statistical.py), hard sums, degenerate input. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -196,7 +196,7 @@ static void degenerate(void **state) {
 
 static int setup(void **state) {
     (void)state;
-    ref_open("statistics.safetensors");
+    ref_open("statistical.safetensors");
     return 0;
 }
 static int teardown(void **state) {

@@ -1,4 +1,4 @@
-/* test_tests.c: statistical tests against scipy (tests/ref/statistics.py), and degenerate samples. */
+/* test_tests.c: statistical tests against scipy (tests/ref/statistical.py), and degenerate samples. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -193,7 +193,7 @@ static ct_array head(ct_array a, int64_t n) {
 }
 static int setup(void **state) {
     (void)state;
-    ref_open("statistics.safetensors");
+    ref_open("statistical.safetensors");
     x = ref_get("x", ""), y = ref_get("y", ""), paired = ref_get("paired", "");
     tied = ref_get("tied", ""), tied2 = ref_get("tied2", "");
     few_x = head(x, 6), few_y = head(y, 5), nine_x = head(x, 9), nine_paired = head(paired, 9),
