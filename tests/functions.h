@@ -166,8 +166,7 @@ static inline double trigonometric(void *u, const double *x, double *g) {
         f += r[i] * r[i];
         all += r[i];
     }
-    for (int i = 0; g && i < N; i++)
-        g[i] = 2 * (sin(x[i]) * all + r[i] * ((i + 1) * sin(x[i]) - cos(x[i])));
+    for (int i = 0; g && i < N; i++) g[i] = 2 * (sin(x[i]) * all + r[i] * ((i + 1) * sin(x[i]) - cos(x[i])));
     return f;
 }
 
@@ -245,7 +244,12 @@ static const function functions[] = {
     {"quadratic", "quadratic, 30, condition 1000", 30, quadratic, {0}, 0},
     {"powell", "Powell, singular", 4, powell_singular, {3, -1, 0, 1}, 0},
     {"brown", "Brown, badly scaled", 2, brown_scaled, {1, 1}, 0},
-    {"trigonometric", "trigonometric, 10", 10, trigonometric, {.1, .1, .1, .1, .1, .1, .1, .1, .1, .1}, 2.7950561219e-05},
+    {"trigonometric",
+     "trigonometric, 10",
+     10,
+     trigonometric,
+     {.1, .1, .1, .1, .1, .1, .1, .1, .1, .1},
+     2.7950561219e-05},
     {"broyden", "Broyden, tridiagonal, 10", 10, broyden, {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1}, 0},
     {"zakharov", "Zakharov, 10", 10, zakharov, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 0},
     {"freudenstein", "Freudenstein and Roth", 2, freudenstein, {0.5, -2}, 48.98425367924},

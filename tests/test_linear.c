@@ -303,7 +303,8 @@ static void single(void **state) {
     for (int i = 0; i < 2; i++) rounded("qr", x + i, y + i);
     ok(ct_matrix_svd(NULL, &a, x, x + 1, x + 2, &e)), ok(ct_matrix_svd(NULL, &b, y, y + 1, y + 2, &e));
     for (int i = 0; i < 3; i++) rounded("svd", x + i, y + i);
-    ok(ct_matrix_eigen_symmetric(NULL, &a, x, x + 1, &e)), ok(ct_matrix_eigen_symmetric(NULL, &b, y, y + 1, &e));
+    ok(ct_matrix_eigen_symmetric(NULL, &a, x, x + 1, &e)),
+        ok(ct_matrix_eigen_symmetric(NULL, &b, y, y + 1, &e));
     for (int i = 0; i < 2; i++) rounded("symmetric eigen", x + i, y + i);
     ok(ct_matrix_eigen(NULL, &a, &v, &e)), ok(ct_matrix_eigen(NULL, &b, &w, &e));
     rounded("eigen", &v.values, &w.values), rounded("eigen", &v.values_im, &w.values_im);
@@ -406,7 +407,7 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(references), cmocka_unit_test(products), cmocka_unit_test(product_forms),
+        cmocka_unit_test(references), cmocka_unit_test(products),     cmocka_unit_test(product_forms),
         cmocka_unit_test(article),    cmocka_unit_test(M21_repeated), cmocka_unit_test(complex_pairs),
         cmocka_unit_test(single),
     };

@@ -99,7 +99,8 @@ static double evaluations(const function *f, size_t k, double *theirs, double *h
     *theirs = reached ? w[0] : 0;
     hessians[0] += reached ? (double)r.hessians : 0;
     hessians[1] += reached ? w[2] : 0;
-    if ((reached && r.stop != CT_STOP_GRADIENT) || fabs(r.value - f->minimum) > 1e-8 * fmax(1, fabs(f->minimum)))
+    if ((reached && r.stop != CT_STOP_GRADIENT) ||
+        fabs(r.value - f->minimum) > 1e-8 * fmax(1, fabs(f->minimum)))
         fail_msg("%s by %s: stopped for %s at %.12g", f->name, methods[k].name, ct_stop_name(r.stop),
                  r.value);
     assert_true(near(f->f(NULL, x, g), r.value, 0, 1));
@@ -126,7 +127,8 @@ static void print_row(const char *title, const double *ours, const double *their
     snprintf(head, sizeof head, "\n| %s |", title);
     print_message("| %s |", title);
     for (size_t k = 0; k < 4; k++)
-        theirs[k] > 0 ? print_message(" %.0f / %.0f |", ours[k], theirs[k]) : print_message(" (%.0f) |", ours[k]);
+        theirs[k] > 0 ? print_message(" %.0f / %.0f |", ours[k], theirs[k])
+                      : print_message(" (%.0f) |", ours[k]);
     print_message("\n");
     const char *cell = strstr(page, head);
     absent += !cell;
@@ -228,7 +230,8 @@ static void differences(void **state) {
         ct_problem q = {.n = functions[i].n, .f = functions[i].f};
         ok(ct_gradient_check(NULL, &q, y, &worst, NULL, &e));
         double size = fabs(functions[i].f(NULL, y, NULL)); /* whose rounding the differences carry */
-        if (worst > fmax(1e-9, 1e-13 * size)) fail_msg("%s: the gradient is off by %g", functions[i].name, worst);
+        if (worst > fmax(1e-9, 1e-13 * size))
+            fail_msg("%s: the gradient is off by %g", functions[i].name, worst);
     }
 }
 

@@ -191,9 +191,9 @@ static void M21_orthonormal(void **state) {
     double v[ROWS * COLS];
     ct_random r = ct_random_stream(6, 0);
     (void)state;
-    for (int i = 0; i < ROWS / 2; i++) /* every row with both signs of each pair: variances 4 4 1 1 1 0 in another frame */
-        for (int k = 0; k < COLS; k++)
-            v[i * COLS + k] = ct_random_normal(&r) * (k < 2 ? 2 : k < 5 ? 1 : 0);
+    for (int i = 0; i < ROWS / 2;
+         i++) /* every row with both signs of each pair: variances 4 4 1 1 1 0 in another frame */
+        for (int k = 0; k < COLS; k++) v[i * COLS + k] = ct_random_normal(&r) * (k < 2 ? 2 : k < 5 ? 1 : 0);
     for (int i = 0; i < ROWS / 2; i++)
         for (int k = 0; k < COLS; k++) v[(ROWS / 2 + i) * COLS + k] = v[i * COLS + (k < 2 ? 1 - k : k)];
     ct_array x = ct_array_view(v, CT_F64, CT_SHAPE(ROWS, COLS)), c;
@@ -417,9 +417,11 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(references),    cmocka_unit_test(batches),       cmocka_unit_test(by_eigenvectors),
-        cmocka_unit_test(solvers_agree), cmocka_unit_test(M14_threads),       cmocka_unit_test(types),
-        cmocka_unit_test(M21_degenerate), cmocka_unit_test(M21_orthonormal),    cmocka_unit_test(wrong_batches), cmocka_unit_test(memory),
+        cmocka_unit_test(references),      cmocka_unit_test(batches),
+        cmocka_unit_test(by_eigenvectors), cmocka_unit_test(solvers_agree),
+        cmocka_unit_test(M14_threads),     cmocka_unit_test(types),
+        cmocka_unit_test(M21_degenerate),  cmocka_unit_test(M21_orthonormal),
+        cmocka_unit_test(wrong_batches),   cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -258,10 +258,10 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists),     cmocka_unit_test(range),      cmocka_unit_test(tables),
-        cmocka_unit_test(density),   cmocka_unit_test(intervals),  cmocka_unit_test(bootstrap),
-        cmocka_unit_test(M7_hard_sums), cmocka_unit_test(M7_alternating),
-        cmocka_unit_test(M8_far_from_zero), cmocka_unit_test(overflow), cmocka_unit_test(degenerate),
+        cmocka_unit_test(lists),        cmocka_unit_test(range),          cmocka_unit_test(tables),
+        cmocka_unit_test(density),      cmocka_unit_test(intervals),      cmocka_unit_test(bootstrap),
+        cmocka_unit_test(M7_hard_sums), cmocka_unit_test(M7_alternating), cmocka_unit_test(M8_far_from_zero),
+        cmocka_unit_test(overflow),     cmocka_unit_test(degenerate),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -277,10 +277,11 @@ ct_status ct_dist_kl(const ct_dist *p, const ct_dist *q, double *out, ct_err *e)
                        p->record->name);
     double divergence = p->record->kl(p, q);
     if (isnan(divergence))
-        return ct_fail(e, CT_EUSAGE,
-                       "dist_kl: %s of different n has no closed form; wanted equal ones; average log p - log q "
-                       "over a sample",
-                       p->record->name);
+        return ct_fail(
+            e, CT_EUSAGE,
+            "dist_kl: %s of different n has no closed form; wanted equal ones; average log p - log q "
+            "over a sample",
+            p->record->name);
     *out = divergence;
     return CT_OK;
 }

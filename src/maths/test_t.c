@@ -102,8 +102,7 @@ static ct_status two(ct__job *j, const ct_array *x, const ct_array *y, int32_t p
     s = ct__squares(j, a, na, ma, &sa);
     if (!s) s = ct__squares(j, b, nb, mb, &sb);
     if (s) return s;
-    double da = (double)(na - 1), db = (double)(nb - 1),
-           va = sa / da / (double)na, vb = sb / db / (double)nb;
+    double da = (double)(na - 1), db = (double)(nb - 1), va = sa / da / (double)na, vb = sb / db / (double)nb;
     double error = pooled ? sqrt((sa + sb) / (da + db) * (1 / (double)na + 1 / (double)nb)) : sqrt(va + vb),
            df = pooled || !(va + vb > 0) ? da + db : (va + vb) * (va + vb) / (va * va / da + vb * vb / db);
     finish(ma - mb, 0, error, df, na + nb, alternative, out);

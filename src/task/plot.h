@@ -20,7 +20,8 @@ void ct__plot_begin(ct__plot *p, const char *title, const char *x_label, const c
 void ct__plot_end(ct__plot *p);
 void ct__plot_bar(ct__plot *p, double x, double width, double y, const char *title);
 void ct__plot_line(ct__plot *p, const double *x, const double *y, int64_t n);
-void ct__plot_point(ct__plot *p, double x, double y, const char *colour);
+/* `title` (NULL: none) is what a reader sees who points at it. */
+void ct__plot_point(ct__plot *p, double x, double y, const char *colour, const char *title);
 /* Of classes; the first seven told apart by colour-blind readers (Okabe and Ito 2008); grey beyond ten. */
 const char *ct__plot_colour(int64_t index);
 /* A colour of a scale from dark blue (0) to yellow (1). */
