@@ -241,6 +241,7 @@ const ct__op ct__op_sparse_order = {
     .infer = order_infer,
     .nondiff = "an order",
     .lower = order_lower,
+    .tested = "tests/test_sparse.c",
     .ref = order_ref,
 };
 const ct__op ct__op_sparse_sum = {
@@ -253,6 +254,7 @@ const ct__op ct__op_sparse_sum = {
     .nondiff = "it goes into an optimiser step; without sparse=1 the gradient is a tensor like any other",
     .pieces = sum_pieces,
     .lower = sum_lower,
+    .tested = "tests/test_sparse.c",
     .ref = sum_ref,
 };
 

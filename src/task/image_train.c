@@ -85,7 +85,7 @@ static ct_status check_output(ct__image_job *j, int *nothing_to_do) {
         *nothing_to_do = !s;
         return s;
     }
-    if (o->resume || o->force || o->dry_run) return CT_OK;
+    if (o->resume || o->force) return CT_OK;
     if (model)
         return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; wanted a new name; give --force to train anew",
                        j->run.model);
@@ -409,7 +409,7 @@ static void fill_result(ct__image_job *j) {
 static ct_status train(ct__image_job *j) {
     int nothing_to_do = 0;
     ct_status s = ct__run_paths(&j->run, j->o->output, j->e);
-    if (!s && !j->o->dry_run) s = ct__run_open(&j->run, j->e);
+    if (!s) s = j->o->dry_run ? ct__run_possible(&j->run, j->e) : ct__run_open(&j->run, j->e);
     if (!s) s = check_output(j, &nothing_to_do);
     if (s) return s;
     if (nothing_to_do) {
