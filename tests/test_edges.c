@@ -320,6 +320,37 @@ static void empty_state(void **state) {
     ct_close(c);
 }
 
+/* ---- integers that no float holds ---- */
+
+static void whole_numbers(void **state) {
+    ct_ctx *c = ct_open(NULL);
+    ct_t x = ct_input(c, "x", CT_I64, CT_SHAPE(CT_N));
+    const int64_t other = 16777217, in[5] = {16777216, 16777217, 16777218, INT64_MAX, INT64_MIN};
+    ct_t id = ct_constant(ct_default_graph(c), CT_I64, (ct_shape){0}, &other);
+    uint8_t equal[5], less[5];
+    int32_t narrow[5];
+    int64_t wide[5], out[5];
+    const float numbers[5] = {NAN, INFINITY, -1e30f, -2.75f, 16777216};
+    (void)state;
+    assert_int_equal(ct_predict(c, ct_eq(x, id), in, 5, equal), CT_OK);
+    assert_int_equal(ct_predict(c, ct_lt(x, id), in, 5, less), CT_OK);
+    assert_int_equal(ct_predict(c, ct_cast(x, CT_I32), in, 5, narrow), CT_OK);
+    assert_int_equal(ct_predict(c, ct_cast(ct_cast(x, CT_I32), CT_I64), in, 5, wide), CT_OK);
+    for (int i = 0; i < 5; i++) {
+        int64_t fits = in[i] > INT32_MAX ? INT32_MAX : in[i] < INT32_MIN ? INT32_MIN : in[i];
+        assert_int_equal(equal[i], in[i] == other);
+        assert_int_equal(less[i], in[i] < other);
+        assert_true(narrow[i] == fits && wide[i] == fits);
+    }
+    ct_t f = ct_graph_input(ct_default_graph(c), "f", CT_F32, CT_SHAPE(CT_N));
+    assert_int_equal(ct_predict(c, ct_cast(f, CT_I64), numbers, 5, out), CT_OK);
+    assert_int_equal(ct_predict(c, ct_cast(f, CT_I32), numbers, 5, narrow), CT_OK);
+    assert_true(out[0] == 0 && out[1] == INT64_MAX && out[2] == INT64_MIN && out[3] == -2 &&
+                out[4] == 16777216);
+    assert_true(narrow[0] == 0 && narrow[1] == INT32_MAX && narrow[2] == INT32_MIN && narrow[3] == -2);
+    ct_close(c);
+}
+
 /* ---- calls that nobody should make ---- */
 
 static void refused(ct_ctx *c, ct_t y, const char *text) {
@@ -402,10 +433,13 @@ static void wrong_runs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_parameters),  cmocka_unit_test(all_are_updated), cmocka_unit_test(long_chains),
-        cmocka_unit_test(wide_heads),       cmocka_unit_test(big_table),       cmocka_unit_test(mixed_ids),
-        cmocka_unit_test(computed_weights), cmocka_unit_test(empty_variable),  cmocka_unit_test(empty_state),
-        cmocka_unit_test(wrong_sources),    cmocka_unit_test(wrong_targets),   cmocka_unit_test(wrong_runs),
+        cmocka_unit_test(many_parameters),  cmocka_unit_test(all_are_updated),
+        cmocka_unit_test(long_chains),      cmocka_unit_test(wide_heads),
+        cmocka_unit_test(big_table),        cmocka_unit_test(mixed_ids),
+        cmocka_unit_test(computed_weights), cmocka_unit_test(empty_variable),
+        cmocka_unit_test(empty_state),      cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(wrong_sources),    cmocka_unit_test(wrong_targets),
+        cmocka_unit_test(wrong_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
