@@ -169,6 +169,9 @@ def results(d, data, model):
     check("no reference implementation", not [o for o in v["ops"] if "ref" in o["impl"]], v["ops"])
     check("plan", "conv2d+relu" in cotan("plan", model, "--repeats", "2").stdout and cotan("plan", model, "--dot").stdout.startswith("digraph"))
     fails(2, "net is fixed", "plan", model, "--input", "3x32x32")
+    fails(2, "--delimiter: ", "predict", model, images, "--delimiter", ";")
+    fails(2, "--follow-links: ", "inspect", model, "--follow-links")
+    fails(2, "--flat: ", "inspect", data, "--flat")
 
 
 def training(d):
@@ -326,6 +329,8 @@ def honest(d):
     check("three parts make the whole", parts["train"] + parts["validation"] + parts["test"] == parts["all"] == 600 and 30 < parts["test"] < 100, parts)
     r = cotan("evaluate", f"{d}/p.safetensors", data, "--json")
     check("evaluate reads the test part, and says so", objects(r)[0]["part"] == "test" and objects(r)[0]["samples"] == parts["test"] and "kept for the test" in r.stderr, r.stderr)
+    r = cotan("evaluate", f"{d}/p.safetensors", data, "--limit", "20", "--json")
+    check("--limit takes the first of that part", (objects(r)[0]["part"], objects(r)[0]["samples"]) == ("test", 20) and "kept for the test" in r.stderr, r.stdout)
     fine("train on a part", cotan(*base, "--limit", "300", "-o", f"{d}/q.safetensors"))
     r = cotan("evaluate", f"{d}/q.safetensors", data, "--json")
     check("and of the records that --limit took", objects(r)[0]["part"] == "test" and objects(r)[0]["samples"] < 60, r.stdout)

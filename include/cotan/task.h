@@ -119,8 +119,8 @@ typedef struct ct_prediction {
     int64_t classes;
     int32_t file; /* 1: path is a picture; 0: of many records */
     int32_t reserved;
-    const char
-        *error; /* NULL, or why this picture is not predicted; then there is nothing above but path, index */
+    /* NULL, or why this picture is not predicted; then there is nothing above but path, index */
+    const char *error;
 } ct_prediction;
 /* Every picture, in order: records of an idx file, a picture file, the picture files of a folder and of the folders in
  * it by their paths' bytes. A broken picture file is told with its error, the rest is predicted, and the end is
@@ -221,8 +221,8 @@ CT_API ct_status ct_loss_problem_new(ct_t loss, const void *const *in, int64_t r
 CT_API void ct_loss_problem_free(ct_loss_problem *p); /* NULL is fine; before the context */
 CT_API int64_t ct_loss_problem_size(const ct_loss_problem *p);
 CT_API ct_status ct_loss_problem_get(ct_loss_problem *p, double *x, ct_err *e); /* the parameters now */
-CT_API ct_status ct_loss_problem_set(ct_loss_problem *p, const double *x,
-                                     ct_err *e); /* the parameters from now on */
+/* The parameters from now on. */
+CT_API ct_status ct_loss_problem_set(ct_loss_problem *p, const double *x, ct_err *e);
 /* For ct_minimise and ct_gradient_check. f leaves its x in the parameters; it is NaN once a run failed, and
  * ct_loss_problem_status says why. */
 CT_API ct_problem ct_loss_problem_of(ct_loss_problem *p);

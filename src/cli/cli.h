@@ -91,10 +91,13 @@ int cli_fail(cli *c);                               /* print c->e; the exit stat
 const char *cli_group(int64_t n, char out[32]);     /* 60,000 */
 const char *cli_time(double seconds, char out[32]); /* 1.4 s, 2 min 05 s */
 json_t *cli_path(const char *path);                 /* what is no UTF-8 in it as \xNN */
-json_t *cli_number(double v);                       /* NaN and infinity: null */
-void cli_json(json_t *v);                           /* one line on stdout; takes the reference */
-json_t *cli_shape(const ct_shape *s);               /* [64,32,3,3] */
-json_t *cli_score(const ct_score *s);               /* the keys of evaluate --json */
+/* On stdout, for people: texts of files may hold anything, so control bytes and what is no UTF-8 become \xNN; with
+ * `lines` line ends stay. */
+void cli_print(const char *text, int lines);
+json_t *cli_number(double v);         /* NaN and infinity: null */
+void cli_json(json_t *v);             /* one line on stdout; takes the reference */
+json_t *cli_shape(const ct_shape *s); /* [64,32,3,3] */
+json_t *cli_score(const ct_score *s); /* the keys of evaluate --json */
 /* Append a word as the shell reads it back. */
 void cli_quote(ct_text *t, const char *word);
 
@@ -104,6 +107,10 @@ ct_options cli_context(const cli *c);
 ct_status cli_model(cli *c, const char *path,
                     ct_model **out); /* with a note on weights that are not finite */
 const ct_files *cli_files(void);
+/* CT_EUSAGE for the first of these options (names, ended by NULL) that was given: it would do nothing, for `name` is what
+ * `why` says, "...; wanted ...". */
+ct_status cli_idle(cli *c, const char *const *options, const char *name, const char *why);
+ct_status cli_transform(cli *c); /* --transform @FILE: the list of steps in it */
 
 /* ---- screen.c: what a training shows ---- */
 void cli_screen(void *user, const ct_event *e); /* user: a cli */

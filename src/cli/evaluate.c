@@ -30,8 +30,11 @@ static void print_confusions(const ct_evaluation *v, ct_model *m) {
             if (k > best) best = k, at = i;
         }
         if (at < 0) return;
-        printf("%-18s%s taken for %s: %lld\n", n ? "" : "most confused", ct_model_label(m, at / v->classes),
-               ct_model_label(m, at % v->classes), (long long)best);
+        printf("%-18s", n ? "" : "most confused");
+        cli_print(ct_model_label(m, at / v->classes), 0);
+        printf(" taken for ");
+        cli_print(ct_model_label(m, at % v->classes), 0);
+        printf(": %lld\n", (long long)best);
         last = best;
         last_at = at;
     }

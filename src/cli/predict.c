@@ -54,7 +54,9 @@ static void print_line(const printer *w, const ct_prediction *p) {
     if (!p->file) printf("%s%lld", w->c->words > 2 ? "\t" : "", (long long)p->index);
     for (int64_t k = 0; k < top && k < p->classes; k++) {
         at = next_class(p, at);
-        printf("\t%s\t%.4f", ct_model_label(w->model, at), p->probability[at]);
+        putchar('\t');
+        cli_print(ct_model_label(w->model, at), 0);
+        printf("\t%.4f", p->probability[at]);
     }
     putchar('\n');
 }
@@ -73,12 +75,17 @@ static int each(void *user, const ct_prediction *p) {
 }
 
 int cli_predict(cli *c) {
+    static const char *const of_pictures[] = {"top", NULL}, *const of_tables[] = {"no-header", "delimiter",
+                                                                                  NULL};
     ct_model *m = NULL;
     ct_status s = cli_model(c, c->word[0], &m);
     if (!s && strcmp(ct_model_task(m), "pca") == 0) {
         ct_model_close(m);
-        return cli_predict_pca(c) ? cli_fail(c) : 0;
+        s = cli_idle(c, of_pictures, c->word[0],
+                     "a model of principal components; wanted one that names classes");
+        return s || cli_predict_pca(c) ? cli_fail(c) : 0;
     }
+    if (!s) s = cli_idle(c, of_tables, c->word[0], "a model of pictures; wanted one of a table");
     printer w = {c, m, c->limit ? c->limit : -1};
     if (!s) s = ct_predict_images(m, c->word + 1, c->words - 1, each, &w, &c->e);
     if (s == CT_ECANCEL) { /* by our own `each` */

@@ -174,23 +174,11 @@ static ct_status check(cli *c) {
     return CT_OK;
 }
 
-/* @FILE: the list of steps in a file. */
-static ct_status read_transform(cli *c) {
-    void *data;
-    uint64_t bytes;
-    if (!c->transform || c->transform[0] != '@') return CT_OK;
-    ct_status s = ct_file_read(cli_files(), NULL, c->transform + 1, 1 << 20, &data, &bytes, &c->e);
-    if (s) return s;
-    c->transform = ct_arena_format(&c->arena, "%.*s", (int)bytes, (const char *)data);
-    ct_delete(NULL, data, bytes);
-    return c->transform ? CT_OK : ct_fail(&c->e, CT_ELIMIT, "--transform: out of memory");
-}
-
 int cli_train(cli *c) {
     ct_train_result *result =
         ct_arena_new(&c->arena, sizeof *result); /* its paths are too much for a small stack */
     int32_t background = 0;
-    if (check(c) || read_transform(c)) return cli_fail(c);
+    if (check(c) || cli_transform(c)) return cli_fail(c);
     if (c->background && ct_picture_background(c->background, &background, &c->e)) return cli_fail(c);
     const char *command = command_of(c);
     if (!command || !result) ct_fail(&c->e, CT_ELIMIT, "out of memory");

@@ -247,7 +247,6 @@ const ct__op ct__op_sparse_order = {
     .nondiff = "an order",
     .lower = order_lower,
     .ref = order_ref,
-    .tested = "tests/test_sparse.c",
 };
 const ct__op ct__op_sparse_sum = {
     .name = "sparse_sum",
@@ -260,7 +259,6 @@ const ct__op ct__op_sparse_sum = {
     .pieces = sum_pieces,
     .lower = sum_lower,
     .ref = sum_ref,
-    .tested = "tests/test_sparse.c",
 };
 
 /* ---- from a dense gradient to the rows used ---- */

@@ -148,7 +148,6 @@ const ct__op ct__op_sparse_sgd_update = {
     .pieces = step_pieces,
     .lower = sgd_lower,
     .ref = sgd_ref,
-    .tested = "tests/test_sparse.c",
 };
 const ct__op ct__op_sparse_adam_update = {
     .name = "sparse_adam_update",
@@ -163,7 +162,6 @@ const ct__op ct__op_sparse_adam_update = {
     .pieces = step_pieces,
     .lower = adam_lower,
     .ref = adam_ref,
-    .tested = "tests/test_sparse.c",
 };
 const ct__op ct__op_sparse_adagrad_update = {
     .name = "sparse_adagrad_update",
@@ -178,7 +176,6 @@ const ct__op ct__op_sparse_adagrad_update = {
     .pieces = step_pieces,
     .lower = adagrad_lower,
     .ref = adagrad_ref,
-    .tested = "tests/test_sparse.c",
 };
 
 static ct_t step(const ct__op *op, const ct_t *in, int32_t n, int32_t moments, const ct__value *positional) {

@@ -75,6 +75,10 @@ static ct_status validate_with(ct__image_job *j, const ct_tensors *weights, ct_s
     return s;
 }
 
+int ct__image_patience_over(const ct__image_job *j) {
+    return j->recipe.patience > 0 && j->bad_epochs >= j->recipe.patience;
+}
+
 ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
     ct_score score;
     ct_tensors *weights = NULL;
@@ -110,7 +114,7 @@ ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
         j->bad_epochs++;
         if (strcmp(j->recipe.schedule, "plateau") == 0 && j->bad_epochs % 3 == 0) j->plateau *= 0.1;
     }
-    *stop = j->recipe.patience > 0 && j->bad_epochs >= j->recipe.patience;
+    *stop = ct__image_patience_over(j);
     s = write_row(j, &row);
     j->rows++;
     ct_event event = {.kind = CT_EVENT_EPOCH,

@@ -92,6 +92,7 @@ ct_status ct__image_save(ct__image_job *j);
 ct_status ct__image_restore(ct__image_job *j);
 ct_status ct__image_validate(ct__image_job *j, ct_score *score);
 ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop);
+int ct__image_patience_over(const ct__image_job *j); /* 1: stop early */
 ct_status ct__image_finish(ct__image_job *j);
 /* image_finite.c: a step, and what becomes of one that is not finite: *loss is NaN then. */
 ct_status ct__finite_step(ct__image_job *j, const ct_batch *b, double lr, double *loss);

@@ -131,6 +131,8 @@ static ct_status check_same(ct__image_job *j, const json_t *doc) {
                *validation = json_string_value(json_object_get(doc, "validation"));
     json_t *now = ct__recipe_json(j), *then = json_object_get(doc, "recipe");
     ct_status s = CT_OK;
+    json_object_del(now, "stop_at"); /* a time limit sets it when all is saved; config.json has it */
+    json_object_del(then, "stop_at");
     if (!data || strcmp(data, j->train_hash) != 0)
         s = differs(j, "the hash of the data", j->train_hash, data ? data : "none");
     else if (!validation || strcmp(validation, j->validation_hash) != 0)

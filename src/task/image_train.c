@@ -340,9 +340,14 @@ static ct_status end_stopped_epoch(ct__image_job *j, int *stop) {
     return j->position == batches ? ct__image_end_epoch(j, 0, stop) : CT_OK;
 }
 
+/* The last step: of the schedule, or where a time limit once cut it. */
+static int64_t last_step(const ct__image_job *j) {
+    return j->recipe.stop_at > 0 ? j->recipe.stop_at : j->recipe.steps;
+}
+
 static ct_status loop(ct__image_job *j) {
     ct_loader *l = NULL;
-    int stop = 0;
+    int stop = ct__image_patience_over(j); /* what was resumed may have been about to write its model */
     ct_status s = end_stopped_epoch(j, &stop);
     ct_loader_options lo = {.batch = j->recipe.batch,
                             .seed = j->recipe.seed,
@@ -353,7 +358,7 @@ static ct_status loop(ct__image_job *j) {
     if (!s) s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
     double begin = ct__seconds(), epoch_begin = begin;
     int64_t first_step = j->step;
-    while (!s && !stop && j->step < j->recipe.steps) {
+    while (!s && !stop && j->step < last_step(j)) {
         ct_batch b;
         s = ct_next(l, &b, j->e);
         if (!s && b.rows) s = one_step(j, &b, begin, first_step);
@@ -363,7 +368,7 @@ static ct_status loop(ct__image_job *j) {
             break;
         }
         if (j->step == j->recipe.stop_at) break;
-        if (out_of_time(j) && j->step < j->recipe.steps) {
+        if (out_of_time(j) && j->step < last_step(j)) {
             j->recipe.stop_at = j->step;
             j->limited = 1;
             char step[32], steps[32];
