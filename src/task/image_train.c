@@ -85,7 +85,7 @@ static ct_status check_output(ct__image_job *j, int *nothing_to_do) {
         *nothing_to_do = !s;
         return s;
     }
-    if (o->resume || o->force || o->dry_run) return CT_OK;
+    if (o->resume || o->force) return CT_OK;
     if (model)
         return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; wanted a new name; give --force to train anew",
                        j->run.model);
