@@ -243,7 +243,6 @@ const ct__op ct__op_sparse_order = {
     .lower = order_lower,
     .tested = "tests/test_sparse.c",
     .ref = order_ref,
-    .tested = "tests/test_sparse.c",
 };
 const ct__op ct__op_sparse_sum = {
     .name = "sparse_sum",
@@ -257,7 +256,6 @@ const ct__op ct__op_sparse_sum = {
     .lower = sum_lower,
     .tested = "tests/test_sparse.c",
     .ref = sum_ref,
-    .tested = "tests/test_sparse.c",
 };
 
 /* ---- from a dense gradient to the rows used ---- */
