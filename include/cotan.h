@@ -253,6 +253,10 @@ CT_API void ct_var_init_all(ct_ctx *c, uint64_t seed);
 CT_API ct_status ct_grad(ct_t y, const ct_t *dy, const ct_t *wrt, int32_t count, ct_t *out);
 /* The trainable parameters that y depends on, in order of creation: fills up to `capacity`, returns how many. */
 CT_API int32_t ct_parameters(ct_t y, ct_t *out, int32_t capacity);
+/* The layers (and other nodes with a name, such as dropout) that y depends on, likewise; ct_name_of tells which is which. */
+CT_API int32_t ct_layers(ct_t y, ct_t *out, int32_t capacity);
+/* What the node of x reads: its operand i, data before parameters; a zeroed handle where there is none. */
+CT_API ct_t ct_operand(ct_t x, int32_t i);
 
 /* ---- compile and run ---- */
 

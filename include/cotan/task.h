@@ -97,31 +97,88 @@ CT_API ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, c
 
 /* ---- evaluate, predict ---- */
 
+/* Zero means the default. */
+typedef struct ct_evaluate_options {
+    const char *part; /* "train", "validation", "test", "all"; NULL: see below */
+    int64_t limit;    /* the first records; 0: all */
+    int64_t top;      /* the k of top_k; 0: 5 */
+    double coverage;  /* of prediction sets, between 0 and 1; 0: no sets */
+    int64_t reserved[4];
+} ct_evaluate_options;
 typedef struct ct_evaluation {
-    ct_score score;
-    char part[64];      /* "train", "validation", "test" or "all": which records were read */
-    char note[192];     /* a sentence where the choice needs one, or "" */
-    int64_t classes;    /* of the model */
-    int64_t *confusion; /* [classes, classes]: truth, prediction; ct_evaluation_free */
+    ct_score score;           /* of the net as it is */
+    char part[64];            /* "train", "validation", "test" or "all": which records were read */
+    char note[192];           /* a sentence where the choice needs one, or "" */
+    int64_t classes;          /* of the model */
+    int64_t *confusion;       /* [classes, classes]: truth, prediction; ct_evaluation_free */
+    ct_class_score *each;     /* [classes]; freed likewise */
+    int64_t top;              /* k */
+    double top_k;             /* the label is among the k most probable classes */
+    double coverage;          /* as asked for; 0: none */
+    int64_t calibrated_on;    /* records of the validation part; 0: the model has no calibration */
+    ct_calibrated calibrated; /* of the probabilities that ct_predict_image gives, and of the sets */
+    int64_t reserved[8];
 } ct_evaluation;
 /* Score a model on a folder. `part` NULL: the folder's test part; where it has none, on the data the model was
  * trained on the tenth that training kept away, on other data all of it. `limit`: the first records; 0: all.
- * CT_EUSAGE for another part, CT_EDATA where data and model do not fit. The model may be used by other threads. */
+ * CT_EUSAGE for another part, CT_EDATA where data and model do not fit. The model may be used by other threads.
+ * Micro averages of precision, recall and F1 are the accuracy, for every picture has one label and one prediction.
+ *
+ * Sets of `coverage` 0.9 hold the right label of nine pictures in ten, if these are of the kind of the validation part, on
+ * which training measured how (ct_conformal_scores). The validation part itself would only give back what it was asked for: it
+ * is refused (CT_EUSAGE), as is a model without a calibration. */
 CT_API ct_status ct_evaluate_image(ct_model *m, const char *data, const char *part, int64_t limit,
                                    ct_evaluation *out, ct_err *e);
+CT_API ct_status ct_evaluate_image_with(ct_model *m, const char *data, const ct_evaluate_options *o,
+                                        ct_evaluation *out, ct_err *e);
 CT_API void ct_evaluation_free(ct_evaluation *v);
+
+/* What training measured on its validation part. The temperature (ct_temperature_fit) divides the logits wherever
+ * probabilities are shown; which class is named does not change. 1 of a model without a calibration. */
+CT_API double ct_image_temperature(const ct_model *m);
+/* The least probability of a class in a set of that coverage (0: all classes, so few records were there), and how many records
+ * calibrated it (NULL: not wanted). CT_EUSAGE for another coverage than between 0 and 1, or no calibration. */
+CT_API ct_status ct_image_threshold(const ct_model *m, double coverage, double *threshold, int64_t *records,
+                                    ct_err *e);
+
+/* Training and validation beside each other, from a run's metrics.jsonl: is there room, or too much? Training's loss is that of
+ * its own steps, with dropout, random transforms and label smoothing where these were asked for: it stands higher than the
+ * same net's loss in evaluation would. */
+enum { CT_GAP_UNKNOWN = 0, CT_GAP_FITS = 1, CT_GAP_UNDERFIT = 2, CT_GAP_OVERFIT = 3 };
+typedef struct ct_gap {
+    int32_t verdict; /* CT_GAP_...; UNKNOWN: fewer than 3 epochs */
+    int32_t reserved;
+    int64_t epochs;
+    int64_t best_epoch;                 /* of the least validation loss, from 1 */
+    int64_t overfit_from;               /* the first epoch from which it was worse to the end; 0: none */
+    double train, validation;           /* losses at the best epoch */
+    double last_train, last_validation; /* at the last */
+    char text[320];                     /* a sentence or two for people */
+    int64_t reserved_too[4];
+} ct_gap;
+/* The rule, for any rows. OVERFIT: validation loss ended 2 % or more above its least, while training loss fell on.
+ * UNDERFIT: the last epoch is the best, validation loss fell by 2 % or more over the last quarter of the epochs, and training loss
+ * is no lower than four fifths of it. */
+CT_API void ct_gap_of(const ct_epoch *row, int64_t rows, ct_gap *out);
+/* Of a run's folder, or of the model beside it. CT_EIO where there is none, CT_EDATA for a line that is wrong. */
+CT_API ct_status ct_run_gap(const ct_files *f, const ct_allocator *a, const char *run, ct_gap *out,
+                            ct_err *e);
 
 typedef struct ct_prediction {
     const char *path;
     int64_t index;             /* record in an idx file, from 0; of picture files 0 */
     int64_t label;             /* index of the most probable class; -1: see error */
     const char *name;          /* its label */
-    const double *probability; /* [classes], valid during the call */
+    const double *probability; /* [classes], valid during the call; at the model's temperature */
     int64_t classes;
     int32_t file; /* 1: path is a picture; 0: of many records */
     int32_t reserved;
     /* NULL, or why this picture is not predicted; then there is nothing above but path, index */
     const char *error;
+    int64_t set;          /* with coverage: the set is so many of the most probable classes; else 0 */
+    const float *feature; /* with a layer: its output [features], and label -1, no probabilities; else NULL */
+    int64_t features;
+    int64_t reserved_too[4];
 } ct_prediction;
 /* Every picture, in order: records of an idx file, a picture file, the picture files of a folder and of the folders in
  * it by their paths' bytes. A broken picture file is told with its error, the rest is predicted, and the end is
@@ -130,6 +187,41 @@ CT_API ct_status ct_predict_image(ct_model *m, const char *path,
                                   int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e);
 CT_API ct_status ct_predict_images(ct_model *m, const char *const *path, int64_t n,
                                    int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e);
+/* Zero means the default. */
+typedef struct ct_predict_options {
+    const char
+        *layer; /* its output instead of probabilities: a layer's name, or "" for what the last layer reads */
+    double coverage; /* prediction sets, as of ct_evaluate_options; 0: none */
+    int64_t reserved[6];
+} ct_predict_options;
+/* CT_EUSAGE also for a layer that the net has not; the text lists those that it has. With a layer nothing else may use the
+ * model while the call begins: a plan is made. */
+CT_API ct_status ct_predict_images_with(ct_model *m, const char *const *path, int64_t n,
+                                        const ct_predict_options *o,
+                                        int (*each)(void *user, const ct_prediction *p), void *user,
+                                        ct_err *e);
+
+/* The pictures of a folder that are most like a picture: the cosine of the angle between their features. */
+typedef struct ct_neighbour {
+    const char *path;
+    int64_t index;          /* record, in an idx file */
+    double similarity;      /* -1 to 1 */
+    int32_t file, reserved; /* as of ct_prediction */
+} ct_neighbour;
+typedef struct ct_similar {
+    const char *path;
+    int64_t index;
+    int32_t file, reserved;   /* as of ct_prediction */
+    const char *error;        /* NULL, or why there is nothing below */
+    const ct_neighbour *near; /* [count], the most similar first, of equals the first in the folder */
+    int64_t count;
+} ct_similar;
+/* For each picture of path[0..n-1] the `top` (0: 5) nearest of `folder`, itself excepted where it lies there. `layer` NULL: what
+ * the last layer reads. Broken pictures of the folder are told first, with their error, as those of `path`; then the end is
+ * CT_EDATA. Memory: the features of the folder, 4 bytes a number. */
+CT_API ct_status ct_similar_images(ct_model *m, const char *layer, const char *const *path, int64_t n,
+                                   const char *folder, int64_t top,
+                                   int (*each)(void *user, const ct_similar *s), void *user, ct_err *e);
 
 /* ---- principal components of a file ---- */
 

@@ -10,10 +10,15 @@ static double meant(const cli *c, const char *name, double v) {
     return cli_given(c, name) && !(fabs(v) > 0) ? CT_ZERO : v;
 }
 
+/* The folder or list: of the command line, else as --config has it; NULL: a run that is resumed knows it. */
+static const char *data_of(const cli *c) {
+    return c->words > 1 ? c->word[1] : c->config_data && *c->config_data ? c->config_data : NULL;
+}
+
 static ct_image_train job_of(cli *c, const char *command) {
     ct_options context = cli_context(c);
     return (ct_image_train){
-        .data = c->words > 1 ? c->word[1] : NULL,
+        .data = data_of(c),
         .output = c->output,
         .model = c->config_net ? c->config_model : c->model,
         .net = c->net,
@@ -66,7 +71,7 @@ static const char *command_of(cli *c) {
                                            "json",   "quiet", "set",     NULL};
     ct_text t = {0};
     ct_text_add(&t, "cotan train image ");
-    cli_quote(&t, c->words > 1 ? c->word[1] : "DIR");
+    cli_quote(&t, data_of(c) ? data_of(c) : "DIR");
     for (const option *o = cli_options; o->name; o++) {
         const char *text = c->given[o - cli_options];
         int skip = !text || strcmp(o->name, "time-limit") == 0 ||
@@ -153,17 +158,17 @@ static ct_status check(cli *c) {
                        c->word[0], access(c->word[0], F_OK) == 0 ? c->word[0] : "DIR -o MODEL");
     if (c->config && cli_config(c, c->config)) return CT_EUSAGE;
     if (cli_output(c)) return CT_EUSAGE;
-    if (!c->output && c->words < 2)
+    if (!c->output && !data_of(c))
         return ct_fail(&c->e, CT_EUSAGE,
                        "cotan train image: no data and no output; wanted both; write cotan train image DIR "
                        "-o m.safetensors");
     if (!c->output)
         return ct_fail(&c->e, CT_EUSAGE,
                        "cotan train image: no output; wanted -o FILE; add -o m.safetensors, for one");
-    if (c->words < 2 && !c->resume)
+    if (!data_of(c) && !c->resume)
         return ct_fail(
             &c->e, CT_EUSAGE,
-            "cotan train image: no data; wanted a folder of idx files; write cotan train image DIR -o %.200s",
+            "cotan train image: no data; wanted a folder of pictures; write cotan train image DIR -o %.200s",
             c->output);
     if (c->resume && c->force)
         return ct_fail(

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "task/image_calibration.h"
 #include "task/image_job.h"
 
 typedef struct visit {
@@ -11,6 +12,8 @@ typedef struct visit {
     ct_status (*each)(struct visit *v, const ct_batch *b, const float *logits);
     ct_scores *scores;
     ct_text *lines;
+    float *kept; /* [rows, classes]: logits of every `every`-th record, and its label */
+    int64_t *label, rows, every, seen;
 } visit;
 
 static ct_status walk_validation(visit *v) {
@@ -175,6 +178,35 @@ static ct_status write_validation(ct__image_job *j) {
     return s;
 }
 
+static ct_status keep_logits(visit *v, const ct_batch *b, const float *logits) {
+    int64_t classes = v->j->classes;
+    for (int64_t r = 0; r < b->rows; r++) {
+        if (v->seen++ % v->every) continue;
+        v->label[v->rows] = ((const int64_t *)b->field[1])[r];
+        memcpy(v->kept + v->rows++ * classes, logits + r * classes, (size_t)classes * sizeof *logits);
+    }
+    return CT_OK;
+}
+
+/* Temperature and scores of prediction sets, from the logits of the validation part; of many, a share evenly spread. */
+static ct_status calibrate(ct__image_job *j, json_t **out) {
+    const ct_allocator *a = &j->o->allocator;
+    int64_t all = j->validation_count,
+            every = (all * j->classes + CT__CALIBRATION_NUMBERS - 1) / CT__CALIBRATION_NUMBERS;
+    if (every < 1) every = 1;
+    uint64_t rows = (uint64_t)((all + every - 1) / every), numbers = rows * (uint64_t)j->classes;
+    visit v = {.j = j, .each = keep_logits, .every = every};
+    v.kept = ct_new_array(a, numbers, sizeof *v.kept);
+    v.label = ct_new_array(a, rows, sizeof *v.label);
+    ct_status s = v.kept && v.label ? CT_OK : ct_fail(j->e, CT_ELIMIT, "calibration: out of memory");
+    if (!s) s = walk_validation(&v);
+    if (!s) *out = ct__calibration_json(a, v.kept, v.label, v.rows, j->classes, j->e);
+    if (!s && !*out) s = (ct_status)j->e->status;
+    ct_delete(a, v.kept, numbers * sizeof *v.kept);
+    ct_delete(a, v.label, rows * sizeof *v.label);
+    return s;
+}
+
 static double number(const json_t *v, const char *key) {
     const json_t *x = json_object_get(v, key);
     return json_is_number(x) ? json_number_value(x) : NAN;
@@ -209,12 +241,12 @@ static json_t *metrics_json(const ct__image_job *j, const ct_score *score) {
     return failed ? NULL : v;
 }
 
-static char *model_document(ct__image_job *j, const ct_score *score) {
+/* Takes the reference to `calibration`. */
+static char *model_document(ct__image_job *j, const ct_score *score, json_t *calibration) {
     char classes[32];
     json_t *metrics = metrics_json(j, score);
-    if (!metrics) return NULL;
     json_t *labels = json_array(), *doc = json_object();
-    int failed = 0;
+    int failed = json_object_set_new(doc, "calibration", calibration);
     for (int64_t c = 0; c < j->classes; c++) {
         char name[32];
         snprintf(name, sizeof name, "%lld", (long long)c);
@@ -249,7 +281,9 @@ ct_status ct__image_finish(ct__image_job *j) {
         j->best ? ct_weights_apply(j->ctx, j->best, "best weights", CT_MODEL_KINDS, 0, j->e) : CT_OK;
     if (!s) s = ct__image_validate(j, &score);
     if (!s) s = write_validation(j);
-    char *doc = s ? NULL : model_document(j, &score);
+    json_t *calibration = NULL;
+    if (!s) s = calibrate(j, &calibration);
+    char *doc = s ? NULL : model_document(j, &score, calibration);
     if (!s && !doc) s = ct_fail(j->e, CT_ELIMIT, "model: out of memory");
     if (!s) s = ct_model_save(j->ctx, j->run.model, doc, j->e);
     free(doc);

@@ -409,7 +409,7 @@ static void fill_result(ct__image_job *j) {
 static ct_status train(ct__image_job *j) {
     int nothing_to_do = 0;
     ct_status s = ct__run_paths(&j->run, j->o->output, j->e);
-    if (!s && !j->o->dry_run) s = ct__run_open(&j->run, j->e);
+    if (!s) s = j->o->dry_run ? ct__run_possible(&j->run, j->e) : ct__run_open(&j->run, j->e);
     if (!s) s = check_output(j, &nothing_to_do);
     if (s) return s;
     if (nothing_to_do) {
