@@ -97,10 +97,11 @@ typedef struct ct_train_result {
     int32_t resumed;                         /* 1: went on from a checkpoint */
     int32_t finished_before;                 /* 1: nothing was left to do */
     char report[4200];                       /* its path, or "" */
-    int32_t findings, reserved;              /* of the doctor */
+    int32_t findings, reserved_too;          /* of the doctor */
     ct_finding finding[CT_FAULTS];
     int64_t measurements;  /* that it made, those before a resume included */
     double doctor_seconds; /* of this call */
+    int64_t reserved[16];
 } ct_train_result;
 /* Train a net and write the model. *out is set on success. CT_EUSAGE for a wrong option, an output that exists
  * (without force or resume) and a resume with other options; CT_EDATA for bad files; CT_EIO; CT_ELIMIT;
@@ -266,6 +267,7 @@ typedef struct ct_pca_task {
     ct_allocator allocator;
     void (*tell)(void *user, const ct_event *event); /* facts and notes; may be NULL */
     void *user;
+    int64_t more[8]; /* zero */
 } ct_pca_task;
 typedef struct ct_pca_result {
     ct_pca pca; /* ct_pca_result_free */
@@ -274,6 +276,7 @@ typedef struct ct_pca_result {
     char model[4096], report[4200], scores[4200]; /* paths, or "" */
     ct_arena names;
     const char *const *name; /* [features] of a CSV, else NULL */
+    int64_t reserved[8];
 } ct_pca_result;
 /* CT_EUSAGE for a wrong option and an output that exists; CT_EDATA for a file that is wrong, naming the place; CT_EIO;
  * CT_ENONFINITE for NaN in an array. */
@@ -307,6 +310,7 @@ typedef struct ct_comparison {
     int64_t records[2]; /* of each run */
     int32_t better;     /* 1 or 2: which one, where p_value < 0.05; else 0 */
     int32_t reserved;
+    int64_t more[4]; /* zero */
 } ct_comparison;
 /* `metric` NULL: accuracy where it can be had. CT_EDATA where they share no record or its labels differ. */
 CT_API ct_status ct_compare_runs(const ct_files *f, const ct_allocator *a, const char *first,

@@ -112,6 +112,7 @@ const ct_files *cli_files(void);
 /* CT_EUSAGE for the first of these options (names, ended by NULL) that was given: it would do nothing, for `name` is what
  * `why` says, "...; wanted ...". */
 ct_status cli_idle(cli *c, const char *const *options, const char *name, const char *why);
+ct_status cli_output(cli *c);    /* CT_EUSAGE for -o -: a model is no stream */
 ct_status cli_transform(cli *c); /* --transform @FILE: the list of steps in it */
 
 /* ---- screen.c: what a training shows ---- */

@@ -68,7 +68,7 @@ static ct_image_train job_of(cli *c, const char *command) {
 }
 
 /* The words that make the same model again: every option of the recipe that was given. A time limit becomes the
- * number of steps that came of it; the job adds it. */
+ * number of steps that came of it; the job adds it. A net that came from a run's config.json has no other name. */
 static const char *command_of(cli *c) {
     static const char *const left_out[] = {"resume", "force", "dry-run", "config",
                                            "json",   "quiet", "set",     NULL};
@@ -80,6 +80,7 @@ static const char *command_of(cli *c) {
         int skip = !text || strcmp(o->name, "time-limit") == 0 ||
                    (c->time_limit > 0 && strcmp(o->name, "epochs") == 0);
         for (int i = 0; left_out[i]; i++) skip |= strcmp(o->name, left_out[i]) == 0;
+        if (c->config_net && strcmp(o->name, "config") == 0) skip = 0;
         if (skip) continue;
         ct_text_format(&t, o->letter ? " -%.1s" : " --%s", o->letter ? &o->letter : o->name);
         if (!o->value) continue;
@@ -173,6 +174,7 @@ static ct_status check(cli *c) {
                        "cotan train %.200s: no such task; wanted image; write cotan train image %.200s",
                        c->word[0], access(c->word[0], F_OK) == 0 ? c->word[0] : "DIR -o MODEL");
     if (c->config && cli_config(c, c->config)) return CT_EUSAGE;
+    if (cli_output(c)) return CT_EUSAGE;
     if (!c->output && !data_of(c))
         return ct_fail(&c->e, CT_EUSAGE,
                        "cotan train image: no data and no output; wanted both; write cotan train image DIR "

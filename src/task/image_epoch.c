@@ -237,11 +237,12 @@ static json_t *metrics_json(const ct__image_job *j, const ct_score *score) {
     json_t *v = text.failed ? NULL : json_loads(text.data, 0, NULL);
     ct_text_free(&text);
     if (!v) return NULL;
-    json_object_set_new(v, "part", json_string("validation"));
-    json_object_set_new(v, "best_epoch", json_integer(j->best_epoch));
-    json_object_set_new(v, "epochs", json_integer(j->epoch));
-    json_object_set_new(v, "steps", json_integer(j->step));
-    return v;
+    int failed = json_object_set_new(v, "part", json_string("validation"));
+    failed |= json_object_set_new(v, "best_epoch", json_integer(j->best_epoch));
+    failed |= json_object_set_new(v, "epochs", json_integer(j->epoch));
+    failed |= json_object_set_new(v, "steps", json_integer(j->step));
+    if (failed) json_decref(v);
+    return failed ? NULL : v;
 }
 
 /* Takes the reference to `calibration`. */
@@ -249,29 +250,31 @@ static char *model_document(ct__image_job *j, const ct_score *score, json_t *cal
     char classes[32];
     json_t *metrics = metrics_json(j, score);
     json_t *labels = json_array(), *doc = json_object();
-    json_object_set_new(doc, "calibration", calibration);
+    int failed = json_object_set_new(doc, "calibration", calibration);
     for (int64_t c = 0; c < j->classes; c++) {
         char name[32];
         snprintf(name, sizeof name, "%lld", (long long)c);
-        json_array_append_new(labels, j->set ? ct__json_path(ct_images_class(j->set, c)) : json_string(name));
+        failed |= json_array_append_new(labels, j->set ? ct__json_path(ct_images_class(j->set, c))
+                                                       : json_string(name));
     }
     snprintf(classes, sizeof classes, "%lld", (long long)j->classes);
-    json_object_set_new(doc, "task", json_string("image"));
-    json_object_set_new(doc, "version", json_string(CT_VERSION));
-    json_object_set_new(doc, "net", json_string(j->recipe.net));
-    json_object_set_new(doc, "inputs",
-                        json_pack("[{s:s, s:s, s:[i,I,I,I]}]", "name", "image", "dtype", "f32", "shape", -1,
-                                  (json_int_t)j->shape[0], (json_int_t)j->shape[1], (json_int_t)j->shape[2]));
-    json_object_set_new(doc, "constants", json_pack("{s:s}", "classes", classes));
-    json_object_set_new(doc, "labels", labels);
-    json_object_set_new(doc, "transform", json_string(j->recipe.transform));
-    json_object_set_new(doc, "recipe", ct__recipe_json(j));
-    json_object_set_new(doc, "metrics", metrics); /* NULL: out of memory, see below */
-    json_object_set_new(doc, "data",
-                        json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation",
-                                  j->validation_hash, "all", j->all_hash, "own_test", j->own_test,
-                                  "validation_given", j->validate != NULL));
-    char *text = metrics ? json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    failed |= json_object_set_new(doc, "task", json_string("image"));
+    failed |= json_object_set_new(doc, "version", json_string(CT_VERSION));
+    failed |= json_object_set_new(doc, "net", json_string(j->recipe.net));
+    failed |= json_object_set_new(doc, "inputs",
+                                  json_pack("[{s:s, s:s, s:[i,I,I,I]}]", "name", "image", "dtype", "f32",
+                                            "shape", -1, (json_int_t)j->shape[0], (json_int_t)j->shape[1],
+                                            (json_int_t)j->shape[2]));
+    failed |= json_object_set_new(doc, "constants", json_pack("{s:s}", "classes", classes));
+    failed |= json_object_set_new(doc, "labels", labels);
+    failed |= json_object_set_new(doc, "transform", json_string(j->recipe.transform));
+    failed |= json_object_set_new(doc, "recipe", ct__recipe_json(j));
+    failed |= json_object_set_new(doc, "metrics", metrics);
+    failed |= json_object_set_new(doc, "data",
+                                  json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation",
+                                            j->validation_hash, "all", j->all_hash, "own_test", j->own_test,
+                                            "validation_given", j->validate != NULL));
+    char *text = failed ? NULL : json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(doc);
     return text;
 }

@@ -50,17 +50,18 @@ static double *real_at(ct__image_job *j, size_t offset) { return (double *)(void
 
 static char *document(ct__image_job *j) {
     json_t *doc = json_object();
-    json_object_set_new(doc, "task", json_string("checkpoint"));
+    int failed = 0;
+    failed |= json_object_set_new(doc, "task", json_string("checkpoint"));
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
-        json_object_set_new(doc, whole[i].name, json_integer(*whole_at(j, whole[i].offset)));
+        failed |= json_object_set_new(doc, whole[i].name, json_integer(*whole_at(j, whole[i].offset)));
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
-        json_object_set_new(doc, reals[i].name, exact(*real_at(j, reals[i].offset)));
-    json_object_set_new(doc, "data", json_string(j->train_hash));
-    json_object_set_new(doc, "validation", json_string(j->validation_hash));
-    json_object_set_new(doc, "recipe", ct__recipe_json(j));
-    json_object_set_new(doc, "instructions", json_string(ct_cpu_features()));
-    json_object_set_new(doc, "kernels", json_string(ct_kernel_library()));
-    char *text = json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
+        failed |= json_object_set_new(doc, reals[i].name, exact(*real_at(j, reals[i].offset)));
+    failed |= json_object_set_new(doc, "data", json_string(j->train_hash));
+    failed |= json_object_set_new(doc, "validation", json_string(j->validation_hash));
+    failed |= json_object_set_new(doc, "recipe", ct__recipe_json(j));
+    failed |= json_object_set_new(doc, "instructions", json_string(ct_cpu_features()));
+    failed |= json_object_set_new(doc, "kernels", json_string(ct_kernel_library()));
+    char *text = failed ? NULL : json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(doc);
     return text;
 }
