@@ -58,7 +58,8 @@ static void temperature(void **state) {
         assert_true(fabs(t / sharp[k] - 1) < 0.1);          /* what made them too sharp is found */
         assert_true(fabs(t / sharp[k] / first - 1) < 1e-5); /* T(k z) = k T(z) */
         double best = loss_at(logits, label, ROWS, t);
-        assert_true(best <= loss_at(logits, label, ROWS, t * 1.001) && best <= loss_at(logits, label, ROWS, t / 1.001));
+        assert_true(best <= loss_at(logits, label, ROWS, t * 1.001) &&
+                    best <= loss_at(logits, label, ROWS, t / 1.001));
     }
 }
 
@@ -127,7 +128,8 @@ static void thresholds(void **state) {
         if (rank > 30) assert_true(less >= 1 - all[rank + 30 < ROWS ? rank + 29 : ROWS - 1] - 1e-6);
     }
     assert_true(ct_conformal_threshold(score, ROWS, ROWS, 0.9999) == 0); /* too few for that: all classes */
-    assert_true(ct_conformal_threshold(score, 3, 3, 0.75) > 0 && ct_conformal_threshold(score, 3, 3, 0.76) == 0);
+    assert_true(ct_conformal_threshold(score, 3, 3, 0.75) > 0 &&
+                ct_conformal_threshold(score, 3, 3, 0.76) == 0);
     assert_int_equal(ct_conformal_scores(NULL, logits, label, 10, CLASSES, 1, score, 11, &e), CT_EUSAGE);
 }
 
@@ -189,7 +191,8 @@ static void scores(void **state) {
     for (int c = 0; c < CLASSES; c++) {
         ct_class_score one = ct_scores_class(s, c);
         assert_true(one.samples == truth[c] && one.predicted == taken[c] && one.right == right[c]);
-        assert_true(one.precision == (double)right[c] / (double)taken[c] && one.recall == (double)right[c] / (double)truth[c]);
+        assert_true(one.precision == (double)right[c] / (double)taken[c] &&
+                    one.recall == (double)right[c] / (double)truth[c]);
         assert_true(fabs(one.f1 - 2 * one.precision * one.recall / (one.precision + one.recall)) < 1e-12);
     }
     ct_scores_free(s);
@@ -219,7 +222,8 @@ static void undefined(void **state) {
 static ct_gap gap_of(const double (*loss)[2], int64_t n) {
     ct_epoch row[16] = {0};
     ct_gap g;
-    for (int64_t i = 0; i < n; i++) row[i] = (ct_epoch){.epoch = i + 1, .loss = loss[i][0], .validation = loss[i][1]};
+    for (int64_t i = 0; i < n; i++)
+        row[i] = (ct_epoch){.epoch = i + 1, .loss = loss[i][0], .validation = loss[i][1]};
     ct_gap_of(row, n, &g);
     return g;
 }
@@ -233,7 +237,8 @@ static void gaps(void **state) {
     (void)state;
     ct_gap g = gap_of(over, 6);
     assert_true(g.verdict == CT_GAP_OVERFIT && g.best_epoch == 3 && g.overfit_from == 4);
-    assert_non_null(strstr(g.text, "over-fit from epoch 4: validation loss rose from 0.6000 (epoch 3) to 0.8000"));
+    assert_non_null(
+        strstr(g.text, "over-fit from epoch 4: validation loss rose from 0.6000 (epoch 3) to 0.8000"));
     g = gap_of(under, 4);
     assert_true(g.verdict == CT_GAP_UNDERFIT && g.best_epoch == 4 && g.overfit_from == 0);
     g = gap_of(fits, 4);
@@ -247,9 +252,10 @@ static void gaps(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(temperature), cmocka_unit_test(never_another_class), cmocka_unit_test(few_and_wrong),
-        cmocka_unit_test(thresholds),  cmocka_unit_test(promise),             cmocka_unit_test(scores),
-        cmocka_unit_test(undefined),   cmocka_unit_test(gaps),
+        cmocka_unit_test(temperature),   cmocka_unit_test(never_another_class),
+        cmocka_unit_test(few_and_wrong), cmocka_unit_test(thresholds),
+        cmocka_unit_test(promise),       cmocka_unit_test(scores),
+        cmocka_unit_test(undefined),     cmocka_unit_test(gaps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
