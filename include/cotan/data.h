@@ -238,8 +238,8 @@ CT_API const char *ct_csv_name(const ct_csv *c, int32_t column);
 CT_API ct_status ct_csv_column(const ct_csv *c, const char *name, int32_t *column, ct_err *e);
 /* The next record; *more is 0 at the end of the file. */
 CT_API ct_status ct_csv_next(ct_csv *c, int32_t *more, ct_err *e);
-CT_API const char *ct_csv_text(const ct_csv *c,
-                               int32_t column);       /* of the current record, until the next call */
+/* Of the current record, until the next call. */
+CT_API const char *ct_csv_text(const ct_csv *c, int32_t column);
 CT_API int64_t ct_csv_line(const ct_csv *c);          /* where it begins, from 1 */
 CT_API ct_status ct_csv_rewind(ct_csv *c, ct_err *e); /* to the first data record */
 /* The field as a number: a decimal with '.', spaces around allowed, finite. *missing is set to 1 and *out to NaN for an

@@ -31,8 +31,9 @@ void cli_picture(const cli *c, const char *path, int64_t index, int file) {
     if (!file) printf("%s%lld", named ? "\t" : "", (long long)index);
 }
 
-void cli_picture_error(const cli *c, const char *path, int64_t index, const char *error) {
+void cli_picture_error(cli *c, const char *path, int64_t index, const char *error) {
     char text[CT_ERROR_TEXT + 100];
+    c->broken++;
     if (c->json)
         cli_json(json_pack("{s:o, s:I, s:s}", "path", path ? cli_path(path) : json_null(), "index",
                            (json_int_t)index, "error", ct_escape(error, text, sizeof text)));
@@ -80,7 +81,9 @@ static void print_line(const printer *w, const ct_prediction *p) {
     cli_picture(w->c, p->path, p->index, p->file);
     for (int64_t k = 0; k < top && k < p->classes; k++) {
         at = next_class(p, at);
-        printf("\t%s\t%.4f", ct_model_label(w->model, at), p->probability[at]);
+        putchar('\t');
+        cli_print(ct_model_label(w->model, at), 0);
+        printf("\t%.4f", p->probability[at]);
     }
     print_set(w, p);
     puts(is_unsure(w, p) ? "\tunsure" : "");
@@ -165,15 +168,14 @@ static ct_status check(cli *c) {
 }
 
 static ct_status pca(cli *c) {
-    if (c->paths || c->similar || c->layer || c->coverage > 0 || cli_given(c, "unsure"))
-        return ct_fail(
-            &c->e, CT_EUSAGE,
-            "predict: the model is of cotan pca; wanted a model of pictures for these options; leave "
-            "them out");
-    return cli_predict_pca(c);
+    static const char *const of_pictures[] = {"top", "unsure", "coverage", "layer", "similar", "paths", NULL};
+    ct_status s = cli_idle(c, of_pictures, c->word[0],
+                           "a model of principal components; wanted one that names classes");
+    return s ? s : cli_predict_pca(c);
 }
 
 int cli_predict(cli *c) {
+    static const char *const of_tables[] = {"no-header", "delimiter", NULL};
     ct_model *m = NULL;
     list l = {0};
     ct_status s = check(c);
@@ -182,6 +184,7 @@ int cli_predict(cli *c) {
         ct_model_close(m);
         return pca(c) ? cli_fail(c) : 0;
     }
+    if (!s) s = cli_idle(c, of_tables, c->word[0], "a model of pictures; wanted one of a table");
     if (!s) s = gather(c, &l);
     if (!s && c->similar)
         s = cli_similar(c, m, l.path, l.n);
@@ -189,9 +192,11 @@ int cli_predict(cli *c) {
         s = cli_features(c, m, l.path, l.n);
     else if (!s)
         s = classes(c, m, l.path, l.n);
-    if (s == CT_ECANCEL) { /* by our own `each` */
-        s = CT_OK;
+    if (s == CT_ECANCEL) { /* by our own `each`, at the limit */
         ct_error_clear(&c->e);
+        s = c->broken
+                ? ct_fail(&c->e, CT_EDATA, "%lld pictures are not predicted; see above", (long long)c->broken)
+                : CT_OK;
     }
     ct_delete(NULL, l.path, (size_t)l.room * sizeof *l.path);
     ct_delete(NULL, l.text, l.bytes);

@@ -60,15 +60,17 @@ static ct_status no_layer(const ct__pass *p, const ct_t *layer, int32_t n, const
 
 static ct_status find_layer(const ct__pass *p, const char *name, ct_t *out) {
     ct_t y = ct_model_output(p->m);
-    int32_t n = ct_layers(y, NULL, 0), found = -1;
-    ct_t *layer = ct_new_array(p->allocator, (uint64_t)n + 1, sizeof *layer);
+    int32_t nodes = ct_nodes_of(y, NULL, 0), n = 0, found = -1;
+    ct_t *layer = ct_new_array(p->allocator, (uint64_t)nodes + 1, sizeof *layer);
     if (!layer) return ct_fail(p->e, CT_ELIMIT, "layer: out of memory");
-    (void)ct_layers(y, layer, n);
+    (void)ct_nodes_of(y, layer, nodes);
+    for (int32_t i = 0; i < nodes; i++) /* nodes with a name that compute: layers */
+        if (*ct_name_of(layer[i]) && ct_ok(ct_operand(layer[i], 0))) layer[n++] = layer[i];
     for (int32_t i = 0; i < n; i++)
         if (strcmp(ct_name_of(layer[i]), name) == 0) found = i;
     *out = *name ? found >= 0 ? layer[found] : (ct_t){0} : last_features(layer, n);
     ct_status s = ct_ok(*out) ? CT_OK : no_layer(p, layer, n, *name ? name : "(the last)");
-    ct_delete(p->allocator, layer, ((uint64_t)n + 1) * sizeof *layer);
+    ct_delete(p->allocator, layer, ((uint64_t)nodes + 1) * sizeof *layer);
     return s;
 }
 

@@ -33,6 +33,7 @@ typedef struct choice {
     int64_t records;     /* those training may have met: the first `limit` of its recipe */
     uint64_t seed;       /* of the split */
     int own_validation;  /* training had another folder for it */
+    int64_t limit;       /* so many of the part chosen, the first; 0: all */
     int64_t *index, n;   /* the records chosen */
     int64_t index_bytes; /* to free */
 } choice;
@@ -114,7 +115,8 @@ static ct_status score_chosen(ct__pass *p, choice *c, const char *part, ct_evalu
     if (!s && c->n == 0)
         s = ct_fail_at(p->e, CT_EDATA, c->pictures->path, -1,
                        "the %s part has no record; wanted at least one; choose another --part", out->part);
-    if (!s) s = ct_source_subset(p->allocator, &p->source, c->index, c->n, &chosen, p->e);
+    int64_t n = c->limit > 0 && c->limit < c->n ? c->limit : c->n;
+    if (!s) s = ct_source_subset(p->allocator, &p->source, c->index, n, &chosen, p->e);
     if (!s) s = ct__pass_score(p, &chosen, out);
     ct_loader_free(p->loader);
     p->loader = NULL;
@@ -131,13 +133,15 @@ static ct_status evaluate_idx(ct_model *m, const char *data, const ct_evaluate_o
     ct_evaluation v = {.top = o->top, .coverage = o->coverage};
     choice c = {.pictures = &pictures,
                 .seed = strtoull(ct_model_text(m, "recipe/seed"), NULL, 10),
-                .own_validation = ct_model_number(m, "data/validation_given", 0) > 0};
+                .own_validation = ct_model_number(m, "data/validation_given", 0) > 0,
+                .limit = o->limit};
     int64_t classes = ct_shape_of(ct_model_output(m)).dim[1],
             trained = (int64_t)ct_model_number(m, "recipe/limit", 0);
     const ct_allocator *a = ct_allocator_of(ct_model_context(m));
     int own_test = ct__pictures_has(data, CT__PART_TEST) && (!part || strcmp(part, "test") == 0);
-    ct_status s = ct__pictures_load(ct_files_of(ct_model_context(m)), a, data,
-                                    own_test ? CT__PART_TEST : CT__PART_TRAIN, o->limit, &pictures, e);
+    ct_status s =
+        ct__pictures_load(ct_files_of(ct_model_context(m)), a, data,
+                          own_test ? CT__PART_TEST : CT__PART_TRAIN, own_test ? o->limit : 0, &pictures, e);
     if (!s) s = ct__pictures_check(&pictures, classes, e);
     if (!s) s = open_source(&p, &pictures.images, &pictures.labels, pictures.path);
     if (!s) c.records = trained > 0 && trained < pictures.images.dim[0] ? trained : pictures.images.dim[0];
