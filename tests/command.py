@@ -123,7 +123,7 @@ def pages():
 
 def run_folder(d, r):
     files = set(os.listdir(f"{d}/m.run"))
-    check("the files of a run", files == {"config.json", "metrics.jsonl", "validation.jsonl", "checkpoint.safetensors", "previous.safetensors", "lock"}, files)
+    check("the files of a run", files == {"config.json", "metrics.jsonl", "validation.jsonl", "checkpoint.safetensors", "previous.safetensors", "report.html", "lock"}, files)
     with open(f"{d}/m.run/metrics.jsonl") as f:
         rows = [json.loads(line) for line in f]
     check("a line an epoch", [row["epoch"] for row in rows] == [1, 2], rows)
@@ -133,7 +133,7 @@ def run_folder(d, r):
     check("no colours and no live line where there is no terminal", "\033" not in r.stderr and "\r" not in r.stderr, r.stderr)
     with open(f"{d}/m.run/validation.jsonl") as f:
         lines = [json.loads(line) for line in f]
-    check("validation.jsonl", all(set(line) == {"record", "label", "prediction", "loss"} for line in lines) and len(lines) > 10, lines[:2])
+    check("validation.jsonl", all(set(line) == {"record", "label", "prediction", "loss", "probability"} for line in lines) and len(lines) > 10, lines[:2])
     best = min(rows, key=lambda row: row["validation_loss"])
     mean = sum(line["loss"] for line in lines) / len(lines)
     check("its losses are the best epoch's", abs(mean - best["validation_loss"]) < 1e-6, (mean, best))

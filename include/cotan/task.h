@@ -80,8 +80,8 @@ typedef struct ct_image_train {
     volatile int32_t *stop;                          /* set by a signal handler: see below; may be NULL */
     void (*tell)(void *user, const ct_event *event); /* on the caller's thread; may be NULL */
     void *user;
-    /* A page of what the training came to, written after the model: NULL: report.html in the run folder; "none"; or a
-     * path. Where it cannot be written, a note is told. */
+    /* A page of what the training came to, written just before the model: NULL: report.html in the run folder; "none";
+     * or a path. */
     const char *report;
     const char *tensorboard; /* folder for an event file that TensorBoard reads; NULL: none */
     int32_t doctor;          /* -1: no doctor (cotan/doctor.h). It changes no bit of the model */

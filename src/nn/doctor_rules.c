@@ -183,20 +183,23 @@ static void judge_gradients(ct_doctor *d, int64_t step) {
     if (d->m->vanishing >= 3) add(d, CT_FAULT_VANISHING, step, share, VANISHING, 0, least);
 }
 
-/* The median of the updates against too large ones: one small layer may move more. The largest against too small. */
+/* The median of the updates against too large ones, two in a row or one far above: one small layer may move more. The
+ * largest against too small, unless no gradient arrives at all. */
 static void judge_updates(ct_doctor *d, int64_t step, double lr) {
-    int32_t known = 0, most = -1, above = 0;
+    int32_t known = 0, most = -1, above = 0, far = 0, moved = 0;
     for (int32_t i = 0; i < d->weights; i++) {
         double u = d->last[i].update;
         if (!isfinite(u)) continue;
         known++;
+        moved |= d->last[i].gradient > 0;
         above += u > LARGE;
+        far += u > 3 * LARGE;
         if (most < 0 || u > d->last[most].update) most = i;
     }
     if (!known) return;
     double update = d->last[most].update;
-    d->m->large = 2 * above > known ? d->m->large + 1 : 0;
-    d->m->small = update < SMALL ? d->m->small + 1 : 0;
+    d->m->large = 2 * far > known ? 2 : 2 * above > known ? d->m->large + 1 : 0;
+    d->m->small = update < SMALL && moved ? d->m->small + 1 : 0;
     if (d->m->large >= 2) add(d, CT_FAULT_LARGE_UPDATES, step, update, LARGE, lr, most);
     if (d->m->small >= 2) add(d, CT_FAULT_SMALL_UPDATES, step, update, SMALL, lr, most);
 }

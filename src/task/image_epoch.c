@@ -287,13 +287,15 @@ ct_status ct__image_finish(ct__image_job *j) {
     if (!s) s = write_validation(j);
     json_t *calibration = NULL;
     if (!s) s = calibrate(j, &calibration);
+    if (!s) {
+        j->result.validation = score;
+        j->result.best_epoch = j->best_epoch;
+        s = ct__image_report(j);
+    }
+    if (s) json_decref(calibration);
     char *doc = s ? NULL : model_document(j, &score, calibration);
     if (!s && !doc) s = ct_fail(j->e, CT_ELIMIT, "model: out of memory");
     if (!s) s = ct_model_save(j->ctx, j->run.model, doc, j->e);
     free(doc);
-    if (s) return s;
-    j->result.validation = score;
-    j->result.best_epoch = j->best_epoch;
-    ct__image_report(j);
-    return CT_OK;
+    return s;
 }

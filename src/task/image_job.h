@@ -101,8 +101,8 @@ int ct__image_patience_over(const ct__image_job *j); /* 1: stop early */
 ct_status ct__image_finish(ct__image_job *j);
 /* image_finite.c: a step, and what becomes of one that is not finite: *loss is NaN then. */
 ct_status ct__finite_step(ct__image_job *j, const ct_batch *b, double lr, double *loss);
-ct_status ct__finite_keep(ct__image_job *j); /* at the begin, and at the end of each epoch */
-void ct__image_report(ct__image_job *j);     /* image_report.c: after the model is written */
+ct_status ct__finite_keep(ct__image_job *j);  /* at the begin, and at the end of each epoch */
+ct_status ct__image_report(ct__image_job *j); /* image_report.c: before the model is written */
 /* image_events.c */
 ct_status ct__image_events_open(ct__image_job *j);
 void ct__image_events_step(ct__image_job *j, double loss);

@@ -13,11 +13,15 @@ static ct_status make_room(ct__pass *p) {
     return p->logits ? CT_OK : ct_fail(p->e, CT_ELIMIT, "predict: out of memory");
 }
 
+ct_status ct__pass_task(const ct_model *m, ct_err *e) {
+    if (strcmp(ct_model_task(m), "image") == 0) return CT_OK;
+    return ct_fail(e, CT_EUSAGE,
+                   "model: its task is \"%.40s\"; wanted image; give a model of cotan train image",
+                   ct_model_task(m));
+}
+
 ct_status ct__pass_open(ct__pass *p) {
-    if (strcmp(ct_model_task(p->m), "image") != 0)
-        return ct_fail(p->e, CT_EUSAGE,
-                       "model: its task is \"%.40s\"; wanted image; give a model of cotan train image",
-                       ct_model_task(p->m));
+    if (ct__pass_task(p->m, p->e)) return CT_EUSAGE;
     ct_shape want = ct_plan_input_shape(ct_model_plan(p->m), 0);
     if (want.rank != 4)
         return ct_fail(p->e, CT_EDATA,

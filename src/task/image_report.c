@@ -1,6 +1,7 @@
-/* image_report.c: report.html of a training of pictures. It is written after the model, from what stands in the run folder
+/* image_report.c: report.html of a training of pictures. It is written before the model,
+ * so that a resumed run writes it again, from what stands in the run folder
  * (metrics.jsonl, validation.jsonl, config.json), the validation pictures and the finished net. Apart from times, and
- * the time of ops, it is a function of the run. A page that cannot be written costs a note, never the model. */
+ * the time of ops, it is a function of the run. */
 #include "task/image_report.h"
 
 #include <stdio.h>
@@ -162,7 +163,9 @@ static ct_status body(ct__page *p, ct_text *t) {
     ct__report_rates(t, p->rows);
     ct__report_health(t, p->rows);
     ct__page_filters(p, t);
-    ct__report_ops(t, ct_trainer_session(j->trainer), ct_trainer_plan(j->trainer), j->recipe.batch);
+    if (!s)
+        s = ct__report_ops(t, ct_trainer_session(j->trainer), ct_trainer_plan(j->trainer),
+                           j->recipe.batch < j->train_count ? j->recipe.batch : j->train_count, p->e);
     facts(p, t);
     ct_text_add(t, "<div hidden>\n");
     if (p->hidden.data) ct_text_bytes(t, p->hidden.data, p->hidden.length);
@@ -187,19 +190,17 @@ static ct_status write_page(ct__page *p, const char *path) {
     return s;
 }
 
-void ct__image_report(ct__image_job *j) {
-    ct_err e = {0};
+ct_status ct__image_report(ct__image_job *j) {
     char path[4200];
-    ct__page p = {.j = j, .e = &e, .arena = {.allocator = &j->o->allocator}};
-    if (j->o->report && strcmp(j->o->report, "none") == 0) return;
+    ct__page p = {.j = j, .e = j->e, .arena = {.allocator = &j->o->allocator}};
+    if (j->o->report && strcmp(j->o->report, "none") == 0) return CT_OK;
     (void)ct__run_path(&j->run, "report.html", path);
     if (j->o->report) snprintf(path, sizeof path, "%s", j->o->report);
-    if (write_page(&p, path))
-        ct__tell_note(j, "the report is not written: %s", e.text);
-    else
-        snprintf(j->result.report, sizeof j->result.report, "%s", path);
+    ct_status s = write_page(&p, path);
+    if (!s) snprintf(j->result.report, sizeof j->result.report, "%s", path);
     ct_text_free(&p.shown);
     ct_text_free(&p.hidden);
     json_decref(p.rows);
     ct_arena_free(&p.arena);
+    return s;
 }

@@ -52,7 +52,7 @@ void ct__report_rates(ct_text *t, const json_t *rows);
 /* report_health.c */
 void ct__report_doctor(ct_text *t, const json_t *rows, int doctor);
 void ct__report_health(ct_text *t, const json_t *rows);
-void ct__report_ops(ct_text *t, ct_session *s, ct_plan *p, int64_t batch);
+ct_status ct__report_ops(ct_text *t, ct_session *s, ct_plan *p, int64_t batch, ct_err *e);
 
 /* The figures of the test part go between these lines. */
 #define CT__REPORT_TEST_BEGIN "<!-- test -->\n"

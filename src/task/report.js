@@ -16,6 +16,12 @@ document.querySelectorAll("table.confusion").forEach(function (table) {
     shown.appendChild(line);
     shown.appendChild(grid);
   }
+  /* To begin with, the cell that holds most mistakes. */
+  var most = null;
+  table.querySelectorAll("td.m[data-e]").forEach(function (c) {
+    if (!most || Number(c.textContent.replace(/,/g, "")) > Number(most.textContent.replace(/,/g, ""))) most = c;
+  });
+  if (most) show(most);
   table.addEventListener("click", function (e) { var c = e.target.closest("[data-e]"); if (c) show(c); });
   table.addEventListener("keydown", function (e) {
     var c = e.target.closest("[data-e]");

@@ -1,6 +1,7 @@
 /* report_classes.c: how good: the headline, the confusion matrix whose cells show examples, the table of classes. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "task/plot.h"
 #include "task/report.h"
@@ -101,8 +102,11 @@ static void cell(const ct__report *r, int64_t truth, int64_t predicted, int64_t 
 
 static void matrix(const ct__report *r) {
     ct_text *t = r->t;
-    ct_text_add(t,
-                "<div class=\"matrix\"><div class=\"wide\"><table class=\"confusion\"><thead><tr><th></th>");
+    int turned = 0; /* long names stand upright */
+    for (int64_t c = 0; c < r->classes; c++) turned |= strlen(r->label[c]) > 3;
+    ct_text_format(
+        t, "<div class=\"matrix\"><div class=\"wide\"><table class=\"confusion%s\"><thead><tr><th></th>",
+        turned ? " turned" : "");
     for (int64_t c = 0; c < r->classes; c++) {
         ct_text_add(t, "<th><span>");
         ct__report_text(t, r->label[c]);
