@@ -7,7 +7,7 @@
 #include "task/pca.h"
 #include "task/plot.h"
 
-enum { SHOWN = 11, LARGEST = 256 };
+enum { SHOWN = 10, LARGEST = 256 };
 
 /* ---- base64 (RFC 4648) ---- */
 
@@ -62,7 +62,8 @@ static void pixel(const picture *p, int64_t at, uint32_t bgr[3]) {
 
 static void bitmap(const picture *p, ct_text *t) {
     base64 b = {.t = t};
-    uint32_t pad = (uint32_t)(-3 * p->width & 3), size = (uint32_t)p->height * ((uint32_t)p->width * 3 + pad), bgr[3];
+    uint32_t pad = (uint32_t)(-3 * p->width & 3), size = (uint32_t)p->height * ((uint32_t)p->width * 3 + pad),
+             bgr[3];
     const uint32_t head[] = {54 + size, 0, 54, 40, (uint32_t)p->width, (uint32_t)p->height};
     put(&b, 'B'), put(&b, 'M');
     for (int i = 0; i < 6; i++) put_number(&b, head[i], 4);
@@ -87,8 +88,10 @@ static void show(picture *p, const char *caption, ct_text *t) {
     }
     if (p->weights) p->low = -p->high;
     if (!(p->high > p->low)) p->low -= 1, p->high += 1;
-    ct_text_add(t, "<figure style=\"margin:0 1em 1em 0\"><img width=\"112\" style=\"image-rendering:pixelated;border:1px "
-                   "solid var(--rule)\" alt=\"");
+    ct_text_add(
+        t,
+        "<figure style=\"margin:0 1em 1em 0\"><img width=\"96\" style=\"image-rendering:pixelated;border:1px "
+        "solid var(--rule)\" alt=\"");
     ct__page_text(t, caption);
     ct_text_add(t, "\" src=\"data:image/bmp;base64,");
     bitmap(p, t);
@@ -104,7 +107,8 @@ int ct__pca_pictures(const ct__pca_job *j, ct_text *t) {
     if (!j->records.pictures || (shape[0] != 1 && shape[0] != 3) || shape[1] > LARGEST || shape[2] > LARGEST)
         return 0;
     picture p = {pca->mean.data, shape[0], shape[1], shape[2], 0, 0, 0};
-    ct_text_add(t, "<h2>The mean, and what the components add to it</h2>\n<div style=\"display:flex;flex-wrap:wrap\">\n");
+    ct_text_add(t, "<h2>The mean, and what the components add to it</h2>\n<div "
+                   "style=\"display:flex;flex-wrap:wrap\">\n");
     show(&p, "mean", t);
     p.weights = 1;
     for (int64_t i = 0; i < k && i < SHOWN; i++) {
@@ -114,6 +118,7 @@ int ct__pca_pictures(const ct__pca_job *j, ct_text *t) {
         show(&p, caption, t);
     }
     ct_text_add(t, "</div>\n");
-    if (shape[0] == 1) ct_text_add(t, "<p>Where a score is positive, orange gets lighter and blue darker.</p>\n");
+    if (shape[0] == 1)
+        ct_text_add(t, "<p>Where a score is positive, orange gets lighter and blue darker.</p>\n");
     return 1;
 }
