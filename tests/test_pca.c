@@ -185,13 +185,45 @@ static void solvers_agree(void **state) {
     free(v);
 }
 
+/* |V'V - 1| and |C v - variance v| / |C| to 1e-12, of data with a repeated variance and one that is 0. */
+static void M21_orthonormal(void **state) {
+    enum { ROWS = 200, COLS = 6 };
+    double v[ROWS * COLS];
+    ct_random r = ct_random_stream(6, 0);
+    (void)state;
+    for (int i = 0; i < ROWS / 2;
+         i++) /* every row with both signs of each pair: variances 4 4 1 1 1 0 in another frame */
+        for (int k = 0; k < COLS; k++) v[i * COLS + k] = ct_random_normal(&r) * (k < 2 ? 2 : k < 5 ? 1 : 0);
+    for (int i = 0; i < ROWS / 2; i++)
+        for (int k = 0; k < COLS; k++) v[(ROWS / 2 + i) * COLS + k] = v[i * COLS + (k < 2 ? 1 - k : k)];
+    ct_array x = ct_array_view(v, CT_F64, CT_SHAPE(ROWS, COLS)), c;
+    ok(ct_stat_covariance(NULL, &x, 1, &c, &e));
+    for (int32_t solver = CT_PCA_SVD; solver <= CT_PCA_RANDOMISED; solver++) {
+        ct_pca p;
+        ok(ct_pca_fit(NULL, &x, (ct_pca_options){.solver = solver}, &p, &e));
+        const double *w = p.components.data, *s = p.variance.data, *m = c.data;
+        for (int i = 0; i < COLS; i++)
+            for (int k = 0; k < COLS; k++) {
+                double dot = 0, off = -s[i] * w[i * COLS + k];
+                for (int l = 0; l < COLS; l++) {
+                    dot += w[i * COLS + l] * w[k * COLS + l];
+                    off += m[k * COLS + l] * w[i * COLS + l];
+                }
+                assert_true(near(dot, i == k, TIGHT, 1) && fabs(off) <= TIGHT * s[0]);
+            }
+        assert_true(near(s[COLS - 1], 0, TIGHT, s[0]));
+        ct_pca_free(&p);
+    }
+    ct_array_free(&c);
+}
+
 static void same_bits(const ct_pca *a, const ct_pca *b) {
     assert_memory_equal(a->components.data, b->components.data, (size_t)ct_array_count(&a->components) * 8);
     assert_memory_equal(a->variance.data, b->variance.data, (size_t)ct_array_count(&a->variance) * 8);
     assert_memory_equal(a->mean.data, b->mean.data, (size_t)ct_array_count(&a->mean) * 8);
 }
 
-static void threads(void **state) {
+static void M14_threads(void **state) {
     double *v = data_new();
     ct_array x = ct_array_view(v, CT_F64, CT_SHAPE(N, D));
     (void)state;
@@ -215,6 +247,43 @@ static void threads(void **state) {
         ct_pca_free(&first);
         ct_array_free(&again);
     }
+    free(v);
+}
+
+/* Data of 2^24 elements goes through f32 products: variances to 1e-6, the same bits for any number of threads; strided
+ * data, which is read another way, too. */
+static void single_products(void **state) {
+    enum { ROWS = 1 << 15, COLS = 1 << 9 };
+    uint8_t *v = malloc(ROWS * COLS * 2);
+    ct_array x = ct_array_view(v, CT_U8, CT_SHAPE(ROWS, COLS)), odd = x;
+    ct_pca exact, p, again;
+    ct_pca_options o = {.solver = CT_PCA_RANDOMISED, .components = 3};
+    (void)state;
+    assert_non_null(v);
+    for (int64_t i = 0; i < ROWS; i++) { /* a few directions above noise */
+        ct_random r = ct_random_stream(10, (uint64_t)i);
+        double a = ct_random_normal(&r) * 60, b = ct_random_normal(&r) * 30;
+        for (int64_t k = 0; k < COLS; k++) {
+            double at =
+                128 + a * sin((double)k / 40) + b * cos((double)k / 9) + (double)ct_random_below(&r, 9);
+            v[i * COLS + k] = (uint8_t)fmin(fmax(at, 0), 255);
+        }
+    }
+    ok(ct_pca_fit(NULL, &x, (ct_pca_options){.solver = CT_PCA_COVARIANCE, .components = 3}, &exact, &e));
+    ok(ct_pca_fit(&(ct_maths){.threads = 1}, &x, o, &p, &e));
+    check_array("f32 products", " variance", &p.variance, &exact.variance, 1e-6);
+    check_array("f32 products", " mean", &p.mean, &exact.mean, TIGHT);
+    check_number("f32 products", " total", p.total, exact.total, TIGHT);
+    ok(ct_pca_fit(&(ct_maths){.threads = 3}, &x, o, &again, &e));
+    same_bits(&p, &again);
+    ct_pca_free(&again);
+    for (int64_t i = ROWS * COLS - 1; i >= 0; i--) v[2 * i] = v[i]; /* every other byte */
+    odd.stride[0] = 2 * COLS, odd.stride[1] = 2;
+    ok(ct_pca_fit(NULL, &odd, o, &again, &e));
+    same_bits(&p, &again);
+    ct_pca_free(&again);
+    ct_pca_free(&exact);
+    ct_pca_free(&p);
     free(v);
 }
 
@@ -256,7 +325,7 @@ static void types(void **state) {
 
 /* ---- degenerate data ---- */
 
-static void degenerate(void **state) {
+static void M21_degenerate(void **state) {
     double v[40], one[3] = {1, 2, 3};
     ct_array x = ct_array_view(v, CT_F64, CT_SHAPE(10, 4)),
              single = ct_array_view(one, CT_F64, CT_SHAPE(1, 3)), y;
@@ -385,9 +454,12 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(references),    cmocka_unit_test(batches),       cmocka_unit_test(by_eigenvectors),
-        cmocka_unit_test(solvers_agree), cmocka_unit_test(threads),       cmocka_unit_test(types),
-        cmocka_unit_test(degenerate),    cmocka_unit_test(wrong_batches), cmocka_unit_test(memory),
+        cmocka_unit_test(references),      cmocka_unit_test(batches),
+        cmocka_unit_test(by_eigenvectors), cmocka_unit_test(solvers_agree),
+        cmocka_unit_test(M14_threads),     cmocka_unit_test(types),
+        cmocka_unit_test(single_products), cmocka_unit_test(M21_degenerate),
+        cmocka_unit_test(M21_orthonormal), cmocka_unit_test(wrong_batches),
+        cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -18,7 +18,23 @@ static int64_t print_tensors(const ct_tensors *t) {
     return all;
 }
 
-/* One line a member; lists of two numbers are intervals. */
+static void print_member(const char *key, const char *value) {
+    char shown[200];
+    printf("  %-18s ", ct_escape(key, shown, sizeof shown));
+    cli_print(value, 0);
+    putchar('\n');
+}
+
+static void print_list(const char *key, const json_t *list) {
+    size_t n = json_array_size(list), shown = n < 10 ? n : 10;
+    printf("  %-18s ", key);
+    for (size_t i = 0; i < shown; i++)
+        printf("%s%.6g", i ? ", " : "", json_number_value(json_array_get(list, i)));
+    if (n > shown) printf(" and %zu more", n - shown);
+    putchar('\n');
+}
+
+/* One line a member; two numbers under a name with _ci are an interval. */
 static void print_object(const char *title, const json_t *v) {
     const char *key;
     json_t *x;
@@ -26,13 +42,15 @@ static void print_object(const char *title, const json_t *v) {
     printf("\n%s\n", title);
     json_object_foreach((json_t *)(uintptr_t)v, key, x) {
         if (json_is_string(x) && *json_string_value(x))
-            printf("  %-18s %s\n", key, json_string_value(x));
+            print_member(key, json_string_value(x));
         else if (json_is_integer(x))
             printf("  %-18s %lld\n", key, (long long)json_integer_value(x));
         else if (json_is_real(x))
             printf("  %-18s %.6g\n", key, json_real_value(x));
         else if (json_is_boolean(x))
             printf("  %-18s %s\n", key, json_is_true(x) ? "yes" : "no");
+        else if (json_array_size(x) > 0 && !strstr(key, "_ci"))
+            print_list(key, x);
         else if (json_array_size(x) == 2)
             printf("  %-18s %.6g to %.6g\n", key, json_number_value(json_array_get(x, 0)),
                    json_number_value(json_array_get(x, 1)));
@@ -42,8 +60,11 @@ static void print_object(const char *title, const json_t *v) {
 static void print_labels(const json_t *labels) {
     if (!json_is_array(labels)) return;
     printf("  labels             ");
-    for (size_t i = 0; i < json_array_size(labels) && i < 20; i++)
-        printf("%s%s", i ? ", " : "", json_string_value(json_array_get(labels, i)));
+    for (size_t i = 0; i < json_array_size(labels) && i < 20; i++) {
+        const char *label = json_string_value(json_array_get(labels, i));
+        fputs(i ? ", " : "", stdout);
+        cli_print(label ? label : "?", 0);
+    }
     if (json_array_size(labels) > 20) printf(" and %zu more", json_array_size(labels) - 20);
     printf("\n");
 }
@@ -55,17 +76,22 @@ static void print_text(const char *path, const ct_tensors *t, const json_t *v) {
                *net = json_string_value(json_object_get(v, "net"));
     printf("%s\n", ct_escape(path, shown, sizeof shown));
     if (!v) printf("  written by another program: no net, labels or preprocessing\n");
-    if (task) printf("  task               %s\n", task);
+    if (task) print_member("task", task);
     print_labels(json_object_get(v, "labels"));
-    if (transform) printf("  preprocessing      %s\n", transform);
-    if (net) printf("\nnet\n%s", net);
+    if (transform) print_member("preprocessing", transform);
+    if (net) {
+        printf("\nnet\n");
+        cli_print(net, 1);
+    }
     printf("\ntensors\n");
     int64_t all = print_tensors(t);
     printf("  %-32s %39s\n", "in all", cli_group(all, n));
     if (ct_tensors_nonfinite(t, NULL))
         printf("  %-32s %39s\n", "NaN or infinite", cli_group(ct_tensors_nonfinite(t, NULL), n));
     print_object("recipe", json_object_get(v, "recipe"));
-    print_object("metrics of the validation part, best epoch", json_object_get(v, "metrics"));
+    int classifier = task && strcmp(task, "pca") != 0;
+    print_object(classifier ? "metrics of the validation part, best epoch" : "metrics",
+                 json_object_get(v, "metrics"));
     print_object("data, by hash", json_object_get(v, "data"));
 }
 
@@ -111,9 +137,15 @@ static ct_status print_flat(cli *c, const char *path) {
 int cli_inspect(cli *c) {
     ct_tensors *t = NULL;
     const char *document = NULL, *path = c->word[0];
-    if (cli_is_data(path)) return cli_audit(c, path);
+    static const char *const of_models[] = {"flat", NULL}, *const of_data[] = {"follow-links", "seed",
+                                                                               "threads", NULL};
+    int data = cli_is_data(path);
+    ct_status s = data ? cli_idle(c, of_models, path, "data; wanted a model")
+                       : cli_idle(c, of_data, path, "no folder or list of pictures; wanted one");
+    if (s) return cli_fail(c);
+    if (data) return cli_audit(c, path);
     if (c->flat) return print_flat(c, path) ? cli_fail(c) : 0;
-    ct_status s = ct_model_read(cli_files(), NULL, path, &t, &document, &c->e);
+    s = ct_model_read(cli_files(), NULL, path, &t, &document, &c->e);
     if (s) return cli_fail(c);
     json_t *v = document ? json_loads(document, 0, NULL) : NULL;
     if (c->json)

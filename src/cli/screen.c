@@ -74,11 +74,14 @@ static void tell(const screen *s, const ct_event *e, int room, char out[200]) {
     out[0] = '\0';
 }
 
-/* The loss that is shown moves with a hundredth of each step's, so that it can be read. */
+/* The loss that is shown moves with a hundredth of each step's, so that it can be read. A step that was skipped has
+ * none. */
 static void live(screen *s, const ct_event *e) {
     char text[200], epoch[48];
-    s->loss =
-        s->steps++ ? s->loss + (e->loss - s->loss) / (s->steps < 100 ? (double)s->steps : 100.0) : e->loss;
+    if (isfinite(e->loss) && s->steps++)
+        s->loss += (e->loss - s->loss) / (s->steps < 100 ? (double)s->steps : 100.0);
+    else if (isfinite(e->loss))
+        s->loss = e->loss;
     if (!s->terminal || e->steps < 1 || now() - s->shown < 0.1) return;
     s->shown = now();
     head(s);

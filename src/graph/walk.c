@@ -3,10 +3,9 @@
 
 const char *ct_op_of(ct_t x) { return x.node ? x.node->op->name : ""; }
 
-int32_t ct_inputs_of(ct_t x, ct_t *in, int32_t capacity) {
-    if (!ct_ok(x)) return 0;
-    for (int32_t i = 0; i < x.node->n_in && i < capacity; i++) in[i] = x.node->in[i];
-    return x.node->n_in;
+ct_t ct_operand(ct_t x, int32_t i) {
+    ct_t none = {0};
+    return x.node && i >= 0 && i < x.node->n_in ? x.node->in[i] : none;
 }
 
 int32_t ct_nodes_of(ct_t y, ct_t *out, int32_t capacity) {

@@ -28,9 +28,10 @@ static int32_t kind_of(ct_t y) {
 
 /* The nearest node with a name, along first inputs. */
 static ct_t feeder(ct_t y) {
-    ct_t at = y, in;
+    ct_t at = y;
     for (int hops = 0; hops < 64; hops++) {
-        if (ct_inputs_of(at, &in, 1) < 1 || !in.node) return at;
+        ct_t in = ct_operand(at, 0);
+        if (!in.node) return at;
         at = in;
         if (*ct_name_of(at)) return at;
     }

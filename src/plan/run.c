@@ -38,8 +38,6 @@ static ct_status interrupted(const job *j, ct_err *e) {
     return CT_OK;
 }
 
-#define MAX_ARGS 640
-
 static int64_t lane_of(const ct__instance *t, int64_t shard) { return shard / t->lane_shards; }
 
 static void find_args(const job *j, const ct__step *s, int64_t task, void *const *base, void **arg) {
@@ -84,7 +82,7 @@ static ct_status look(const job *j, const ct__step *s, int64_t task, void *const
 }
 
 static ct_status run_step(const job *j, const ct__step *s, int64_t task, int32_t thread, ct__exec *x) {
-    void *arg[MAX_ARGS];
+    void *arg[CT__MAX_ARGS];
     void *const *base = ct__frame_bases(j->s, &j->f, thread);
     int sharded = s->node->kind == CT__SHARDED, ragged = sharded && task == j->t->shards - 1;
     find_args(j, s, task, base, arg);
@@ -179,7 +177,7 @@ static ct_status take_error(job *j) {
 
 /* A cut step is complete when its phase is over. */
 static ct_status look_at_pieces(job *j) {
-    void *arg[MAX_ARGS];
+    void *arg[CT__MAX_ARGS];
     ct__exec x = {.step = j->s->step, .e = &j->s->error};
     ct_status status = CT_OK;
     for (int32_t i = 0; i < j->phase->steps && !status; i++) {

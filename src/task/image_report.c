@@ -164,8 +164,8 @@ static ct_status body(ct__page *p, ct_text *t) {
     ct__report_health(t, p->rows);
     ct__page_filters(p, t);
     if (!s)
-        s = ct__report_ops(t, ct_trainer_session(j->trainer), ct_trainer_plan(j->trainer), j->recipe.batch,
-                           p->e);
+        s = ct__report_ops(t, ct_trainer_session(j->trainer), ct_trainer_plan(j->trainer),
+                           j->recipe.batch < j->train_count ? j->recipe.batch : j->train_count, p->e);
     facts(p, t);
     ct_text_add(t, "<div hidden>\n");
     if (p->hidden.data) ct_text_bytes(t, p->hidden.data, p->hidden.length);

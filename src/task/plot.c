@@ -32,7 +32,7 @@ void ct__page_begin(ct_text *t, const char *title) {
         "</title>\n<style>\n"
         ":root{color-scheme:light dark;--ink:#222;--soft:#666;--rule:#ddd;--paper:#fff;--mark:#0072b2}\n"
         "@media(prefers-color-scheme:dark){:root{--ink:#ddd;--soft:#999;--rule:#333;--paper:#16181c;--mark:#"
-        "56b4e9}}\n"
+        "56b4e9}svg circle{fill-opacity:.9!important}}\n"
         "body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:1340px;"
         "margin:2em auto;padding:0 1em}\nh1{font-size:1.4em;margin-bottom:.2em}\n"
         ".plots{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1.5em}.plots>div{max-width:640px}"
@@ -209,11 +209,14 @@ void ct__plot_mark(ct__plot *p, double x, double y, int series, const char *text
     ct_text_add(p->t, "</text>\n");
 }
 
-void ct__plot_point(ct__plot *p, double x, double y, const char *colour) {
+void ct__plot_point(ct__plot *p, double x, double y, const char *colour, const char *title) {
     ct_text_add(p->t, "<circle r=\"3\"");
     coordinate(p->t, "cx", x_at(p, x));
     coordinate(p->t, "cy", y_at(p, y));
-    ct_text_format(p->t, " fill=\"%s\"/>\n", colour);
+    ct_text_format(p->t, " fill=\"%s\"%s", colour, title ? "><title>" : "/>\n");
+    if (!title) return;
+    ct__page_text(p->t, title);
+    ct_text_add(p->t, "</title></circle>\n");
 }
 
 const char *ct__plot_colour(int64_t index) {

@@ -25,7 +25,8 @@ void ct__plot_names(ct__plot *p, const char *first, const char *second);
 void ct__plot_mark(ct__plot *p, double x, double y, int series, const char *text);
 void ct__plot_bar(ct__plot *p, double x, double width, double y, const char *title);
 void ct__plot_line(ct__plot *p, const double *x, const double *y, int64_t n);
-void ct__plot_point(ct__plot *p, double x, double y, const char *colour);
+/* `title` (NULL: none) is what a reader sees who points at it. */
+void ct__plot_point(ct__plot *p, double x, double y, const char *colour, const char *title);
 /* Of classes; the first seven told apart by colour-blind readers (Okabe and Ito 2008); grey beyond ten. */
 const char *ct__plot_colour(int64_t index);
 /* A colour of a scale from dark blue (0) to yellow (1). */
