@@ -146,6 +146,8 @@ void ct__image_events_step(ct__image_job *j, double loss);
 ct_status ct__image_events_epoch(ct__image_job *j, const ct_epoch *row);
 /* image_doctor.c */
 ct_status ct__doctor_open(ct__image_job *j);
+/* One measurement of a doctor of its own, to see whether there is memory; the caller frees it. */
+ct_status ct__doctor_rehearse(ct__image_job *j, ct_loader *l, ct_doctor **out);
 ct_status ct__doctor_begin(ct__image_job *j, const ct_batch *b); /* before a step */
 ct_status ct__doctor_end(ct__image_job *j, double loss);         /* and after it */
 void ct__doctor_nonfinite(ct__image_job *j, const char *what);

@@ -91,6 +91,7 @@ static ct_status validation(ct__image_job *j) {
 static ct_status act(ct__image_job *j) {
     ct_tensors *keep = NULL, *copy[3] = {NULL, NULL, NULL};
     ct_loader *l = NULL;
+    ct_doctor *doctor = NULL;
     ct_status s = ct__trial_begin(j, &keep);
     for (int k = 0; k < 3 && !s; k++) {
         s = ct_tensors_new(&j->o->allocator, &copy[k], j->e);
@@ -103,7 +104,9 @@ static ct_status act(ct__image_job *j) {
             &j->o->allocator, &j->train_source,
             (ct_loader_options){.batch = j->recipe.batch, .shuffle = 1, .threads = ct__readers(j)}, &l, j->e);
     if (!s) s = steps(j, l);
+    if (!s) s = ct__doctor_rehearse(j, l, &doctor);
     if (!s) s = validation(j);
+    ct_doctor_free(doctor);
     ct_loader_free(l);
     for (int k = 0; k < 3; k++) ct_tensors_free(copy[k]);
     return ct__trial_end(j, keep, s);
