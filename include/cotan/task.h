@@ -5,6 +5,7 @@
 
 #include "cotan.h"
 #include "cotan/data.h"
+#include "cotan/doctor.h"
 #include "cotan/maths.h"
 #include "cotan/model.h"
 #include "cotan/nn.h"
@@ -17,10 +18,11 @@ extern "C" {
 
 /* What a training tells: `kind` says which fields are set. Texts are for people. */
 typedef enum ct_event_kind {
-    CT_EVENT_FACT = 1,  /* key, text: "data", "60,000 pictures 28x28 grey, 10 classes" */
-    CT_EVENT_STEP = 2,  /* step, steps, epoch, epochs, loss, rate, eta */
-    CT_EVENT_EPOCH = 3, /* row, and the same but loss, rate, eta */
-    CT_EVENT_NOTE = 4   /* text: resumed at ..., a checkpoint was damaged ... */
+    CT_EVENT_FACT = 1,   /* key, text: "data", "60,000 pictures 28x28 grey, 10 classes" */
+    CT_EVENT_STEP = 2,   /* step, steps, epoch, epochs, loss, rate, eta */
+    CT_EVENT_EPOCH = 3,  /* row, and the same but loss, rate, eta */
+    CT_EVENT_NOTE = 4,   /* text: resumed at ..., a checkpoint was damaged ... */
+    CT_EVENT_FINDING = 5 /* of the doctor: finding; key, its fault; text: one line with the advice */
 } ct_event_kind;
 typedef struct ct_event {
     int32_t kind;          /* a ct_event_kind */
@@ -32,6 +34,7 @@ typedef struct ct_event {
     double eta;          /* seconds until the last step, at that rate */
     const char *key, *text;
     const ct_epoch *row;
+    const ct_finding *finding;
 } ct_event;
 
 /* Options of a training. Zero means the default that the line says. Those marked R are the recipe: they decide
@@ -77,7 +80,13 @@ typedef struct ct_image_train {
     volatile int32_t *stop;                          /* set by a signal handler: see below; may be NULL */
     void (*tell)(void *user, const ct_event *event); /* on the caller's thread; may be NULL */
     void *user;
-    int64_t reserved[16];
+    /* A page of what the training came to, written just before the model: NULL: report.html in the run folder; "none";
+     * or a path. */
+    const char *report;
+    const char *tensorboard; /* folder for an event file that TensorBoard reads; NULL: none */
+    int32_t doctor;          /* -1: no doctor (cotan/doctor.h). It changes no bit of the model */
+    int32_t reserved_2;
+    int64_t reserved[13];
 } ct_image_train;
 typedef struct ct_train_result {
     char model[4096], run[4096], data[4096]; /* paths */
@@ -87,6 +96,12 @@ typedef struct ct_train_result {
     ct_score validation;                     /* of the best epoch */
     int32_t resumed;                         /* 1: went on from a checkpoint */
     int32_t finished_before;                 /* 1: nothing was left to do */
+    char report[4200];                       /* its path, or "" */
+    int32_t findings, reserved_too;          /* of the doctor */
+    ct_finding finding[CT_FAULTS];
+    int64_t measurements;  /* that it made, those before a resume included */
+    double doctor_seconds; /* of this call */
+    int64_t reserved[16];
 } ct_train_result;
 /* Train a net and write the model. *out is set on success. CT_EUSAGE for a wrong option, an output that exists
  * (without force or resume) and a resume with other options; CT_EDATA for bad files; CT_EIO; CT_ELIMIT;
@@ -131,6 +146,11 @@ CT_API ct_status ct_evaluate_image(ct_model *m, const char *data, const char *pa
 CT_API ct_status ct_evaluate_image_with(ct_model *m, const char *data, const ct_evaluate_options *o,
                                         ct_evaluation *out, ct_err *e);
 CT_API void ct_evaluation_free(ct_evaluation *v);
+/* Put the figures of an evaluation of the test part into report.html of the run that stands beside the model file
+ * `model` (m.run/ for m.safetensors), in place of those of an earlier one. report: the page's path; "" where there is
+ * no such page, or another part was evaluated. CT_EIO where it cannot be written. */
+CT_API ct_status ct_report_add_test(ct_model *m, const char *model, const ct_evaluation *v, char report[4200],
+                                    ct_err *e);
 
 /* What training measured on its validation part. The temperature (ct_temperature_fit) divides the logits wherever
  * probabilities are shown; which class is named does not change. 1 of a model without a calibration. */
@@ -247,6 +267,7 @@ typedef struct ct_pca_task {
     ct_allocator allocator;
     void (*tell)(void *user, const ct_event *event); /* facts and notes; may be NULL */
     void *user;
+    int64_t more[8]; /* zero */
 } ct_pca_task;
 typedef struct ct_pca_result {
     ct_pca pca; /* ct_pca_result_free */
@@ -255,6 +276,7 @@ typedef struct ct_pca_result {
     char model[4096], report[4200], scores[4200]; /* paths, or "" */
     ct_arena names;
     const char *const *name; /* [features] of a CSV, else NULL */
+    int64_t reserved[8];
 } ct_pca_result;
 /* CT_EUSAGE for a wrong option and an output that exists; CT_EDATA for a file that is wrong, naming the place; CT_EIO;
  * CT_ENONFINITE for NaN in an array. */
@@ -288,6 +310,7 @@ typedef struct ct_comparison {
     int64_t records[2]; /* of each run */
     int32_t better;     /* 1 or 2: which one, where p_value < 0.05; else 0 */
     int32_t reserved;
+    int64_t more[4]; /* zero */
 } ct_comparison;
 /* `metric` NULL: accuracy where it can be had. CT_EDATA where they share no record or its labels differ. */
 CT_API ct_status ct_compare_runs(const ct_files *f, const ct_allocator *a, const char *first,

@@ -31,7 +31,7 @@ typedef struct cli {
     ct_setting set[MAX_SETS];
     const char *output, *model, *net, *validate, *init, *transform, *background, *optimizer, *schedule,
         *nonfinite, *config, *part, *input, *weights, *gradients, *losses, *target, *solver, *delimiter,
-        *metric, *layer, *similar, *paths;
+        *metric, *layer, *similar, *paths, *report, *doctor, *tensorboard;
     int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats, steps, stop_at,
         components;
     uint64_t seed;
@@ -112,6 +112,7 @@ const ct_files *cli_files(void);
 /* CT_EUSAGE for the first of these options (names, ended by NULL) that was given: it would do nothing, for `name` is what
  * `why` says, "...; wanted ...". */
 ct_status cli_idle(cli *c, const char *const *options, const char *name, const char *why);
+ct_status cli_output(cli *c);    /* CT_EUSAGE for -o -: a model is no stream */
 ct_status cli_transform(cli *c); /* --transform @FILE: the list of steps in it */
 
 /* ---- screen.c: what a training shows ---- */

@@ -209,6 +209,16 @@ static void print_text(const shown *w) {
            strcmp(v->part, "all") == 0 ? "" : " ", s->accuracy * 100);
 }
 
+/* The page of the run, where it stands beside the model; a page that cannot be changed takes nothing from the score. */
+static void add_to_report(ct_model *m, const char *model, const ct_evaluation *v) {
+    char report[4200], text[4300];
+    ct_err e = {0};
+    if (ct_report_add_test(m, model, v, report, &e))
+        fprintf(stderr, "  the report is left as it was: %s\n", e.text);
+    else if (report[0])
+        fprintf(stderr, "  added to %s\n", ct_escape(report, text, sizeof text));
+}
+
 int cli_evaluate(cli *c) {
     ct_model *m = NULL;
     ct_evaluation v = {0};
@@ -225,6 +235,7 @@ int cli_evaluate(cli *c) {
     if (!s && v.note[0]) fprintf(stderr, "  %s\n", v.note);
     shown w = {&v, m, NULL};
     if (!s && ct_run_gap(cli_files(), NULL, c->word[0], &gap, &none) == CT_OK) w.gap = &gap;
+    if (!s && !c->limit) add_to_report(m, c->word[0], &v);
     if (!s && c->json) print_json(&w);
     if (!s && !c->json) print_text(&w);
     ct_evaluation_free(&v);

@@ -69,7 +69,15 @@ const option cli_options[] = {
      "steps in all, as a time limit fixed them; default: epochs times batches"},
     {"stop-at", 0, "N", WHOLE, AT(stop_at), 1, ANY, NULL, " train ",
      "end after step N of them, where a time limit cut the run short"},
+    {"doctor", 0, "WHEN", TEXT, AT(doctor), 0, 0, "on|off", " train ",
+     "look for dead ReLUs, vanishing gradients, a wrong learning rate and the like: {}; default on; it "
+     "changes no bit "
+     "of the model"},
     /* the run */
+    {"report", 0, "FILE", TEXT, AT(report), 0, 0, NULL, " train ",
+     "the page of the run; default report.html in m.run/; none: no page"},
+    {"tensorboard", 0, "DIR", TEXT, AT(tensorboard), 0, 0, NULL, " train ",
+     "write the curves there as an event file for TensorBoard"},
     {"resume", 0, NULL, SWITCH, AT(resume), 0, 0, NULL, " train ", "go on where the run stopped"},
     {"force", 0, NULL, SWITCH, AT(force), 0, 0, NULL, " train pca predict ",
      "begin anew over an existing output"},

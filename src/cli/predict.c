@@ -194,8 +194,9 @@ int cli_predict(cli *c) {
         s = classes(c, m, l.path, l.n);
     if (s == CT_ECANCEL) { /* by our own `each`, at the limit */
         ct_error_clear(&c->e);
-        s = c->broken ? ct_fail(&c->e, CT_EDATA, "%lld pictures are not predicted; see above", (long long)c->broken)
-                      : CT_OK;
+        s = c->broken
+                ? ct_fail(&c->e, CT_EDATA, "%lld pictures are not predicted; see above", (long long)c->broken)
+                : CT_OK;
     }
     ct_delete(NULL, l.path, (size_t)l.room * sizeof *l.path);
     ct_delete(NULL, l.text, l.bytes);

@@ -60,6 +60,7 @@ static ct_status write_row(ct__image_job *j, const ct_epoch *row) {
                           "validation_loss", ct__json_number(row->validation), "validation_accuracy",
                           ct__json_number(row->accuracy), "lr", ct__json_number(row->lr), "gradient_norm",
                           ct__json_number(row->norm), "best", row->best);
+    ct__doctor_row(j, v);
     ct_status s = v ? ct__run_append(&j->run, "metrics.jsonl", v, j->e)
                     : ct_fail(j->e, CT_ELIMIT, "metrics: out of memory");
     json_decref(v);
@@ -119,6 +120,7 @@ ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
     }
     *stop = ct__image_patience_over(j);
     s = write_row(j, &row);
+    if (!s) s = ct__image_events_epoch(j, &row);
     j->rows++;
     ct_event event = {.kind = CT_EVENT_EPOCH,
                       .row = &row,
@@ -160,6 +162,8 @@ static ct_status add_line(visit *v, const ct_batch *b, const float *logits) {
         ct_text_format(v->lines, ",\"label\":%lld,\"prediction\":%lld,\"loss\":", (long long)label,
                        (long long)best);
         ct_text_number(v->lines, p[label] > 0 ? -log(p[label]) : 745.0); /* the least double's logarithm */
+        ct_text_add(v->lines, ",\"probability\":");
+        ct_text_number(v->lines, p[best]);
         ct_text_add(v->lines, "}\n");
     }
     ct_delete(&j->o->allocator, p, (uint64_t)j->classes * sizeof *p);
@@ -233,11 +237,12 @@ static json_t *metrics_json(const ct__image_job *j, const ct_score *score) {
     json_t *v = text.failed ? NULL : json_loads(text.data, 0, NULL);
     ct_text_free(&text);
     if (!v) return NULL;
-    json_object_set_new(v, "part", json_string("validation"));
-    json_object_set_new(v, "best_epoch", json_integer(j->best_epoch));
-    json_object_set_new(v, "epochs", json_integer(j->epoch));
-    json_object_set_new(v, "steps", json_integer(j->step));
-    return v;
+    int failed = json_object_set_new(v, "part", json_string("validation"));
+    failed |= json_object_set_new(v, "best_epoch", json_integer(j->best_epoch));
+    failed |= json_object_set_new(v, "epochs", json_integer(j->epoch));
+    failed |= json_object_set_new(v, "steps", json_integer(j->step));
+    if (failed) json_decref(v);
+    return failed ? NULL : v;
 }
 
 /* Takes the reference to `calibration`. */
@@ -245,29 +250,31 @@ static char *model_document(ct__image_job *j, const ct_score *score, json_t *cal
     char classes[32];
     json_t *metrics = metrics_json(j, score);
     json_t *labels = json_array(), *doc = json_object();
-    json_object_set_new(doc, "calibration", calibration);
+    int failed = json_object_set_new(doc, "calibration", calibration);
     for (int64_t c = 0; c < j->classes; c++) {
         char name[32];
         snprintf(name, sizeof name, "%lld", (long long)c);
-        json_array_append_new(labels, j->set ? ct__json_path(ct_images_class(j->set, c)) : json_string(name));
+        failed |= json_array_append_new(labels, j->set ? ct__json_path(ct_images_class(j->set, c))
+                                                       : json_string(name));
     }
     snprintf(classes, sizeof classes, "%lld", (long long)j->classes);
-    json_object_set_new(doc, "task", json_string("image"));
-    json_object_set_new(doc, "version", json_string(CT_VERSION));
-    json_object_set_new(doc, "net", json_string(j->recipe.net));
-    json_object_set_new(doc, "inputs",
-                        json_pack("[{s:s, s:s, s:[i,I,I,I]}]", "name", "image", "dtype", "f32", "shape", -1,
-                                  (json_int_t)j->shape[0], (json_int_t)j->shape[1], (json_int_t)j->shape[2]));
-    json_object_set_new(doc, "constants", json_pack("{s:s}", "classes", classes));
-    json_object_set_new(doc, "labels", labels);
-    json_object_set_new(doc, "transform", json_string(j->recipe.transform));
-    json_object_set_new(doc, "recipe", ct__recipe_json(j));
-    json_object_set_new(doc, "metrics", metrics); /* NULL: out of memory, see below */
-    json_object_set_new(doc, "data",
-                        json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation",
-                                  j->validation_hash, "all", j->all_hash, "own_test", j->own_test,
-                                  "validation_given", j->validate != NULL));
-    char *text = metrics ? json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    failed |= json_object_set_new(doc, "task", json_string("image"));
+    failed |= json_object_set_new(doc, "version", json_string(CT_VERSION));
+    failed |= json_object_set_new(doc, "net", json_string(j->recipe.net));
+    failed |= json_object_set_new(doc, "inputs",
+                                  json_pack("[{s:s, s:s, s:[i,I,I,I]}]", "name", "image", "dtype", "f32",
+                                            "shape", -1, (json_int_t)j->shape[0], (json_int_t)j->shape[1],
+                                            (json_int_t)j->shape[2]));
+    failed |= json_object_set_new(doc, "constants", json_pack("{s:s}", "classes", classes));
+    failed |= json_object_set_new(doc, "labels", labels);
+    failed |= json_object_set_new(doc, "transform", json_string(j->recipe.transform));
+    failed |= json_object_set_new(doc, "recipe", ct__recipe_json(j));
+    failed |= json_object_set_new(doc, "metrics", metrics);
+    failed |= json_object_set_new(doc, "data",
+                                  json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation",
+                                            j->validation_hash, "all", j->all_hash, "own_test", j->own_test,
+                                            "validation_given", j->validate != NULL));
+    char *text = failed ? NULL : json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(doc);
     return text;
 }
@@ -280,12 +287,15 @@ ct_status ct__image_finish(ct__image_job *j) {
     if (!s) s = write_validation(j);
     json_t *calibration = NULL;
     if (!s) s = calibrate(j, &calibration);
+    if (!s) {
+        j->result.validation = score;
+        j->result.best_epoch = j->best_epoch;
+        s = ct__image_report(j);
+    }
+    if (s) json_decref(calibration);
     char *doc = s ? NULL : model_document(j, &score, calibration);
     if (!s && !doc) s = ct_fail(j->e, CT_ELIMIT, "model: out of memory");
     if (!s) s = ct_model_save(j->ctx, j->run.model, doc, j->e);
     free(doc);
-    if (s) return s;
-    j->result.validation = score;
-    j->result.best_epoch = j->best_epoch;
-    return CT_OK;
+    return s;
 }

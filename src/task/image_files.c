@@ -163,8 +163,10 @@ ct_status ct__bytes_predict(ct_model *m, const char *name, const void *data, uin
     if (!s) s = ct_picture_decode(p.allocator, data, bytes, name, &p.picture, &x, NULL, e);
     if (!s) s = ct__pass_fits(&p, x.dim, name, -1);
     if (!s) s = ct_transform_run(p.transform, NULL, x.data, x.dim, (ct_draw){0, -1, 0}, picture, e);
-    if (!s && ct_run(p.session, p.plan, (const void *const[1]){picture}, 1, (void *const[1]){p.logits}))
-        s = ct_fail(e, CT_EINTERNAL, "%s", ct_session_error(p.session));
+    if (!s) {
+        s = ct_run(p.session, p.plan, (const void *const[1]){picture}, 1, (void *const[1]){p.logits});
+        if (s) ct_fail(e, s, "%s", ct_session_error(p.session));
+    }
     if (!s) {
         ct_prediction q = {.path = name, .file = 1};
         ct__pass_row(&p, 0, probability, &q);

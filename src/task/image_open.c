@@ -271,6 +271,14 @@ static ct_status build(ct__image_job *j) {
     return ct_graph_status(g, j->e);
 }
 
+/* The loss takes logits: a softmax in the net would be taken twice, and learning would crawl. */
+static void warn_of_probabilities(const ct__image_job *j) {
+    const char *op = ct_op_of(j->logits);
+    if (strcmp(op, "softmax") == 0 || strcmp(op, "log_softmax") == 0 || strcmp(op, "sigmoid") == 0)
+        ct__tell_note(
+            j, "the net ends in %s, which the loss applies itself: leave it out, or training is slow", op);
+}
+
 ct_status ct__image_open_net(ct__image_job *j) {
     const ct_image_train *o = j->o;
     const ct__recipe *r = &j->recipe;
@@ -302,5 +310,6 @@ ct_status ct__image_open_net(ct__image_job *j) {
     if (s) return s;
     char count[32];
     ct__tell_fact(j, "net", "%s: %s parameters", r->model, ct__grouped(parameters(j->ctx), count));
+    warn_of_probabilities(j);
     return CT_OK;
 }

@@ -13,11 +13,15 @@ static ct_status make_room(ct__pass *p) {
     return p->logits ? CT_OK : ct_fail(p->e, CT_ELIMIT, "predict: out of memory");
 }
 
+ct_status ct__pass_task(const ct_model *m, ct_err *e) {
+    if (strcmp(ct_model_task(m), "image") == 0) return CT_OK;
+    return ct_fail(e, CT_EUSAGE,
+                   "model: its task is \"%.40s\"; wanted image; give a model of cotan train image",
+                   ct_model_task(m));
+}
+
 ct_status ct__pass_open(ct__pass *p) {
-    if (strcmp(ct_model_task(p->m), "image") != 0)
-        return ct_fail(p->e, CT_EUSAGE,
-                       "model: its task is \"%.40s\"; wanted image; give a model of cotan train image",
-                       ct_model_task(p->m));
+    if (ct__pass_task(p->m, p->e)) return CT_EUSAGE;
     ct_shape want = ct_plan_input_shape(ct_model_plan(p->m), 0);
     if (want.rank != 4)
         return ct_fail(p->e, CT_EDATA,
@@ -60,15 +64,17 @@ static ct_status no_layer(const ct__pass *p, const ct_t *layer, int32_t n, const
 
 static ct_status find_layer(const ct__pass *p, const char *name, ct_t *out) {
     ct_t y = ct_model_output(p->m);
-    int32_t n = ct_layers(y, NULL, 0), found = -1;
-    ct_t *layer = ct_new_array(p->allocator, (uint64_t)n + 1, sizeof *layer);
+    int32_t nodes = ct_nodes_of(y, NULL, 0), n = 0, found = -1;
+    ct_t *layer = ct_new_array(p->allocator, (uint64_t)nodes + 1, sizeof *layer);
     if (!layer) return ct_fail(p->e, CT_ELIMIT, "layer: out of memory");
-    (void)ct_layers(y, layer, n);
+    (void)ct_nodes_of(y, layer, nodes);
+    for (int32_t i = 0; i < nodes; i++) /* nodes with a name that compute: layers */
+        if (*ct_name_of(layer[i]) && ct_ok(ct_operand(layer[i], 0))) layer[n++] = layer[i];
     for (int32_t i = 0; i < n; i++)
         if (strcmp(ct_name_of(layer[i]), name) == 0) found = i;
     *out = *name ? found >= 0 ? layer[found] : (ct_t){0} : last_features(layer, n);
     ct_status s = ct_ok(*out) ? CT_OK : no_layer(p, layer, n, *name ? name : "(the last)");
-    ct_delete(p->allocator, layer, ((uint64_t)n + 1) * sizeof *layer);
+    ct_delete(p->allocator, layer, ((uint64_t)nodes + 1) * sizeof *layer);
     return s;
 }
 

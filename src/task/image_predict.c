@@ -165,6 +165,7 @@ ct_status ct_evaluate_image_with(ct_model *m, const char *data, const ct_evaluat
     ct_evaluate_options none = {0};
     if (!o) o = &none;
     ct_status s = check(o, e);
+    if (!s) s = ct__pass_task(m, e);
     if (s) return s;
     return ct__is_folder(data) ? ct__folder_evaluate(m, data, o, out, e) : evaluate_idx(m, data, o, out, e);
 }

@@ -6,10 +6,11 @@
 #include "task/image_job.h"
 
 static ct_status differs(const ct__image_job *j, const char *option, const char *given, const char *stored) {
-    return ct_fail(
-        j->e, CT_EUSAGE,
-        "--%s: %.200s; wanted %.200s, with which the run was begun; leave it out, or begin anew with --force",
-        option, given, *stored ? stored : "none");
+    return ct_fail(j->e, CT_EUSAGE,
+                   "--%s: %.200s; wanted %.200s, with which the run was begun; leave it out, begin anew with "
+                   "--force, or go "
+                   "on from a finished model with --init",
+                   option, given, *stored ? stored : "none");
 }
 
 /* given 0: not given; CT_ZERO: a zero that is meant. */

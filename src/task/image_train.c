@@ -313,7 +313,9 @@ static ct_status one_step(ct__image_job *j, const ct_batch *b, double begin, int
     ct_batch mixed;
     j->last_lr = rate_now(j);
     ct_status s = ct__image_mix(j, b, &mixed);
+    if (!s) s = ct__doctor_begin(j, &mixed);
     if (!s) s = ct__finite_step(j, &mixed, j->last_lr, &loss);
+    if (!s) s = ct__doctor_end(j, loss);
     if (s) return s;
     j->step++;
     j->position++;
@@ -322,6 +324,7 @@ static ct_status one_step(ct__image_job *j, const ct_batch *b, double begin, int
         j->loss_sum += loss * (double)b->rows;
         j->loss_count += b->rows;
     }
+    ct__image_events_step(j, loss);
     tell_step(j, loss, begin, first_step);
     return CT_OK;
 }
@@ -403,6 +406,7 @@ static void fill_result(ct__image_job *j) {
     if (r->finished_before) return; /* epochs and steps are those of the model */
     r->epochs = j->epoch;
     r->steps = j->step;
+    ct__doctor_result(j, r);
 }
 
 /* Everything that may be refused comes before the first write. */
@@ -423,13 +427,16 @@ static ct_status train(ct__image_job *j) {
     if (!s && j->o->dry_run) ct__tell_note(j, "a dry run: nothing is written");
     if (s || j->o->dry_run) return s;
     if (j->resumed) {
-        s = ct__image_restore(j);
+        s = ct__doctor_open(j);
+        if (!s) s = ct__image_restore(j);
     } else {
         s = plan_time(j);
         if (!s) tell_training(j);
+        if (!s) s = ct__doctor_open(j);
         if (!s) s = begin_anew(j);
         if (!s) s = write_config(j);
     }
+    if (!s) s = ct__image_events_open(j);
     if (!s && !j->back) s = ct__finite_keep(j);
     if (!s) s = loop(j);
     if (!s && j->limited) s = write_config(j);
@@ -438,6 +445,8 @@ static ct_status train(ct__image_job *j) {
 
 static void close_job(ct__image_job *j) {
     const ct_allocator *a = &j->o->allocator;
+    ct__events_close(&j->events);
+    ct_doctor_free(j->doctor);
     ct_trainer_free(j->trainer);
     ct_plan_free(j->eval_plan);
     ct_session_free(j->eval);

@@ -55,8 +55,13 @@ static ct_status probe(const ct__run *r, ct_err *e) {
 }
 
 static void remove_leftovers(const ct__run *r) {
-    static const char *const names[] = {"config.json", "checkpoint.safetensors", "metrics.jsonl",
-                                        "validation.jsonl", NULL};
+    static const char *const names[] = {"config.json",
+                                        "checkpoint.safetensors",
+                                        "metrics.jsonl",
+                                        "validation.jsonl",
+                                        "report.html",
+                                        "scores.csv",
+                                        NULL};
     char path[4200];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         ct_writer_clean(r->files, ct__run_path(r, names[i], path));
