@@ -25,12 +25,13 @@ static ct_status walk_validation(visit *v) {
     ct__image_job *j = v->j;
     ct_loader *l = NULL;
     ct_batch b = {0};
+    /* Files may have to be decoded: two threads ahead, four small batches in place of a large one. */
     int64_t batch = ct__image_eval_batch(j);
+    if (j->set && batch > 64) batch = 64;
+    ct_loader_options lo = {.batch = batch, .evaluate = 1, .threads = j->set ? 2 : 0};
     float *logits = ct_new_array(&j->o->allocator, (uint64_t)(batch * j->classes) + 16, sizeof *logits);
     ct_status s = logits ? CT_OK : ct_fail(j->e, CT_ELIMIT, "validation: out of memory");
-    if (!s)
-        s = ct_loader_new(&j->o->allocator, &j->validation_source,
-                          (ct_loader_options){.batch = batch, .evaluate = 1}, &l, j->e);
+    if (!s) s = ct_loader_new(&j->o->allocator, &j->validation_source, lo, &l, j->e);
     while (!s) {
         const void *in[1];
         void *out[1] = {logits};

@@ -160,6 +160,7 @@ static ct_status open_sets(ct__image_job *j) {
                            .allow_broken = j->recipe.allow_broken,
                            .limit = j->recipe.limit,
                            .cache = ct__memory_cache(j),
+                           .cache_parts = 1 << CT_PART_TRAIN | 1 << CT_PART_VALIDATION,
                            .tell = tell_line,
                            .user = j,
                            .stop = j->o->stop};

@@ -104,8 +104,8 @@ static ct_status choose_transform(ct__image_job *j) {
         ct__add_training_steps(j, &text, size, x->rank == 4 ? x->dim[1] : 1, NULL);
         if (text.length) ct_text_add(&text, ", ");
         s = ct__pictures_normalize(&j->train, j->train_index, j->train_count, &text, j->e);
-        if (!s && !(j->recipe.transform = ct_arena_text(&j->arena, text.data)))
-            s = ct_fail(j->e, CT_ELIMIT, "data: out of memory");
+        if (!s && text.failed) s = ct_fail(j->e, CT_ELIMIT, "data: out of memory");
+        if (!s) s = ct__recipe_transform(j, text.data, &j->recipe.transform);
     }
     ct_text_free(&text);
     if (!s) s = ct_transform_parse(&j->o->allocator, j->recipe.transform, &j->transform, j->e);
