@@ -17,6 +17,7 @@ typedef struct example {
     double lr, late_lr; /* late_lr: from step 100 on; 0: the same */
     double bias;        /* of class 0, to begin with */
     int32_t blind;      /* 1: labels have nothing to do with the pictures */
+    int32_t weighted;   /* as if the loss weighed classes */
 } example;
 
 static const char *layers_of_sigmoids =
@@ -32,11 +33,11 @@ static const char *exploding = "h = relu(linear(flatten(input(image)), \"fc1\", 
 static const char *plain = "logit = linear(flatten(input(image)), \"fc2\", classes)\n";
 
 static const example sick[] = {
-    {CT_FAULT_DEAD_RELU, NULL, 1e-3, 0, 0, 0},     {CT_FAULT_SATURATED, NULL, 1e-3, 0, 0, 0},
-    {CT_FAULT_VANISHING, NULL, 1e-3, 0, 0, 0},     {CT_FAULT_EXPLODING, NULL, 1e-9, 0, 0, 0},
-    {CT_FAULT_LARGE_UPDATES, NULL, 1e-3, 5, 0, 1}, {CT_FAULT_SMALL_UPDATES, NULL, 1e-9, 0, 0, 0},
-    {CT_FAULT_FLAT_LOSS, NULL, 1e-7, 0, 0, 1},     {CT_FAULT_RISING_LOSS, NULL, 1e-3, 1, 0, 1},
-    {CT_FAULT_ONE_CLASS, NULL, 1e-9, 0, 100, 0},
+    {CT_FAULT_DEAD_RELU, NULL, 1e-3, 0, 0, 0, 0},     {CT_FAULT_SATURATED, NULL, 1e-3, 0, 0, 0, 0},
+    {CT_FAULT_VANISHING, NULL, 1e-3, 0, 0, 0, 0},     {CT_FAULT_EXPLODING, NULL, 1e-9, 0, 0, 0, 0},
+    {CT_FAULT_LARGE_UPDATES, NULL, 1e-3, 5, 0, 1, 0}, {CT_FAULT_SMALL_UPDATES, NULL, 1e-9, 0, 0, 0, 0},
+    {CT_FAULT_FLAT_LOSS, NULL, 1e-7, 0, 0, 1, 0},     {CT_FAULT_FLAT_LOSS, NULL, 1e-7, 0, 0, 1, 1},
+    {CT_FAULT_RISING_LOSS, NULL, 1e-3, 1, 0, 1, 0},   {CT_FAULT_ONE_CLASS, NULL, 1e-9, 0, 100, 0, 0},
 };
 
 static const char *net_of(int32_t fault) {
@@ -73,7 +74,7 @@ typedef struct job {
     ct_loader *loader;
 } job;
 
-static void open_job(job *j, const char *net, double lr, int64_t steps) {
+static void open_job(job *j, const char *net, double lr, int64_t steps, int32_t weighted) {
     int64_t dim[4] = {CT_N, 1, SIDE, SIDE}, records[4] = {RECORDS, 1, SIDE, SIDE}, rows[1] = {CT_N},
             n[1] = {RECORDS};
     const char *names[] = {"image", "label"};
@@ -92,7 +93,7 @@ static void open_job(job *j, const char *net, double lr, int64_t steps) {
     assert_int_equal(ct_source_arrays(NULL, arrays, names, 2, &j->source, &e), CT_OK);
     ct_train t = {.lr = lr, .batch = BATCH, .clip_norm = INFINITY};
     if (ct_trainer_new(j->loss, NULL, 0, &t, &j->source, &j->trainer, &e)) fail_msg("%s", e.text);
-    ct_doctor_options o = {.steps = steps, .batch = BATCH, .every = 16, .label = 2};
+    ct_doctor_options o = {.steps = steps, .batch = BATCH, .every = 16, .label = 2, .weighted = weighted};
     if (ct_doctor_new(j->loss, j->logits, &j->source, &o, &j->doctor, &e)) fail_msg("%s", e.text);
     ct_loader_options lo = {.batch = BATCH, .shuffle = 1, .seed = 1};
     assert_int_equal(ct_loader_new(NULL, &j->source, lo, &j->loader, &e), CT_OK);
@@ -136,7 +137,7 @@ static void test_the_sick(void **state) {
         job j;
         const example *x = &sick[i];
         make_data(x->blind, 0);
-        open_job(&j, net_of(x->fault), x->lr, STEPS);
+        open_job(&j, net_of(x->fault), x->lr, STEPS, x->weighted);
         if (x->bias > 0) {
             float bias[CLASSES] = {(float)x->bias};
             int64_t n[1] = {CLASSES};
@@ -171,7 +172,7 @@ static void test_the_sound(void **state) {
         job j;
         example x = {.lr = 1e-3};
         make_data(0, 0);
-        open_job(&j, nets[i] ? nets[i] : sound, x.lr, STEPS);
+        open_job(&j, nets[i] ? nets[i] : sound, x.lr, STEPS, 0);
         all_steps(&j, &x);
         for (int32_t k = 0; k < ct_doctor_findings(j.doctor); k++)
             fail_msg("net %zu: %s", i, ct_doctor_finding(j.doctor, k)->text);
@@ -185,7 +186,7 @@ static void test_not_finite(void **state) {
     job j;
     (void)state;
     make_data(0, 1);
-    open_job(&j, sound, 1e-3, STEPS);
+    open_job(&j, sound, 1e-3, STEPS, 0);
     for (int64_t i = 0; i < RECORDS / BATCH; i++) step(&j, i, 1e-3);
     const ct_finding *f = found(&j, CT_FAULT_NONFINITE);
     if (!f) fail_msg("NaN is not found");
@@ -201,7 +202,7 @@ static void test_the_cost(void **state) {
     ct_err e = {0};
     (void)state;
     make_data(0, 0);
-    open_job(&j, sound, 1e-3, STEPS);
+    open_job(&j, sound, 1e-3, STEPS, 0);
     ct_doctor_free(j.doctor);
     ct_doctor_options o = {.steps = 1000, .batch = 64, .label = 2};
     assert_int_equal(ct_doctor_new(j.loss, j.logits, &j.source, &o, &j.doctor, &e), CT_OK);
@@ -219,7 +220,7 @@ static void test_memory(void **state) {
     ct_doctor *other = NULL;
     (void)state;
     make_data(0, 0);
-    open_job(&j, sound, 1e-3, STEPS);
+    open_job(&j, sound, 1e-3, STEPS, 0);
     for (int64_t i = 0; i < 100; i++) step(&j, i, 1e-3);
     assert_int_equal(ct_doctor_save(j.doctor, &kept, &e), CT_OK);
     ct_doctor_options o = {.steps = STEPS, .batch = BATCH, .every = 16, .label = 2 };

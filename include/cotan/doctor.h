@@ -74,7 +74,10 @@ typedef struct ct_doctor_options {
     int64_t rows;  /* of the batch that are measured, the first; 0: a quarter, at least 16 */
     int32_t
         label; /* 1 + the field with the labels (i64 indices, or f32 shares): loss of guessing, one class */
-    int32_t reserved[7];
+    int32_t
+        weighted; /* 1: the loss weighs classes: what guessing costs is not known from their shares, so a flat loss is
+                       * one that is still that of the first steps */
+    int32_t reserved[6];
 } ct_doctor_options;
 
 typedef struct ct_doctor ct_doctor;

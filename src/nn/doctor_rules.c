@@ -107,8 +107,8 @@ static void words_of_gradient(const char *layer, const ct__found *f, ct_finding 
 static void words_of_loss(const ct__found *f, ct_finding *out) {
     char lr[48];
     if (out->fault == CT_FAULT_FLAT_LOSS) {
-        snprintf(out->text, sizeof out->text, "the loss, %.4g, is no better than guessing, %.4g", f->value,
-                 f->limit / FLAT);
+        snprintf(out->text, sizeof out->text, "the loss, %.4g, is no better than %s, %.4g", f->value,
+                 f->more > 0 ? "at the beginning" : "guessing", f->limit / FLAT);
         snprintf(out->advice, sizeof out->advice, "another --lr; are the labels right?");
     } else {
         snprintf(out->text, sizeof out->text, "the loss rose from %.4g to %.4g", f->limit / RISING, f->value);
@@ -142,12 +142,12 @@ void ct__doctor_words(ct_doctor *d, int32_t i) {
 
 void ct__doctor_judge_loss(ct_doctor *d, int64_t step, double lr) {
     const ct__memory *m = d->m;
-    double first = m->first_sum / m->first_count, guess = ct__doctor_guess(d);
+    double first = m->first_sum / m->first_count, guess = d->o.weighted ? first : ct__doctor_guess(d);
     int64_t look = d->o.steps / 3 > 60 ? d->o.steps / 3 : 60;
     if (m->steps < 3 * m->first_count) return;
     if (m->recent > RISING * first) add(d, CT_FAULT_RISING_LOSS, step, m->recent, RISING * first, lr, -1);
     if (step >= look && guess > 0 && m->recent >= FLAT * guess && m->recent < RISING * first)
-        add(d, CT_FAULT_FLAT_LOSS, step, m->recent, FLAT * guess, 0, -1);
+        add(d, CT_FAULT_FLAT_LOSS, step, m->recent, FLAT * guess, d->o.weighted, -1);
 }
 
 static void judge_layers(ct_doctor *d, int64_t step) {

@@ -10,7 +10,8 @@
 
 ct_status ct__doctor_open(ct__image_job *j) {
     if (j->o->doctor < 0) return CT_OK;
-    ct_doctor_options o = {.steps = j->recipe.steps, .batch = j->recipe.batch, .label = 2};
+    ct_doctor_options o = {
+        .steps = j->recipe.steps, .batch = j->recipe.batch, .label = 2, .weighted = j->recipe.class_weights};
     return ct_doctor_new(j->loss, j->logits, &j->like, &o, &j->doctor, j->e);
 }
 
