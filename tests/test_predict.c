@@ -13,9 +13,9 @@
 #include "images/picture.h"
 
 enum { SIDE = 16, EACH = 30, MOST = 2 * EACH, CLASSES = 2, HIDDEN = 6 };
-#define NET                                                                                                            \
-    "h = maxpool2d(relu(conv2d(input(image), \"c\", 4, 3, pad=1)), 2)\n"                                               \
-    "h = relu(linear(flatten(h), \"fc\", 6))\n"                                                                        \
+#define NET \
+    "h = maxpool2d(relu(conv2d(input(image), \"c\", 4, 3, pad=1)), 2)\n" \
+    "h = relu(linear(flatten(h), \"fc\", 6))\n" \
     "logit = linear(h, \"out\", classes)\n"
 
 static char root[] = "/tmp/cotan_predict_XXXXXX";
@@ -45,8 +45,15 @@ static void stop_at_step(void *user, const ct_event *e) {
 }
 
 static void train(const char *output, int stopped) {
-    ct_image_train o = {.data = data, .output = output, .net_text = NET, .model = "small", .epochs = 4, .batch = 8,
-                        .lr = 0.01, .seed = 3, .checkpoint_every = 5};
+    ct_image_train o = {.data = data,
+                        .output = output,
+                        .net_text = NET,
+                        .model = "small",
+                        .epochs = 4,
+                        .batch = 8,
+                        .lr = 0.01,
+                        .seed = 3,
+                        .checkpoint_every = 5};
     ct_train_result r;
     ct_err e = {0};
     if (stopped) {
@@ -208,7 +215,8 @@ static void command(void **state) {
     while (fgets(line, sizeof line, f)) {
         char wanted[120], got[120];
         assert_int_equal(sscanf(line, "%*[^\t]\t%99[^\t]\t%lf", name, &shown), 2);
-        snprintf(wanted, sizeof wanted, "%s %.4f", ct_model_label(m, a.label[n]), a.probability[n][a.label[n]]);
+        snprintf(wanted, sizeof wanted, "%s %.4f", ct_model_label(m, a.label[n]),
+                 a.probability[n][a.label[n]]);
         snprintf(got, sizeof got, "%s %.4f", name, shown);
         assert_string_equal(got, wanted);
         n++;
@@ -216,7 +224,8 @@ static void command(void **state) {
     assert_int_equal(pclose(f), 0);
     assert_int_equal(n, MOST);
     snprintf(npy, sizeof npy, "%s/out.npy", root);
-    snprintf(words, sizeof words, "./cotan predict '%s' '%s' --layer out -o '%s' > /dev/null", parts, data, npy);
+    snprintf(words, sizeof words, "./cotan predict '%s' '%s' --layer out -o '%s' > /dev/null", parts, data,
+             npy);
     assert_int_equal(system(words), 0); /* of the training that was stopped */
     assert_int_equal(ct_npy_load(NULL, NULL, npy, &x, &e), CT_OK);
     assert_true(x.dim[0] == MOST && x.dim[1] == CLASSES);
