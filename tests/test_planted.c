@@ -66,7 +66,8 @@ static void labels(void **state) {
         fill();
         label[PLANTED * BATCH + 2] = wrong[k];
         ct_ctx *c = ct_open(&(ct_options){.threads = 1});
-        ct_t y = ct_linear(ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 2)), "fc", CLASSES, (ct_lin){0}); /* [N,3] */
+        ct_t y =
+            ct_linear(ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 2)), "fc", CLASSES, (ct_lin){0}); /* [N,3] */
         ct_t want = ct_input(c, "label", CT_I64, CT_SHAPE(CT_N));
         fails_there(c, ct_cross_entropy(y, want, (ct_t){0}, (ct_ce){0}), x, "fc.weight", wrong[k]);
     }
@@ -80,7 +81,8 @@ static void ids(void **state) {
         id[PLANTED * BATCH + 3] = wrong[k];
         ct_ctx *c = ct_open(&(ct_options){.threads = 1});
         ct_t w = ct_input(c, "id", CT_I64, CT_SHAPE(CT_N));
-        ct_t y = ct_linear(ct_embedding(w, "words", WORDS, 4, (ct_embed){0}), "fc", CLASSES, (ct_lin){0}); /* [N,3] */
+        ct_t y = ct_linear(ct_embedding(w, "words", WORDS, 4, (ct_embed){0}), "fc", CLASSES,
+                           (ct_lin){0}); /* [N,3] */
         ct_t want = ct_input(c, "label", CT_I64, CT_SHAPE(CT_N));
         fails_there(c, ct_cross_entropy(y, want, (ct_t){0}, (ct_ce){0}), id, "words.weight", wrong[k]);
     }
@@ -103,6 +105,7 @@ static void metrics(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(labels), cmocka_unit_test(ids), cmocka_unit_test(metrics)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(labels), cmocka_unit_test(ids),
+                                       cmocka_unit_test(metrics)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
