@@ -250,6 +250,43 @@ static void M14_threads(void **state) {
     free(v);
 }
 
+/* Data of 2^24 elements goes through f32 products: variances to 1e-6, the same bits for any number of threads; strided
+ * data, which is read another way, too. */
+static void single_products(void **state) {
+    enum { ROWS = 1 << 15, COLS = 1 << 9 };
+    uint8_t *v = malloc(ROWS * COLS * 2);
+    ct_array x = ct_array_view(v, CT_U8, CT_SHAPE(ROWS, COLS)), odd = x;
+    ct_pca exact, p, again;
+    ct_pca_options o = {.solver = CT_PCA_RANDOMISED, .components = 3};
+    (void)state;
+    assert_non_null(v);
+    for (int64_t i = 0; i < ROWS; i++) { /* a few directions above noise */
+        ct_random r = ct_random_stream(10, (uint64_t)i);
+        double a = ct_random_normal(&r) * 60, b = ct_random_normal(&r) * 30;
+        for (int64_t k = 0; k < COLS; k++) {
+            double at =
+                128 + a * sin((double)k / 40) + b * cos((double)k / 9) + (double)ct_random_below(&r, 9);
+            v[i * COLS + k] = (uint8_t)fmin(fmax(at, 0), 255);
+        }
+    }
+    ok(ct_pca_fit(NULL, &x, (ct_pca_options){.solver = CT_PCA_COVARIANCE, .components = 3}, &exact, &e));
+    ok(ct_pca_fit(&(ct_maths){.threads = 1}, &x, o, &p, &e));
+    check_array("f32 products", " variance", &p.variance, &exact.variance, 1e-6);
+    check_array("f32 products", " mean", &p.mean, &exact.mean, TIGHT);
+    check_number("f32 products", " total", p.total, exact.total, TIGHT);
+    ok(ct_pca_fit(&(ct_maths){.threads = 3}, &x, o, &again, &e));
+    same_bits(&p, &again);
+    ct_pca_free(&again);
+    for (int64_t i = ROWS * COLS - 1; i >= 0; i--) v[2 * i] = v[i]; /* every other byte */
+    odd.stride[0] = 2 * COLS, odd.stride[1] = 2;
+    ok(ct_pca_fit(NULL, &odd, o, &again, &e));
+    same_bits(&p, &again);
+    ct_pca_free(&again);
+    ct_pca_free(&exact);
+    ct_pca_free(&p);
+    free(v);
+}
+
 /* f32, u8, strided and transposed data: the same numbers as doubles. */
 static void types(void **state) {
     enum { ROWS = 50, COLS = 4 };
@@ -420,8 +457,9 @@ int main(void) {
         cmocka_unit_test(references),      cmocka_unit_test(batches),
         cmocka_unit_test(by_eigenvectors), cmocka_unit_test(solvers_agree),
         cmocka_unit_test(M14_threads),     cmocka_unit_test(types),
-        cmocka_unit_test(M21_degenerate),  cmocka_unit_test(M21_orthonormal),
-        cmocka_unit_test(wrong_batches),   cmocka_unit_test(memory),
+        cmocka_unit_test(single_products), cmocka_unit_test(M21_degenerate),
+        cmocka_unit_test(M21_orthonormal), cmocka_unit_test(wrong_batches),
+        cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

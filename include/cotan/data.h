@@ -337,7 +337,8 @@ typedef struct ct_images_options {
     void (*tell)(void *user, const char *line); /* pictures that are passed over, by name; may be NULL */
     void *user;
     volatile int32_t *stop; /* set: the scan ends with CT_ECANCEL; may be NULL */
-    int64_t reserved[8];
+    int64_t cache_parts;    /* 1 << CT_PART_TRAIN | ...: of a divided set, the parts that are kept; 0: all */
+    int64_t reserved[7];
 } ct_images_options;
 
 typedef struct ct_image {

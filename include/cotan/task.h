@@ -40,15 +40,15 @@ typedef struct ct_event {
 /* Options of a training. Zero means the default that the line says. Those marked R are the recipe: they decide
  * the model's bytes, stand in it, and must be equal where a run is resumed. */
 typedef struct ct_image_train {
-    const char *data;      /* folder of idx files; may be NULL with `resume`: as the run has it */
-    const char *output;    /* m.safetensors; the run folder m.run/ stands beside it */
-    const char *model;     /* R: a preset; NULL: "cnn" */
-    const char *net;       /* R: or a file of net text */
+    const char *data;   /* folder of idx files; may be NULL with `resume`: as the run has it */
+    const char *output; /* m.safetensors; the run folder m.run/ stands beside it */
+    const char *model;  /* R: a preset; NULL: chosen by the pictures' size and number, see docs/pictures.md */
+    const char *net;    /* R: or a file of net text */
     const char *net_text;  /* R: or the text itself; `model` is its name then */
     const char *validate;  /* R by its data: folder of the validation part; NULL: a tenth by hash */
     const char *init;      /* R by its bytes: a safetensors file of weights to begin with */
     const char *transform; /* R: NULL: normalize by the training part's mean and deviation */
-    const char *optimiser; /* R: NULL: "adam" */
+    const char *optimiser; /* R: NULL: "adamw" of lr 0.002 and weight decay 0.05 */
     const char *schedule;  /* R: NULL: "one_cycle" */
     /* R: at a loss or gradient that is not finite: NULL: "stop"; or "skip" the step, or "rollback" to the end of the
      * last epoch at half the learning rate; ten times at most */
@@ -56,17 +56,19 @@ typedef struct ct_image_train {
     const char *command;   /* the words that repeat the run, for config.json; may be NULL */
     const ct_setting *set; /* R: other values for params of the net */
     int32_t n_set;
-    int32_t threads;                /* 0: the cores allowed to the process */
-    int64_t epochs, batch, limit;   /* R: 0: 10, 64, all records */
+    int32_t threads; /* 0: the cores allowed to the process */
+    /* R: 0: epochs enough for 200,000 pictures, 10 to 60; 64, halved only where `memory` is too little; all records */
+    int64_t epochs, batch, limit;
     int64_t steps;                  /* R: in all; 0: epochs times batches, or what time_limit allows */
     int64_t stop_at;                /* R: end after this step; 0: none */
     uint64_t seed;                  /* R: of every random choice */
     double lr;                      /* R: 0: the optimiser's default */
     double time_limit;              /* seconds from the call to the written model; 0: none */
-    double weight_decay, clip_norm; /* R: 0: none. CT_ZERO: none, and that is meant */
-    double average, smoothing;      /* R: likewise */
-    int32_t patience;               /* R: early stop after so many epochs; 0: none; -1: none, meant */
-    int32_t seed_given;             /* 1: a seed of 0 is meant */
+    double weight_decay, clip_norm; /* R: 0: as the optimiser's line says, else none. CT_ZERO: none, meant */
+    /* R: of a moving average of the weights, 0: over a quarter of an epoch; label smoothing, 0: 0.1. CT_ZERO: none */
+    double average, smoothing;
+    int32_t patience;   /* R: early stop after so many epochs; 0: a quarter, at least 10; -1: none */
+    int32_t seed_given; /* 1: a seed of 0 is meant */
     int32_t resume, force, dry_run; /* 1: go on; begin anew; tell the facts and write nothing */
     int32_t checkpoint_every;       /* steps; 0: 200 */
     int32_t debug, trap;            /* of ct_options */
@@ -84,9 +86,19 @@ typedef struct ct_image_train {
      * or a path. */
     const char *report;
     const char *tensorboard; /* folder for an event file that TensorBoard reads; NULL: none */
-    int32_t doctor;          /* -1: no doctor (cotan/doctor.h). It changes no bit of the model */
+    /* R: parameters that stay as they are, for transfer with `init`: patterns, separated by commas, of their names or of
+     * names up to a '.', such as "conv1, layer*"; NULL: none. A last layer of another size than in `init` begins anew. */
+    const char *freeze;
+    /* Bytes that the process may use. 64 MiB of them are for what the allocator hook does not see (code, kernels,
+     * stacks); the hook is refused more than the rest, CT_ELIMIT. At least 128 MiB; 0: no bound. */
+    int64_t memory;
+    double (*clock)(void *user); /* seconds, never backwards; on the caller's thread. NULL: the system's */
+    void *clock_user;
+    int32_t class_weights; /* R: 1: the loss of a class times mean count / its count */
+    int32_t lr_auto; /* 1: the learning rate by a range test (Smith 2015), `lr` is 0; its curve: lr.jsonl */
+    int32_t doctor;  /* -1: no doctor (cotan/doctor.h). It changes no bit of the model */
     int32_t reserved_2;
-    int64_t reserved[13];
+    int64_t reserved[8];
 } ct_image_train;
 typedef struct ct_train_result {
     char model[4096], run[4096], data[4096]; /* paths */

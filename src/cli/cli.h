@@ -31,13 +31,14 @@ typedef struct cli {
     ct_setting set[MAX_SETS];
     const char *output, *model, *net, *validate, *init, *transform, *background, *optimizer, *schedule,
         *nonfinite, *config, *part, *input, *weights, *gradients, *losses, *target, *solver, *delimiter,
-        *metric, *layer, *similar, *paths, *report, *doctor, *tensorboard;
+        *metric, *layer, *similar, *paths, *report, *doctor, *tensorboard, *freeze;
     int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats, steps, stop_at,
-        components;
+        components, memory;
     uint64_t seed;
     double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds, variance, unsure, coverage;
     int32_t resume, force, dry_run, strict, follow_links, allow_broken, json, quiet, train, dot, flat,
-        verbose, help, version, debug, trap, whiten, scale, incremental, no_header, require_better;
+        verbose, help, version, debug, trap, whiten, scale, incremental, no_header, require_better,
+        class_weights;
     const char *given[MAX_OPTIONS];        /* by row of cli_options: the value as written, "" for a switch */
     json_t *config_file;                   /* owns the texts that --config gave */
     const char *config_net, *config_model; /* the net's text in it and its name, or NULL */

@@ -108,6 +108,14 @@ static ct_status check_keys(const source *s, json_t *config) {
     return CT_OK;
 }
 
+/* Those whose default is not 0. */
+static int zero_is_meant(const char *key) {
+    static const char *const keys[] = {"weight_decay", "ema", "label_smoothing", "patience"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0) return 1;
+    return 0;
+}
+
 /* A run's config.json: the recipe has a value for every option, 0 and "" where there is none. */
 static ct_status take_recipe(const source *s, json_t *config, json_t *recipe) {
     static const char *const outside[] = {"validate", "init", "checkpoint_every"};
@@ -119,8 +127,8 @@ static ct_status take_recipe(const source *s, json_t *config, json_t *recipe) {
     int own_steps = cli_given(c, "epochs") || cli_given(c, "batch") || cli_given(c, "limit") ||
                     cli_given(c, "time-limit") || cli_given(c, "validate");
     json_object_foreach(recipe, key, v) {
-        int none =
-            (json_is_string(v) && !*json_string_value(v)) || (json_is_number(v) && json_number_value(v) == 0);
+        int none = (json_is_string(v) && !*json_string_value(v)) ||
+                   (json_is_number(v) && json_number_value(v) == 0 && !zero_is_meant(key));
         if (status || none || strcmp(key, "init") == 0 || strcmp(key, "model") == 0) continue;
         if (own_steps && (strcmp(key, "steps") == 0 || strcmp(key, "stop_at") == 0)) continue;
         status = take(s, key, v);

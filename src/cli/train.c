@@ -37,6 +37,10 @@ static ct_image_train job_of(cli *c, const char *command) {
         .batch = c->batch,
         .limit = c->limit,
         .steps = c->steps,
+        .freeze = c->freeze,
+        .memory = c->memory,
+        .class_weights = c->class_weights,
+        .lr_auto = cli_given(c, "lr") && !(c->lr > 0),
         .stop_at = c->stop_at,
         .seed = c->seed,
         .seed_given = cli_given(c, "seed"),
@@ -67,8 +71,8 @@ static ct_image_train job_of(cli *c, const char *command) {
     };
 }
 
-/* The words that make the same model again: every option of the recipe that was given. A time limit becomes the
- * number of steps that came of it; the job adds it. A net that came from a run's config.json has no other name. */
+/* The words that make the same model again: every option of the recipe that was given. What a time limit, a bound of memory
+ * and a range test decided is added by the job as numbers. A net that came from a run's config.json has no other name. */
 static const char *command_of(cli *c) {
     static const char *const left_out[] = {"resume", "force", "dry-run", "config",
                                            "json",   "quiet", "set",     NULL};
@@ -77,7 +81,8 @@ static const char *command_of(cli *c) {
     cli_quote(&t, data_of(c) ? data_of(c) : "DIR");
     for (const option *o = cli_options; o->name; o++) {
         const char *text = c->given[o - cli_options];
-        int skip = !text || strcmp(o->name, "time-limit") == 0 ||
+        int skip = !text || strcmp(o->name, "time-limit") == 0 || strcmp(o->name, "memory") == 0 ||
+                   (strcmp(o->name, "lr") == 0 && !(c->lr > 0)) ||
                    (c->time_limit > 0 && strcmp(o->name, "epochs") == 0);
         for (int i = 0; left_out[i]; i++) skip |= strcmp(o->name, left_out[i]) == 0;
         if (c->config_net && strcmp(o->name, "config") == 0) skip = 0;

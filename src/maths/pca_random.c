@@ -29,22 +29,47 @@
 typedef struct pass {
     const ct__rows *r;
     int64_t width;
-    const double *q;                          /* [width,D] */
-    double *y, *w;                            /* [lanes,block,width], [lanes,width,D] */
-    float *block_f32, *q_f32, *y_f32, *w_f32; /* the same in f32, w of one block; or NULL */
+    const double *q; /* [width,D] */
+    double *y, *w;   /* [lanes,block,width], [lanes,width,D] */
+    float *some, *q_f32, *y_f32,
+        *part;             /* in f32: [lanes,FEW(D),D], [width,D], [lanes,FEW(D),width], [lanes,width,D] */
+    double *row, *squares; /* beside them: [lanes,D] each */
     ct__column_sums *sums;
+    __typeof__(&cblas_sgemm) sgemm; /* found once: it is called some thousand times */
     double *square; /* [lanes]: sum of squares; with `sums`, on the first pass over all rows */
 } pass;
 
-static void add_single(const pass *p, int64_t lane, int n, const double *block) {
+/* Rows that are converted and multiplied together in f32: a quarter of a megabyte, which stays in the second cache. */
+static int64_t few_of(const ct__rows *r) {
+    int64_t few = (INT64_C(1) << 15) / r->d;
+    few = few < 16 ? 16 : few;
+    return few < r->block ? few : r->block;
+}
+
+static ct_status add_single(void *user, int64_t lane, int64_t from, int64_t count, const double *none,
+                            ct_err *e) {
+    const pass *p = user;
     int d = (int)p->r->d, l = (int)p->width;
-    float *b = p->block_f32 + lane * p->r->block * d, *y = p->y_f32 + lane * p->r->block * l,
-          *part = p->w_f32 + lane * d * l;
-    double *w = p->w + lane * d * l;
-    ct__rows_single(block, (int64_t)n * d, b);
-    LAPACK(cblas_sgemm)(CblasRowMajor, CblasNoTrans, CblasTrans, n, l, d, 1, b, d, p->q_f32, d, 0, y, l);
-    LAPACK(cblas_sgemm)(CblasRowMajor, CblasTrans, CblasNoTrans, l, d, n, 1, y, l, b, d, 0, part, d);
+    int64_t most = few_of(p->r);
+    float *b = p->some + lane * most * d, *y = p->y_f32 + lane * most * l, *part = p->part + lane * d * l;
+    double *w = p->w + lane * d * l, *squares = p->squares + lane * d, *row = p->row + lane * d,
+           *sum = p->sums ? p->sums->part + lane * d : NULL;
+    (void)none;
+    memset(squares, 0, (size_t)d * sizeof *squares);
+    if (sum) memset(sum, 0, (size_t)d * sizeof *sum);
+    for (int64_t at = 0; at < count; at += most) {
+        int n = (int)(count - at < most ? count - at : most);
+        ct_status s = ct__rows_read_single(p->r, from + at, n, b, sum, squares, row, e);
+        if (s) return s;
+        p->sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, l, d, 1, b, d, p->q_f32, d, 0, y, l);
+        p->sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, l, d, n, 1, y, l, b, d, at ? 1 : 0, part, d);
+    }
     for (int64_t i = 0; i < (int64_t)d * l; i++) w[i] += (double)part[i];
+    if (p->sums) {
+        ct__column_sums_part(p->sums, lane);
+        p->square[lane] += ct__sum(squares, d);
+    }
+    return CT_OK;
 }
 
 static ct_status add_pass(void *user, int64_t lane, int64_t from, int64_t count, const double *block,
@@ -58,28 +83,27 @@ static ct_status add_pass(void *user, int64_t lane, int64_t from, int64_t count,
         for (int64_t i = 0; i < count; i++)
             p->square[lane] += LAPACK(cblas_ddot)(d, block + i * d, 1, block + i * d, 1);
     }
-    if (p->block_f32) {
-        add_single(p, lane, n, block);
-        return CT_OK;
-    }
     LAPACK(cblas_dgemm)(CblasRowMajor, CblasNoTrans, CblasTrans, n, l, d, 1, block, d, p->q, d, 0, y, l);
     LAPACK(cblas_dgemm)(CblasRowMajor, CblasTrans, CblasNoTrans, l, d, n, 1, y, l, block, d, 1, w, d);
     return CT_OK;
 }
 
-static ct_status rooms(ct__job *j, pass *p, int64_t lanes) {
-    int64_t d = p->r->d, l = p->width, block = p->r->block;
+static ct_status rooms(ct__job *j, pass *p, int64_t lanes, int single) {
+    int64_t d = p->r->d, l = p->width, block = p->r->block, few = few_of(p->r);
     p->w = ct__job_doubles(j, lanes, l * d);
     if (!p->w) return CT_ELIMIT;
-    if (p->r->n * d < SINGLE) {
+    if (!single) {
         p->y = ct__job_doubles(j, lanes, block * l);
         return p->y ? CT_OK : CT_ELIMIT;
     }
-    p->block_f32 = ct__job_floats(j, lanes, block * d);
+    p->some = ct__job_floats(j, lanes, few * d);
     p->q_f32 = ct__job_floats(j, l, d);
-    p->y_f32 = ct__job_floats(j, lanes, block * l);
-    p->w_f32 = ct__job_floats(j, lanes, l * d);
-    if (!p->block_f32 || !p->q_f32 || !p->y_f32 || !p->w_f32) return CT_ELIMIT;
+    p->y_f32 = ct__job_floats(j, lanes, few * l);
+    p->part = ct__job_floats(j, lanes, l * d);
+    p->row = ct__job_doubles(j, lanes, d);
+    p->squares = ct__job_doubles(j, lanes, d);
+    if (!p->some || !p->q_f32 || !p->y_f32 || !p->part || !p->row || !p->squares) return CT_ELIMIT;
+    p->sgemm = LAPACK(cblas_sgemm);
     ct__rows_single(p->q, l * d, p->q_f32);
     return CT_OK;
 }
@@ -89,6 +113,7 @@ typedef struct basis { /* columns one after the other, [D,size] as LAPACK has it
     double *q, *w;
     double *delta; /* [D]: mean of the rows as they are read, which must be centred by it; NULL: 0 */
     double square; /* sum of squares of the centred rows */
+    int single;    /* products in f32 */
 } basis;
 
 /* (B'B - n delta delta') q / (n - 1) */
@@ -116,13 +141,16 @@ static ct_status apply(ct__job *j, const ct__rows *r, basis *b, int64_t at, int 
     int64_t lanes = ct__rows_lanes(r, 8), size = b->d * (b->size - at);
     ct__column_sums sums;
     pass p = {.r = r, .width = b->size - at, .q = b->q + at * b->d};
-    ct_status s = rooms(j, &p, lanes);
+    ct_status s = rooms(j, &p, lanes, b->single);
     if (!s && first) {
         p.sums = &sums;
         p.square = ct__job_doubles(j, lanes, 1);
         s = p.square ? ct__column_sums_new(j, lanes, b->d, &sums) : CT_ELIMIT;
     }
-    if (!s) s = ct__rows_walk(j, r, lanes, 4 * (double)r->n * (double)size, add_pass, &p);
+    double operations = 4 * (double)r->n * (double)size;
+    if (!s)
+        s = p.some ? ct__rows_places(j, r, lanes, operations, add_single, &p)
+                   : ct__rows_walk(j, r, lanes, operations, add_pass, &p);
     for (int64_t i = 1; !s && i < lanes; i++)
         for (int64_t k = 0; k < size; k++) p.w[k] += p.w[i * size + k];
     if (!s && first) s = finish_sums(j, r, b, &p, lanes);
@@ -155,9 +183,9 @@ static ct_status extend(ct__job *j, basis *b, const double *from, int64_t count)
     return CT_OK;
 }
 
-static ct_status basis_new(ct__job *j, int64_t d, int64_t width, int64_t passes, basis *b) {
+static ct_status basis_new(ct__job *j, int64_t d, int64_t width, int64_t passes, int single, basis *b) {
     int64_t most = passes < d / width + 1 ? width * passes : d;
-    *b = (basis){.d = d};
+    *b = (basis){.d = d, .single = single};
     b->q = ct__job_doubles(j, most < d ? most : d, d);
     b->w = ct__job_doubles(j, most < d ? most : d, d);
     return b->q && b->w ? CT_OK : CT_ELIMIT;
@@ -204,11 +232,12 @@ static ct_status nystroem(ct__job *j, const basis *b, double nu, int64_t k, doub
     return s;
 }
 
-static double shift(const ct__rows *r, double total) { return total * (r->n * r->d < SINGLE ? 1e-14 : 1e-6); }
+static double shift(const basis *b, double total) { return total * (b->single ? 1e-6 : 1e-14); }
+static int single_of(const ct__rows *r) { return r->n * r->d >= SINGLE; }
 
 /* The first columns, [width,D]: the largest directions of a sample of the rows. */
 static ct_status begin(ct__job *j, ct__pca *p, int64_t width, double *start) {
-    int64_t d = p->rows.d, count = p->rows.n / 16 < SAMPLE ? SAMPLE : p->rows.n / 16;
+    int64_t d = p->rows.d, count = p->rows.n / 32 < SAMPLE ? SAMPLE : p->rows.n / 32;
     if (count > p->rows.n) count = p->rows.n;
     double *sample = ct__job_doubles(j, count, d), *values = ct__job_doubles(j, width, 1);
     if (!sample || !values) return CT_ELIMIT;
@@ -220,11 +249,11 @@ static ct_status begin(ct__job *j, ct__pca *p, int64_t width, double *start) {
     ct_status s = ct__rows_sample(j, &p->rows, count, p->o.seed, sample);
     if (!s) s = ct__pca_guess(j, p, sample, count);
     if (!s) s = ct__rows_open(j, &view, "x", 1, &r);
-    if (!s) s = basis_new(j, d, width, SAMPLE_PASSES, &b);
+    if (!s) s = basis_new(j, d, width, SAMPLE_PASSES, single_of(&p->rows), &b);
     r.mean = p->mean;
     r.scale = p->scale;
     if (!s && count > 1) s = krylov(j, &r, &b, start, width, SAMPLE_PASSES, 1);
-    return s ? s : nystroem(j, &b, shift(&r, b.square / (double)(count - 1)), width, values, start);
+    return s ? s : nystroem(j, &b, shift(&b, b.square / (double)(count - 1)), width, values, start);
 }
 
 ct_status ct__pca_randomised(ct__job *j, ct__pca *p) {
@@ -232,7 +261,7 @@ ct_status ct__pca_randomised(ct__job *j, ct__pca *p) {
             passes = p->o.passes ? p->o.passes : 2, width = k + (p->o.oversample ? p->o.oversample : 6);
     if (width > d) width = d;
     basis b;
-    ct_status s = basis_new(j, d, width, passes, &b);
+    ct_status s = basis_new(j, d, width, passes, single_of(&p->rows), &b);
     double *start = s ? NULL : ct__job_doubles(j, width, d);
     p->vectors = ct__job_doubles(j, k, d);
     p->variance = ct__job_doubles(j, k, 1);
@@ -243,7 +272,7 @@ ct_status ct__pca_randomised(ct__job *j, ct__pca *p) {
     if (s) return s;
     p->total = b.square / (double)(p->rows.n - 1);
     for (int64_t i = 0; i < d && !p->scale; i++) p->mean[i] += b.delta[i];
-    s = nystroem(j, &b, shift(&p->rows, p->total), k, p->variance, p->vectors);
+    s = nystroem(j, &b, shift(&b, p->total), k, p->variance, p->vectors);
     for (int64_t i = 0; i < k; i++) p->singular[i] = sqrt(p->variance[i] * (double)(p->rows.n - 1));
     p->found = k;
     return s;

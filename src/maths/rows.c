@@ -70,6 +70,43 @@ void ct__rows_single(const double *block, int64_t count, float *out) {
     for (int64_t i = 0; i < count; i++) out[i] = (float)block[i];
 }
 
+/* One row as f32, one stream over it. */
+#define SINGLE(TYPE) \
+    static void single_##TYPE(const TYPE *restrict x, const double *restrict mean, int64_t d, \
+                              float *restrict out, double *restrict sum, double *restrict square) { \
+        for (int64_t k = 0; k < d && !sum; k++) out[k] = (float)((double)x[k] - mean[k]); \
+        for (int64_t k = 0; k < d && sum; k++) { \
+            double v = (double)x[k] - mean[k]; \
+            out[k] = (float)v; \
+            sum[k] += v; \
+            square[k] += v * v; \
+        } \
+    }
+SINGLE(double)
+SINGLE(float)
+SINGLE(uint8_t)
+
+ct_status ct__rows_read_single(const ct__rows *r, int64_t from, int64_t count, float *out, double *sum,
+                               double *square, double *room, ct_err *e) {
+    int plain = (r->x->stride[1] == 1 || r->d == 1) && r->mean && !r->scale;
+    for (int64_t i = from; i < from + count; i++, out += r->d) {
+        int64_t at = i * r->x->stride[0];
+        if (plain && r->x->dtype == CT_F64) {
+            single_double((const double *)r->x->data + at, r->mean, r->d, out, sum, square);
+        } else if (plain && r->x->dtype == CT_F32) {
+            single_float((const float *)r->x->data + at, r->mean, r->d, out, sum, square);
+        } else if (plain && r->x->dtype == CT_U8) {
+            single_uint8_t((const uint8_t *)r->x->data + at, r->mean, r->d, out, sum, square);
+        } else {
+            ct_status s = ct__rows_read(r, i, 1, room, e);
+            if (s) return s;
+            ct__rows_single(room, r->d, out);
+            for (int64_t k = 0; sum && k < r->d; k++) sum[k] += room[k], square[k] += room[k] * room[k];
+        }
+    }
+    return CT_OK;
+}
+
 /* ---- all blocks ---- */
 
 typedef struct walk {
@@ -83,11 +120,11 @@ typedef struct walk {
 static ct_status walk_lane(void *user, int64_t lane, ct_err *e) {
     const walk *w = user;
     const ct__rows *r = w->r;
-    double *block = w->room + lane * r->block * r->d;
+    double *block = w->room ? w->room + lane * r->block * r->d : NULL;
     int64_t end = w->blocks * (lane + 1) / w->lanes;
     for (int64_t b = w->blocks * lane / w->lanes; b < end; b++) {
         int64_t from = b * r->block, count = r->n - from < r->block ? r->n - from : r->block;
-        ct_status s = ct__rows_read(r, from, count, block, e);
+        ct_status s = w->room ? ct__rows_read(r, from, count, block, e) : CT_OK;
         if (!s) s = w->each(w->user, lane, from, count, block, e);
         if (s) return s;
     }
@@ -108,6 +145,12 @@ ct_status ct__rows_walk(ct__job *j, const ct__rows *r, int64_t lanes, double ope
     ct_status s = ct__parallel(j, lanes, operations, walk_lane, &w);
     ct_delete(j->allocator, w.room, bytes);
     return s;
+}
+
+ct_status ct__rows_places(ct__job *j, const ct__rows *r, int64_t lanes, double operations, ct__rows_each each,
+                          void *user) {
+    walk w = {r, lanes, (r->n + r->block - 1) / r->block, NULL, each, user};
+    return ct__parallel(j, lanes, operations, walk_lane, &w);
 }
 
 ct_status ct__rows_sample(ct__job *j, const ct__rows *r, int64_t count, uint64_t seed, double *out) {
@@ -136,7 +179,7 @@ ct_status ct__column_sums_new(ct__job *j, int64_t lanes, int64_t d, ct__column_s
 
 void ct__column_sums_add(ct__column_sums *c, int64_t lane, int64_t count, const double *block, int square) {
     int64_t d = c->d;
-    double *sum = c->sum + lane * d, *lost = c->lost + lane * d, *part = c->part + lane * d;
+    double *part = c->part + lane * d;
     memset(part, 0, (size_t)d * sizeof *part);
     for (int64_t i = 0; i < count; i++) {
         const double *row = block + i * d;
@@ -145,6 +188,12 @@ void ct__column_sums_add(ct__column_sums *c, int64_t lane, int64_t count, const 
         else
             for (int64_t k = 0; k < d; k++) part[k] += row[k];
     }
+    ct__column_sums_part(c, lane);
+}
+
+void ct__column_sums_part(ct__column_sums *c, int64_t lane) {
+    int64_t d = c->d;
+    double *sum = c->sum + lane * d, *lost = c->lost + lane * d, *part = c->part + lane * d;
     for (int64_t k = 0; k < d; k++) {
         double t = sum[k] + part[k];
         lost[k] += fabs(sum[k]) >= fabs(part[k]) ? (sum[k] - t) + part[k] : (part[k] - t) + sum[k];

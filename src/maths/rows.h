@@ -17,6 +17,10 @@ ct_status ct__rows_open(ct__job *j, const ct_array *x, const char *what, int64_t
 /* Rows from .. from + count - 1 -> out [count,d]. */
 ct_status ct__rows_read(const ct__rows *r, int64_t from, int64_t count, double *out, ct_err *e);
 void ct__rows_single(const double *block, int64_t count, float *out); /* as f32 */
+/* Rows as f32; with `sum` [d] and `square` [d] (both or neither NULL) what they and their squares are, in f64, is added
+ * to these on the way. `room` [d]. */
+ct_status ct__rows_read_single(const ct__rows *r, int64_t from, int64_t count, float *out, double *sum,
+                               double *square, double *room, ct_err *e);
 
 /* Walks all blocks, cut into at most `lanes` runs of blocks, each a task. `each` gets a block and its lane, and
  * adds to what belongs to the lane; lanes are then merged in order by the caller. */
@@ -25,6 +29,9 @@ typedef ct_status (*ct__rows_each)(void *user, int64_t lane, int64_t from, int64
 int64_t ct__rows_lanes(const ct__rows *r, int64_t most);
 ct_status ct__rows_walk(ct__job *j, const ct__rows *r, int64_t lanes, double operations, ct__rows_each each,
                         void *user);
+/* The same without reading: `each` gets NULL for a block, and reads as it likes. */
+ct_status ct__rows_places(ct__job *j, const ct__rows *r, int64_t lanes, double operations, ct__rows_each each,
+                          void *user);
 
 /* Sums of columns, lane by lane: a block's plain sums are added up with compensation. */
 typedef struct ct__column_sums {
@@ -33,6 +40,8 @@ typedef struct ct__column_sums {
 } ct__column_sums;
 ct_status ct__column_sums_new(ct__job *j, int64_t lanes, int64_t d, ct__column_sums *out);
 void ct__column_sums_add(ct__column_sums *c, int64_t lane, int64_t count, const double *block, int square);
+void ct__column_sums_part(ct__column_sums *c,
+                          int64_t lane); /* the lane's `part`, filled by the caller, alone */
 ct_status ct__column_sums_total(ct__job *j, const ct__column_sums *c, double *total);
 
 /* `count` rows as they are -> out [count,d]: one of each of `count` equal runs of rows, chosen by `seed`. */

@@ -14,6 +14,16 @@ ct_status ct__doctor_open(ct__image_job *j) {
     return ct_doctor_new(j->loss, j->logits, &j->like, &o, &j->doctor, j->e);
 }
 
+ct_status ct__doctor_rehearse(ct__image_job *j, ct_loader *l, ct_doctor **out) {
+    ct_doctor_options o = {.steps = 1, .batch = j->recipe.batch, .every = 1, .label = 2};
+    ct_batch b, mixed;
+    if (j->o->doctor < 0) return CT_OK;
+    ct_status s = ct_doctor_new(j->loss, j->logits, &j->like, &o, out, j->e);
+    if (!s) s = ct_next(l, &b, j->e);
+    if (!s && b.rows) s = ct__image_mix(j, &b, &mixed);
+    return s || !b.rows ? s : ct_doctor_before(*out, 0, &mixed, j->e);
+}
+
 static void tell_new(ct__image_job *j) {
     for (; j->told < ct_doctor_findings(j->doctor); j->told++) {
         char text[500];

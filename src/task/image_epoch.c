@@ -16,16 +16,22 @@ typedef struct visit {
     int64_t *label, rows, every, seen;
 } visit;
 
+/* By the recipe alone: where there is little memory for batches there is little for these. */
+int64_t ct__image_eval_batch(const ct__image_job *j) {
+    return j->recipe.batch < 64 ? 4 * j->recipe.batch : 256;
+}
+
 static ct_status walk_validation(visit *v) {
     ct__image_job *j = v->j;
     ct_loader *l = NULL;
     ct_batch b = {0};
-    int64_t batch = 256;
+    /* Files may have to be decoded: two threads ahead, four small batches in place of a large one. */
+    int64_t batch = ct__image_eval_batch(j);
+    if (j->set && batch > 64) batch = 64;
+    ct_loader_options lo = {.batch = batch, .evaluate = 1, .threads = j->set ? 2 : 0};
     float *logits = ct_new_array(&j->o->allocator, (uint64_t)(batch * j->classes) + 16, sizeof *logits);
     ct_status s = logits ? CT_OK : ct_fail(j->e, CT_ELIMIT, "validation: out of memory");
-    if (!s)
-        s = ct_loader_new(&j->o->allocator, &j->validation_source,
-                          (ct_loader_options){.batch = batch, .evaluate = 1}, &l, j->e);
+    if (!s) s = ct_loader_new(&j->o->allocator, &j->validation_source, lo, &l, j->e);
     while (!s) {
         const void *in[1];
         void *out[1] = {logits};
@@ -83,12 +89,15 @@ int ct__image_patience_over(const ct__image_job *j) {
     return j->recipe.patience > 0 && j->bad_epochs >= j->recipe.patience;
 }
 
-ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
+ct_status ct__image_end_epoch(ct__image_job *j, double begin, int *stop) {
     ct_score score;
     ct_tensors *weights = NULL;
     ct_status s = ct_tensors_new(&j->o->allocator, &weights, j->e);
     if (!s) s = ct_weights_model(j->ctx, weights, j->e);
+    double before = j->now;
     if (!s) s = validate_with(j, weights, &score);
+    j->now = ct__job_now(j);
+    if (!s) j->validate_seconds = j->now - before;
     if (s) {
         ct_tensors_free(weights);
         return s;
@@ -101,7 +110,7 @@ ct_status ct__image_end_epoch(ct__image_job *j, double seconds, int *stop) {
                     .loss = j->loss_sum / (double)j->loss_count,
                     .validation = score.loss,
                     .accuracy = score.accuracy,
-                    .seconds = seconds,
+                    .seconds = j->now - begin,
                     .lr = j->last_lr,
                     .norm = j->last_norm,
                     .best = best};

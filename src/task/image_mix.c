@@ -27,6 +27,7 @@ void ct__image_mix_close(ct__image_job *j) {
     uint64_t pixels = (uint64_t)(j->shape[0] * j->shape[1] * j->shape[2]), rows = most_rows(j);
     ct_delete(&j->o->allocator, j->mixed, pixels * rows * sizeof *j->mixed);
     ct_delete(&j->o->allocator, j->shares, (uint64_t)j->classes * rows * sizeof *j->shares);
+    j->mixed = j->shares = NULL;
 }
 
 ct_status ct__image_mix(ct__image_job *j, const ct_batch *b, ct_batch *out) {

@@ -139,6 +139,32 @@ static void facts(ct__page *p, ct_text *t) {
     json_decref(config);
 }
 
+/* Is there room, or too much? */
+static void gap(const ct__page *p, ct_text *t) {
+    ct_gap g;
+    ct_err ignored = {0};
+    const ct__image_job *j = p->j;
+    if (ct_run_gap(&j->o->files, &j->o->allocator, j->run.folder, &g, &ignored) ||
+        g.verdict == CT_GAP_UNKNOWN)
+        return;
+    ct_text_add(t, "<p>");
+    ct__report_text(t, g.text);
+    ct_text_add(t, "</p>\n");
+}
+
+/* The range test of --lr auto, where there was one. */
+static ct_status range(ct__page *p, ct_text *t) {
+    if (!ct__run_has(&p->j->run, "lr.jsonl")) return CT_OK;
+    json_t *rows = p->rows, *curve = json_array();
+    p->rows = curve;
+    ct_status s =
+        curve ? read_lines(p, "lr.jsonl", add_epoch) : ct_fail(p->e, CT_ELIMIT, "report: out of memory");
+    p->rows = rows;
+    if (!s) ct__report_range(t, curve, p->j->recipe.lr);
+    json_decref(curve);
+    return s;
+}
+
 static ct_status body(ct__page *p, ct_text *t) {
     ct__image_job *j = p->j;
     ct_status s = ct__page_pictures(p);
@@ -149,6 +175,8 @@ static ct_status body(ct__page *p, ct_text *t) {
     ct_text_add(t, CT__REPORT_TEST_BEGIN CT__REPORT_TEST_END);
     ct__report_doctor(t, p->rows, j->doctor != NULL);
     ct__report_curves(t, p->rows);
+    gap(p, t);
+    if (!s) s = range(p, t);
     ct__report_confusion(&r);
     if (p->mistakes) {
         ct_text_add(
@@ -197,7 +225,13 @@ ct_status ct__image_report(ct__image_job *j) {
     (void)ct__run_path(&j->run, "report.html", path);
     if (j->o->report) snprintf(path, sizeof path, "%s", j->o->report);
     ct_status s = write_page(&p, path);
-    if (!s) snprintf(j->result.report, sizeof j->result.report, "%s", path);
+    if (s == CT_ELIMIT &&
+        j->o->memory > 0) { /* the model keeps to the bound; the page is not worth the run */
+        ct__tell_note(j, "the report is not written: %s", j->e->text);
+        ct_error_clear(j->e);
+        s = CT_OK;
+    } else if (!s)
+        snprintf(j->result.report, sizeof j->result.report, "%s", path);
     ct_text_free(&p.shown);
     ct_text_free(&p.hidden);
     json_decref(p.rows);

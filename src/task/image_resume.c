@@ -166,6 +166,8 @@ ct_status ct__recipe_compare(ct__image_job *j) {
     if (!s) s = background(j);
     if (!s) s = patience(j);
     if (!s) s = optimiser(j);
+    if (!s) s = word(j, "freeze", o->freeze, r->freeze ? r->freeze : "");
+    if (!s && o->class_weights && !r->class_weights) s = differs(j, "class-weights", "given", "none");
     if (!s) s = word(j, "schedule", o->schedule, r->schedule);
     if (!s) s = word(j, "nonfinite", o->nonfinite, r->nonfinite);
     if (!s) s = transform(j);

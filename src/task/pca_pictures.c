@@ -7,7 +7,7 @@
 #include "task/pca.h"
 #include "task/plot.h"
 
-enum { SHOWN = 11, LARGEST = 256 };
+enum { SHOWN = 10, LARGEST = 256 };
 
 /* ---- base64 (RFC 4648) ---- */
 
@@ -88,9 +88,10 @@ static void show(picture *p, const char *caption, ct_text *t) {
     }
     if (p->weights) p->low = -p->high;
     if (!(p->high > p->low)) p->low -= 1, p->high += 1;
-    ct_text_add(t, "<figure style=\"margin:0 1em 1em 0\"><img width=\"112\" "
-                   "style=\"image-rendering:pixelated;border:1px "
-                   "solid var(--rule)\" alt=\"");
+    ct_text_add(
+        t,
+        "<figure style=\"margin:0 1em 1em 0\"><img width=\"96\" style=\"image-rendering:pixelated;border:1px "
+        "solid var(--rule)\" alt=\"");
     ct__page_text(t, caption);
     ct_text_add(t, "\" src=\"data:image/bmp;base64,");
     bitmap(p, t);

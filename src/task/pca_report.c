@@ -162,8 +162,9 @@ static const char *title_of(const ct__pca_job *j, int64_t i, char out[4400]) {
     char path[4200];
     long long record = (long long)(i * j->every);
     int32_t label = j->point[i].label;
-    if (j->records.pictures)
-        snprintf(out, 4400, "record %lld: %s", record, ct__pictures_path(&j->records, record, path));
+    const char *file = j->records.pictures ? ct__pictures_path(&j->records, record, path) : NULL;
+    if (file && strcmp(file, j->records.path) != 0) /* of an array it says nothing */
+        snprintf(out, 4400, "record %lld: %s", record, file);
     else if (label >= 0)
         snprintf(out, 4400, "record %lld: %.200s", record, j->records.label[label]);
     else

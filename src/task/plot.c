@@ -213,7 +213,7 @@ void ct__plot_point(ct__plot *p, double x, double y, const char *colour, const c
     ct_text_add(p->t, "<circle r=\"3\"");
     coordinate(p->t, "cx", x_at(p, x));
     coordinate(p->t, "cy", y_at(p, y));
-    ct_text_format(p->t, " fill=\"%s\"%s\n", colour, title ? "><title>" : "/>");
+    ct_text_format(p->t, " fill=\"%s\"%s", colour, title ? "><title>" : "/>\n");
     if (!title) return;
     ct__page_text(p->t, title);
     ct_text_add(p->t, "</title></circle>\n");

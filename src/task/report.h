@@ -48,6 +48,8 @@ void ct__report_confusion(const ct__report *r);
 void ct__report_classes(const ct__report *r);
 /* report_curves.c: rows of metrics.jsonl, an array */
 void ct__report_curves(ct_text *t, const json_t *rows);
+/* Rows of lr.jsonl, and the rate that was taken. */
+void ct__report_range(ct_text *t, const json_t *rows, double taken);
 void ct__report_rates(ct_text *t, const json_t *rows);
 /* report_health.c */
 void ct__report_doctor(ct_text *t, const json_t *rows, int doctor);

@@ -36,7 +36,7 @@ void ct__report_headline(const ct__report *r) {
     close_card(t, "naive baseline<br>always the largest class</div></div>\n");
     open_card(t);
     ct__report_value(t, key(r, k, "macro_f1"), s->macro_f1, 3);
-    close_card(t, "macro F1<br>precision ");
+    close_card(t, "macro F1<br>prec. ");
     ct__report_value(t, key(r, k, "macro_precision"), s->macro_precision, 3);
     ct_text_add(t, ", recall ");
     ct__report_value(t, key(r, k, "macro_recall"), s->macro_recall, 3);

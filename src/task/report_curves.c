@@ -141,3 +141,26 @@ void ct__report_rates(ct_text *t, const json_t *rows) {
     ct_text_add(t, "</div>\n");
     ct_arena_free(&a);
 }
+
+void ct__report_range(ct_text *t, const json_t *rows, double taken) {
+    ct_arena a = {.allocator = t->allocator};
+    curve c = read_curve(&a, rows, "smoothed"), rate = read_curve(&a, rows, "lr");
+    ct__plot p = axes(t, &c, NULL, 0);
+    for (int64_t i = 0; i < c.n; i++) c.x[i] = log10(rate.y[i]);
+    ct_text_add(t,
+                "<h2>How the learning rate was chosen</h2>\n<p class=\"note\">A range test: the rate grew by "
+                "equal factors a "
+                "step; a tenth of the rate where the loss was lowest was taken.</p>\n<div class=\"two\">\n");
+    if (c.n > 1) {
+        p.x_low = c.x[0];
+        p.x_high = c.x[c.n - 1];
+        ct__plot_begin(&p, "Smoothed loss of the range test", "learning rate, as a power of ten", "");
+        ct__plot_series(&p, c.x, c.y, c.n, 0);
+        int64_t at = 0;
+        while (at + 1 < c.n && rate.y[at] < taken) at++;
+        ct__plot_mark(&p, log10(taken), c.y[at], 0, "taken");
+        ct__plot_end(&p);
+    }
+    ct_text_add(t, "</div>\n");
+    ct_arena_free(&a);
+}

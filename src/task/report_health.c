@@ -49,10 +49,10 @@ void ct__report_doctor(ct_text *t, const json_t *rows, int doctor) {
 
 /* ---- health ---- */
 
-static void layer_row(ct_text *t, size_t i, const json_t *v) {
+/* kinds: 1 there are ReLUs, 2 there are others; a column that nobody fills is left out. */
+static void layer_row(ct_text *t, size_t i, const json_t *v, int kinds) {
     char k[60];
-    double units = number(v, "units"), dead = number(v, "dead"), active = number(v, "active"),
-           saturated = number(v, "saturated");
+    double units = number(v, "units"), dead = number(v, "dead"), saturated = number(v, "saturated");
     int relu = strcmp(text_of(v, "op"), "relu") == 0;
     ct_text_add(t, "<tr><td>");
     ct__report_text(t, text_of(v, "layer"));
@@ -61,18 +61,31 @@ static void layer_row(ct_text *t, size_t i, const json_t *v) {
     ct_text_add(t, "</td><td>");
     snprintf(k, sizeof k, "layer.%zu.units", i);
     ct__report_whole(t, k, (int64_t)units);
-    ct_text_add(t, "</td><td>");
+    if (kinds & 1) ct_text_add(t, "</td><td>");
     snprintf(k, sizeof k, "layer.%zu.active", i);
-    if (relu) ct__report_percent(t, k, active, 1);
-    ct_text_add(t, "</td><td>");
+    if (relu) ct__report_percent(t, k, number(v, "active"), 1);
+    if (kinds & 1) ct_text_add(t, "</td><td>");
     snprintf(k, sizeof k, "layer.%zu.dead", i);
     if (relu) ct__report_value(t, k, dead, 0);
-    ct_text_add(t, "</td><td>");
+    if (kinds & 2) ct_text_add(t, "</td><td>");
     snprintf(k, sizeof k, "layer.%zu.saturated", i);
     if (!relu) ct__report_percent(t, k, saturated, 1);
     ct_text_add(t, "</td><td class=\"l\">");
-    ct__report_bar(t, relu ? dead / units : saturated, 1);
+    if (isfinite(relu ? dead : saturated)) ct__report_bar(t, relu ? dead / units : saturated, 1);
     ct_text_add(t, "</td></tr>\n");
+}
+
+static void layers_table(ct_text *t, const json_t *layers) {
+    int kinds = 0;
+    for (size_t i = 0; i < json_array_size(layers); i++)
+        kinds |= strcmp(text_of(json_array_get(layers, i), "op"), "relu") == 0 ? 1 : 2;
+    ct_text_format(
+        t,
+        "<div class=\"wide\"><table><tr><th>activation of</th><th class=\"l\"></th><th>units</th>%s%s"
+        "<th></th></tr>\n",
+        kinds & 1 ? "<th>active</th><th>dead</th>" : "", kinds & 2 ? "<th>saturated</th>" : "");
+    for (size_t i = 0; i < json_array_size(layers); i++) layer_row(t, i, json_array_get(layers, i), kinds);
+    ct_text_add(t, "</table></div>\n");
 }
 
 static void weight_row(ct_text *t, size_t i, const json_t *v) {
@@ -98,13 +111,7 @@ void ct__report_health(ct_text *t, const json_t *rows) {
         "it gave 0 in the last eight. Gradients and weights are roots of mean squares; the update is what "
         "one "
         "step changed, as a share of the weights.</p>\n<div class=\"two\">\n");
-    if (layers) {
-        ct_text_add(t, "<div class=\"wide\"><table><tr><th>activation of</th><th "
-                       "class=\"l\"></th><th>units</th><th>active</th>"
-                       "<th>dead</th><th>saturated</th><th></th></tr>\n");
-        for (size_t i = 0; i < json_array_size(layers); i++) layer_row(t, i, json_array_get(layers, i));
-        ct_text_add(t, "</table></div>\n");
-    }
+    if (layers) layers_table(t, layers);
     if (weights) {
         ct_text_add(
             t,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What cotan pca writes, and what cotan predict makes of it: values, files, the same bytes however it is run, memory."""
-import array, html.parser, math
+import array, base64, html.parser, math
 from common import *
 
 FOLDER = scratch("pca_results")
@@ -189,6 +189,7 @@ def check_report():
     check("three classes have three colours", len({a["fill"] for a in circles[FEATURES:]}) == 3, circles[-3:])
     check("all within the frame", all(0 <= float(a["cx"]) <= 640 and 0 <= float(a["cy"]) <= 400 for a in circles))
     check("nothing from elsewhere, no script", not {"script", "link", "img", "iframe"} & set(tags) and "http" not in text.replace("http://www.w3.org/2000/svg", ""))
+    check("a point tells its record", "record 2: blue, dark" in page.words, page.words[:9])
     check("names are text", all(word in "".join(page.words) for word in ("blue, dark", 'a "b", c', "é")))
     config = json.loads(read(f"{FOLDER}/m.run/config.json"))
     check("config.json", config["task"] == "pca" and config["target"] == "kind" and config["command"].startswith("cotan pca "), config)
@@ -196,6 +197,30 @@ def check_report():
 
 
 # ---- pictures ----
+
+def check_bitmaps(report, t, side):
+    """The mean in grey, from black to white; a weight 0 is white, the largest is full orange or blue."""
+    page = Page()
+    page.feed(read(report).decode())
+    pictures = [a for tag, a in page.tags if tag == "img"]
+    check("the mean and the components as pictures", [a["alt"] for a in pictures] == ["mean", "component 1", "component 2", "component 3"], pictures)
+    values = [t["pca.mean"][1]] + [t["pca.components"][1][i * side * side:][:side * side] for i in range(3)]
+    line = side * 3 + -side * 3 % 4
+    for i, (a, v) in enumerate(zip(pictures, values)):
+        kind, _, code = a["src"].partition(",")
+        b = base64.b64decode(code, validate=True)
+        head = struct.unpack("<2sIIIIiiHHIIIIII", b[:54])
+        check("a BMP of 24 bits", kind == "data:image/bmp;base64" and head == (b"BM", len(b), 0, 54, 40, side, side, 1, 24, 0, line * side, 0, 0, 0, 0), head)
+        pixel = lambda k: tuple(b[54 + (side - 1 - k // side) * line + k % side * 3:][:3])
+        if i == 0:
+            low, high = min(v), max(v)
+            wanted = [(round(255 * (x - low) / (high - low)),) * 3 for x in v]
+        else:
+            most = max(map(abs, v))
+            wanted = [tuple(round(255 + (c - 255) * abs(x) / most) for c in ((178, 114, 0) if x < 0 else (0, 94, 213))) for x in v]
+        check("its pixels", all(abs(x - y) <= 1 for k in range(side * side) for x, y in zip(pixel(k), wanted[k])), i)
+    check("a point tells its record's class", any(w.startswith("record 3: ") and len(w) == 11 for w in page.words), page.words[-99:])
+
 
 def check_pictures():
     data = data_set(f"{FOLDER}/digits", train=90, test=20, side=6)
@@ -208,6 +233,7 @@ def check_pictures():
     w = result(npy(flat, "flat.npy"), "-k", "3")
     check("as the bytes / 255 as an array", near(v["explained_variance"], w["explained_variance"], 1e-6), (v, w))
     t, _ = tensors(model)
+    check_bitmaps(f"{FOLDER}/d.run/report.html", t, 6)
     check("resized by the transform", result(data, "-k", "3", "--transform", "resize 3x3")["features"] == 9)
     check("the same in batches, all kept", near(result(data, "--incremental")["explained_variance"], result(data)["explained_variance"], 1e-6))
 
