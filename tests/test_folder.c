@@ -179,7 +179,7 @@ static void parts_above(void **state) { /* F5 */
     ct_images_close(s);
 }
 
-static void gone(void **state) { /* F7 */
+static void gone(void **state) { /* F7, X14 */
     (void)state;
     ct_err e = {0};
     classes("gone", 3, 1);
