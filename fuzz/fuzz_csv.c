@@ -61,8 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
 void fuzz_seeds(void (*add)(void *user, const void *data, size_t bytes), void *user) {
     static const char *const seeds[] = {
         "\0\0a,b\n1,2\n3,4\n",
-        "\0\1"
-        "1,2\r\n+3, 4 \r\n",
+        ("\0\1"
+         "1,2\r\n+3, 4 \r\n"),
         "\0\0\xEF\xBB\xBF\"a\"\"x\";b\r\"1\n2\";NA\r",
         "\3\0a\tb\n1e400\t0x1p3\n\n\n",
         "\0\0a,a\n1,2\n",

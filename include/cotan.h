@@ -177,6 +177,14 @@ CT_API ct_dtype ct_dtype_of(ct_t x);
 CT_API const char *ct_name_of(ct_t x); /* the full name given, or "" */
 CT_API int ct_ok(ct_t x);              /* 0 for the poison that builders return after an error */
 
+/* Looking at a graph, for tools that work on any net. The op that made x, by name ("relu", "conv2d", "input", ...; ""
+ * for a zeroed handle); what its node reads: operand i, data before parameters, a zeroed handle where there is none;
+ * and the nodes that y depends on in order of creation, y's own last, each as its first output: fills up to `capacity`
+ * and returns how many there are; 0 also for poison and when memory is short. */
+CT_API const char *ct_op_of(ct_t x);
+CT_API ct_t ct_operand(ct_t x, int32_t i);
+CT_API int32_t ct_nodes_of(ct_t y, ct_t *out, int32_t capacity);
+
 /* Names made inside get the prefix "name."; scopes nest. */
 CT_API void ct_scope_push(ct_graph *g, const char *name);
 CT_API void ct_scope_pop(ct_graph *g);

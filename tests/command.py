@@ -62,9 +62,11 @@ def wrong_words():
     fails(2, "given twice", "train", "image", "d", "-o", "m", "--epochs", "2", "--epochs", "3")
     fails(2, "each NAME once", "train", "image", "d", "-o", "m", "--set", "a=1", "--set", "a=2")
     fails(2, "wanted one of them", "train", "image", "d", "-o", "m", "--resume", "--force")
+    fails(2, "a model is no stream", "train", "image", "d", "-o", "-")
+    fails(2, "a model is no stream", "pca", "d", "-o", "-")
     fails(2, "two nets", "train", "image", "d", "-o", "m", "--model", "cnn", "--net", "x")
     fails(2, "nearest is adam", "train", "image", "d", "-o", "m", "--optimizer", "adan")
-    fails(2, "nearest is resnet20", "train", "image", "d", "-o", "m", "--model", "resnet")
+    fails(2, "nearest is resnet20", "train", "image", "d", "-o", "m", "--model", "resnet21")
     fails(2, "no such task; wanted image", "train", "sound", "d", "-o", "m")
     fails(2, "write cotan train image /tmp", "train", "/tmp", "-o", "m")
     fails(2, "no data and no output", "train", "image")
@@ -121,7 +123,7 @@ def pages():
 
 def run_folder(d, r):
     files = set(os.listdir(f"{d}/m.run"))
-    check("the files of a run", files == {"config.json", "metrics.jsonl", "validation.jsonl", "checkpoint.safetensors", "previous.safetensors", "lock"}, files)
+    check("the files of a run", files == {"config.json", "metrics.jsonl", "validation.jsonl", "checkpoint.safetensors", "previous.safetensors", "report.html", "lock"}, files)
     with open(f"{d}/m.run/metrics.jsonl") as f:
         rows = [json.loads(line) for line in f]
     check("a line an epoch", [row["epoch"] for row in rows] == [1, 2], rows)
@@ -131,7 +133,7 @@ def run_folder(d, r):
     check("no colours and no live line where there is no terminal", "\033" not in r.stderr and "\r" not in r.stderr, r.stderr)
     with open(f"{d}/m.run/validation.jsonl") as f:
         lines = [json.loads(line) for line in f]
-    check("validation.jsonl", all(set(line) == {"record", "label", "prediction", "loss"} for line in lines) and len(lines) > 10, lines[:2])
+    check("validation.jsonl", all(set(line) == {"record", "label", "prediction", "loss", "probability"} for line in lines) and len(lines) > 10, lines[:2])
     best = min(rows, key=lambda row: row["validation_loss"])
     mean = sum(line["loss"] for line in lines) / len(lines)
     check("its losses are the best epoch's", abs(mean - best["validation_loss"]) < 1e-6, (mean, best))
@@ -184,6 +186,7 @@ def training(d):
     run_folder(d, r)
     results(d, data, model)
     fails(2, "exists", *base, "-o", model)
+    fails(2, "exists", *base, "-o", model, "--dry-run")
     r = cotan(*base, "-o", model, "--force", "--threads", "3", "--quiet")
     check("--force, other threads, the same bytes, --quiet", r.returncode == 0 and r.stderr == "" and same(model, f"{d}/m.safetensors"), r.stderr)
     shutil.copy(model, f"{d}/first")
@@ -197,6 +200,8 @@ def training(d):
     check("the command in config.json repeats it", r.returncode == 0 and same(f"{d}/y.safetensors", f"{d}/first"), (words, r.stderr))
     r = cotan(*base, "-o", f"{d}/i.safetensors", "--init", model)
     check("--init", r.returncode == 0 and not same(f"{d}/i.safetensors", f"{d}/first"), r.stderr)
+    r = cotan("train", "image", data, "-o", f"{d}/huge.safetensors", *SMALL, "--epochs", "1", "--batch", "16777216", "--json", "--quiet")
+    check("a batch takes memory for the records there are", r.returncode == 0 and objects(r)[0]["steps"] == 1, (r.stdout, r.stderr))
     r = cotan(*base, "-o", f"{d}/n.safetensors", "--dry-run")
     check("--dry-run writes nothing", r.returncode == 0 and not os.path.exists(f"{d}/n.safetensors") and not os.path.exists(f"{d}/n.run"), os.listdir(d))
     shuffled = data_set(f"{d}/shuffled")
@@ -226,6 +231,11 @@ def config_files(d, data):
     check("options from a file, those of the command line first", r.returncode == 0 and objects(r)[0]["epochs"] == 2, (r.stdout, r.stderr))
     v = objects(cotan("inspect", f"{d}/o.safetensors", "--json"))[0]
     check("and they were taken", v["recipe"]["optimizer"] == "sgd" and v["recipe"]["label_smoothing"] == 0.1 and "param width = 4" in v["net"], v["recipe"])
+    fine("a run's config.json", cotan("train", "image", data, "-o", f"{d}/cc.safetensors", "--config", f"{d}/o.run/config.json", "--quiet"))
+    with open(f"{d}/cc.run/config.json") as f:
+        again = json.load(f)["command"].replace(f"{d}/cc.safetensors", f"{d}/cd.safetensors")
+    r = subprocess.run(["bash", "-c", again.replace("cotan", COTAN, 1) + " --quiet"], capture_output=True, text=True)
+    check("its command has the net, too", r.returncode == 0 and same(f"{d}/cc.safetensors", f"{d}/cd.safetensors") and same(f"{d}/o.safetensors", f"{d}/cc.safetensors"), (again, r.stderr))
     os.remove(f"{d}/o.safetensors")
     shutil.rmtree(f"{d}/o.run")
     fails(2, "o.json:2:2: epcohs: no such option of cotan train; wanted epochs", *config('{"lr": 0.1,\n "epcohs": 3}'))
@@ -251,8 +261,8 @@ def interrupted(d, data):
     check("no model yet", not os.path.exists(f"{d}/s.safetensors"))
     fails(2, "holds an unfinished run", *words)
     resume = (*words[:5], "--resume")
-    for option, value, stored in (("--epochs", 3, "60"), ("--seed", 1, "0"), ("--batch", 16, "8"), ("--lr", 0.5, "0.001"), ("--optimizer", "sgd", "adam"),
-                                  ("--schedule", "cosine", "one_cycle"), ("--weight-decay", 0.1, "0"), ("--patience", 3, "0"), ("--limit", 30, "0"),
+    for option, value, stored in (("--epochs", 3, "60"), ("--seed", 1, "0"), ("--batch", 16, "8"), ("--lr", 0.5, "0.002"), ("--optimizer", "sgd", "adam"),
+                                  ("--schedule", "cosine", "one_cycle"), ("--weight-decay", 0.1, "0.05"), ("--patience", 3, "15"), ("--limit", 30, "0"),
                                   ("--set", "width=9", "8"), ("--model", "mlp", "cnn"), ("--transform", "flip p=0.5", "normalize"), ("--steps", 7, "27")):
         r = cotan(*resume, option, value)
         check(f"--resume {option} {value}: 2, and both values", r.returncode == 2 and f"{option}: " in r.stderr and str(value).split("=")[-1] in r.stderr and f"; wanted {stored}" in r.stderr, r.stderr)

@@ -35,7 +35,7 @@ ldd "$to/job_static" | grep -q libcotan && fail "the static program asks for a s
 cat >"$to/CMakeLists.txt" <<END
 cmake_minimum_required(VERSION 3.25)
 project(user C CXX)
-find_package(cotan 0.1 REQUIRED)
+find_package(cotan 0.1 REQUIRED COMPONENTS static)
 foreach(kind shared static)
   add_executable(user_\${kind} "$source/examples/xor.c")
   target_link_libraries(user_\${kind} cotan::core_\${kind} m)
@@ -50,7 +50,7 @@ END
 for p in user_shared user_static job_shared job_static cpp; do "$to/build/$p" >/dev/null || fail "find_package: $p"; done
 
 # Pages, completion, headers, names.
-for verb in train evaluate predict inspect plan check bench presets; do test -s "$to/root/share/man/man1/cotan-$verb.1" || fail "the man page of $verb"; done
+for verb in $("$to/root/bin/cotan" --help | sed -n "/^First/q; s/^  \([a-z]*\) .*/\1/p"); do test -s "$to/root/share/man/man1/cotan-$verb.1" || fail "the man page of $verb"; done
 test -s "$to/root/share/man/man1/cotan.1" && test -s "$to/root/share/bash-completion/completions/cotan" || fail "pages"
 for h in "$source"/include/cotan.h "$source"/include/cotan/*.h; do cmp -s "$h" "$to/root/include/${h#"$source"/include/}" || fail "header $h"; done
 "$to/root/bin/cotan" --version

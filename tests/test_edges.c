@@ -225,6 +225,64 @@ static void big_table(void **state) {
     assert_true(whole[69999 * WIDTH] != 0 || whole[69998 * WIDTH] != 0);
 }
 
+/* The same table read by ids of the batch and by others: sparse=1 cannot count its places, and says what to do. */
+static void mixed_ids(void **state) {
+    ct_ctx *c = ct_open(NULL);
+    ct_t ids = ct_input(c, "ids", CT_I64, CT_SHAPE(CT_N));
+    const int64_t fixed[2] = {1, 2};
+    ct_t a = ct_embedding(ids, "e", 9, 4, (ct_embed){.sparse = 1}),
+         b = ct_embedding(ct_constant(ct_default_graph(c), CT_I64, CT_SHAPE(2), fixed), "f", 9, 4,
+                          (ct_embed){.sparse = 1, .tie = "e.weight"});
+    ct_plan *p = NULL;
+    ct_err e = {0};
+    (void)state;
+    ct_t loss = ct_add(ct_mean(ct_mul(a, a), (ct_shape){0}, (ct_reduce){0}),
+                       ct_mean(ct_mul(b, b), (ct_shape){0}, (ct_reduce){0}));
+    assert_int_equal(ct_compile_train(loss, NULL, 0, &(ct_train){0}, &p, &e), CT_EUSAGE);
+    if (!strstr(e.text, "leave sparse=1 out") || !strstr(e.text, "[N]") || !strstr(e.text, "[2]"))
+        fail_msg("%s", e.text);
+    ct_close(c);
+}
+
+/* ---- weights that are computed ---- */
+
+/* A sample of weights (Bayes by Backprop) is made once, and so is its gradient, after the sum over the batch (CORE 1). */
+static void computed_weights(void **state) {
+    ct_options o = {.threads = 3};
+    ct_ctx *c = ct_open(&o);
+    ct_graph *g = ct_default_graph(c);
+    ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 6)), grad[2], w[2];
+    float noise[6 * 4];
+    for (int i = 0; i < 6 * 4; i++) noise[i] = (float)(i % 5) - 2;
+    for (int i = 0; i < 2; i++)
+        w[i] = ct_var_new(g, CT_PARAM, i ? "rho" : "mu", CT_F32, CT_SHAPE(6, 4),
+                          (ct_init){.kind = CT_INIT_NORMAL, .b = 1});
+    ct_t sample = ct_add(w[0], ct_mul(ct_exp(w[1]), ct_constant(g, CT_F32, CT_SHAPE(6, 4), noise)));
+    ct_t y = ct_tanh(ct_matmul(x, sample)), loss = ct_mean(ct_mul(y, y), (ct_shape){0}, (ct_reduce){0});
+    ct_plan *p = NULL;
+    ct_plan_info info;
+    ct_step_info step;
+    ct_err e = {0};
+    int made = 0, sharded = 0;
+    (void)state;
+    if (ct_grad(loss, NULL, w, 2, grad) ||
+        ct_plan_new(grad, 2, NULL, 0, (ct_compile){.shard = 2, .no_fuse = 1}, &p, &e) ||
+        ct_plan_describe(p, 16, &info, &e))
+        fail_msg("%s %s", e.text, ct_error(c));
+    for (int64_t i = 0; i < info.steps; i++) {
+        assert_int_equal(ct_plan_step(p, 16, i, &step, &e), CT_OK);
+        sharded += !strcmp(step.op, "matmul_t") && !strcmp(step.phase, "shard");
+        if (step.shape.rank != 2 || step.shape.dim[0] != 6 || step.shape.dim[1] != 4) continue;
+        if (!strcmp(step.op, "matmul_t") || !strcmp(step.op, "sync")) continue;
+        made++; /* exp, mul, add and the gradients of the last two */
+        if (!strcmp(step.phase, "shard")) fail_msg("%s is made for every shard", step.op);
+    }
+    assert_true(made >= 4);
+    assert_int_equal(sharded, 2);
+    ct_plan_free(p);
+    ct_close(c);
+}
+
 /* ---- extents of 0 ---- */
 
 static void empty_variable(void **state) {
@@ -238,6 +296,58 @@ static void empty_variable(void **state) {
         ct_add(ct_sum(ct_mul(w, w), (ct_shape){0}, (ct_reduce){0}), ct_sum(x, (ct_shape){0}, (ct_reduce){0}));
     if (ct_predict(c, y, in, 2, &out)) fail_msg("%s", ct_error(c));
     assert_true(out == 21);
+    ct_close(c);
+}
+
+/* A state with a row for each sample of a batch without samples has no rows, rather than N. */
+static void empty_state(void **state) {
+    ct_ctx *c = ct_open(NULL);
+    ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 2)), y;
+    ct_plan *p = NULL;
+    ct_session *s = NULL;
+    ct_err e = {0};
+    ct_var_info v;
+    float in[1] = {0};
+    (void)state;
+    y = ct_add(x, ct_var_new(ct_default_graph(c), CT_STATE, "h", CT_F32, CT_SHAPE(CT_N, 2), (ct_init){0}));
+    if (ct_plan_new(&y, 1, NULL, 0, (ct_compile){0}, &p, &e) || ct_session_new(c, &s, &e))
+        fail_msg("%s", e.text);
+    assert_int_equal(ct_run(s, p, (const void *[1]){in}, 0, NULL), CT_OK);
+    assert_int_equal(ct_state_info(s, "h", &v, &e), CT_OK);
+    assert_true(v.shape.rank == 2 && v.shape.dim[0] == 0 && v.count == 0);
+    ct_session_free(s);
+    ct_plan_free(p);
+    ct_close(c);
+}
+
+/* ---- integers that no float holds ---- */
+
+static void whole_numbers(void **state) {
+    ct_ctx *c = ct_open(NULL);
+    ct_t x = ct_input(c, "x", CT_I64, CT_SHAPE(CT_N));
+    const int64_t other = 16777217, in[5] = {16777216, 16777217, 16777218, INT64_MAX, INT64_MIN};
+    ct_t id = ct_constant(ct_default_graph(c), CT_I64, (ct_shape){0}, &other);
+    uint8_t equal[5], less[5];
+    int32_t narrow[5];
+    int64_t wide[5], out[5];
+    const float numbers[5] = {NAN, INFINITY, -1e30f, -2.75f, 16777216};
+    (void)state;
+    assert_int_equal(ct_predict(c, ct_eq(x, id), in, 5, equal), CT_OK);
+    assert_int_equal(ct_predict(c, ct_lt(x, id), in, 5, less), CT_OK);
+    assert_int_equal(ct_predict(c, ct_cast(x, CT_I32), in, 5, narrow), CT_OK);
+    assert_int_equal(ct_predict(c, ct_cast(ct_cast(x, CT_I32), CT_I64), in, 5, wide), CT_OK);
+    for (int i = 0; i < 5; i++) {
+        int64_t fits = in[i] > INT32_MAX ? INT32_MAX : in[i] < INT32_MIN ? INT32_MIN : in[i];
+        assert_int_equal(equal[i], in[i] == other);
+        assert_int_equal(less[i], in[i] < other);
+        assert_true(narrow[i] == fits && wide[i] == fits);
+    }
+    ct_t f = ct_graph_input(ct_default_graph(c), "f", CT_F32, CT_SHAPE(CT_N));
+    assert_int_equal(ct_predict(c, ct_cast(f, CT_I64), numbers, 5, out), CT_OK);
+    assert_int_equal(ct_predict(c, ct_cast(f, CT_I32), numbers, 5, narrow), CT_OK);
+    assert_true(out[0] == 0 && out[1] == INT64_MAX && out[2] == INT64_MIN && out[3] == -2 &&
+                out[4] == 16777216);
+    assert_true(narrow[0] == 0 && narrow[1] == INT32_MAX && narrow[2] == INT32_MIN && narrow[3] == -2);
     ct_close(c);
 }
 
@@ -323,10 +433,12 @@ static void wrong_runs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_parameters), cmocka_unit_test(all_are_updated),
-        cmocka_unit_test(long_chains),     cmocka_unit_test(wide_heads),
-        cmocka_unit_test(big_table),       cmocka_unit_test(empty_variable),
-        cmocka_unit_test(wrong_sources),   cmocka_unit_test(wrong_targets),
+        cmocka_unit_test(many_parameters),  cmocka_unit_test(all_are_updated),
+        cmocka_unit_test(long_chains),      cmocka_unit_test(wide_heads),
+        cmocka_unit_test(big_table),        cmocka_unit_test(mixed_ids),
+        cmocka_unit_test(computed_weights), cmocka_unit_test(empty_variable),
+        cmocka_unit_test(empty_state),      cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(wrong_sources),    cmocka_unit_test(wrong_targets),
         cmocka_unit_test(wrong_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

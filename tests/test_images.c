@@ -101,6 +101,18 @@ static void moments(void **state) {
     ct_transform_free(t);
 }
 
+typedef struct counted {
+    int64_t live; /* bytes */
+} counted;
+static void *count_take(void *user, size_t bytes) {
+    ((counted *)user)->live += (int64_t)bytes;
+    return aligned_alloc(64, (bytes + 64) / 64 * 64);
+}
+static void count_give(void *user, void *memory, size_t bytes) {
+    ((counted *)user)->live -= (int64_t)bytes;
+    free(memory);
+}
+
 /* ---- source ---- */
 
 #define VALUES (3 * 12 * 12)
@@ -155,6 +167,31 @@ static void cache_and_threads(void **state) {
             assert_memory_equal(labels_got, labels, sizeof labels);
         }
     ct_transform_free(t);
+}
+
+/* What the cache holds shows by what the set takes of its allocator: pictures of parts that nobody reads again have
+ * no room in it. */
+static int64_t held(int64_t cache_parts) {
+    counted c = {0};
+    ct_allocator a = {count_take, count_give, &c};
+    ct_images_options o = {.cache = 1 << 20, .cache_parts = cache_parts};
+    ct_images *s;
+    ct_err e = {0};
+    if (ct_images_open(NULL, &a, at("kept_parts"), &o, &s, &e) || ct_images_scan(s, NULL, 0, &e))
+        fail_msg("%s", e.text);
+    int64_t bytes = c.live;
+    ct_images_close(s);
+    assert_int_equal(c.live, 0);
+    return bytes;
+}
+
+static void cache_of_parts(void **state) {
+    (void)state;
+    classes("kept_parts/train", 4, 1);
+    classes("kept_parts/test", 4, 50);
+    int64_t all = held(0), train = held(1 << CT_PART_TRAIN), none = held(1 << CT_PART_VALIDATION);
+    assert_true(train - none >= 8 * 3 * 20 * 24);
+    assert_int_equal(all - train, train - none);
 }
 
 /* ---- audit ---- */
@@ -298,8 +335,8 @@ static void failing_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(hash_parts), TEST(identity),         TEST(moments),        TEST(cache_and_threads),
-        TEST(audit),      TEST(audit_of_classes), TEST(failing_memory),
+        TEST(hash_parts),     TEST(identity), TEST(moments),          TEST(cache_and_threads),
+        TEST(cache_of_parts), TEST(audit),    TEST(audit_of_classes), TEST(failing_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,11 +118,11 @@ static void M22_convolution_moves_with_the_picture(void **state) {
 }
 
 static void M22_order_of_rows(void **state) {
-    static const char *const nets[] = {"linear(relu(linear(input(x), \"a\", 33)), \"b\", 10)",
-                                       "softmax(linear(input(x), \"a\", 17), 1)",
-                                       "layer_norm(linear(input(x), \"a\", 20), \"n\")",
-                                       "linear(flatten(maxpool2d(relu(conv2d(reshape(input(x), -1, 1, 6, 6), "
-                                       "\"c\", 16, 3, pad=1)), 2)), \"b\", 10)"};
+    static const char *const nets[] = {
+        "linear(relu(linear(input(x), \"a\", 33)), \"b\", 10)", "softmax(linear(input(x), \"a\", 17), 1)",
+        "layer_norm(linear(input(x), \"a\", 20), \"n\")",
+        ("linear(flatten(maxpool2d(relu(conv2d(reshape(input(x), -1, 1, 6, 6), "
+         "\"c\", 16, 3, pad=1)), 2)), \"b\", 10)")};
     enum { ROWS = 23, COLUMNS = 36 };
     static float x[ROWS * COLUMNS], turned[ROWS * COLUMNS], y[ROWS * 40], z[ROWS * 40];
     ct_random r = ct_random_stream(22, 2);

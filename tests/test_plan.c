@@ -28,7 +28,7 @@ static void steps(void **state) {
     for (int i = 0; i < NETS; i++) {
         bench_net n = net_at(i);
         ct_ctx *c = ct_open(NULL);
-        ct_plan *predict, *train;
+        ct_plan *predict, *train = NULL;
         ct_plan_info a, b;
         ct_err e = {0};
         ct_t y = build_net(c, &n);

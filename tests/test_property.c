@@ -25,7 +25,7 @@ static void bench_plans(void **state) {
         bench_net n = net_at(i);
         ct_options o = {.threads = 3};
         ct_ctx *c = ct_open(&o);
-        ct_plan *predict, *train;
+        ct_plan *predict, *train = NULL;
         ct_err e = {0};
         ct_t y = build_net(c, &n);
         int small = strcmp(n.name, "alexnet") == 0;
@@ -50,7 +50,7 @@ static void overlap_seen(void **state) {
     bench_net n = net_at(2);
     ct_ctx *c = ct_open(NULL);
     ct_plan *p;
-    ct__instance *t;
+    ct__instance *t = NULL;
     ct_err e = {0};
     int32_t seen = 0, moved = 0;
     (void)state;

@@ -42,7 +42,7 @@ static void dropped(drop d, float *y) {
     ct_ctx *c = ct_open(&o);
     ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, COLUMNS)), before = x;
     ct_plan *p;
-    ct_session *s;
+    ct_session *s = NULL;
     ct_err e = {0};
     for (int i = 0; i < ROWS * COLUMNS; i++) ones[i] = 1;
     for (int32_t i = 0; i < d.others; i++) before = ct_dropout(before, i ? "second" : "first", 0.25);
@@ -99,7 +99,7 @@ static int64_t order(uint64_t seed, int64_t epoch, int64_t position, int32_t thr
     ct_array a = ct_array_view(ids, CT_I64, CT_SHAPE(101));
     const char *name = "id";
     ct_source source;
-    ct_loader *l;
+    ct_loader *l = NULL;
     ct_batch b = {.rows = 1};
     ct_err e = {0};
     int64_t n = 0;

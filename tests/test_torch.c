@@ -427,7 +427,7 @@ static void state_dicts(void **state) {
     const char *name;
     json_t *row;
     (void)state;
-    assert_int_equal(json_object_size(rows), 3);
+    assert_int_equal(json_object_size(rows), 5);
     json_object_foreach(rows, name, row) one_state_dict(name, row);
     json_decref(rows);
 }

@@ -154,6 +154,42 @@ static void watched(void **state) {
     }
 }
 
+/* More parameters than one step of the plan takes arguments: each is moved by Adam's first step, which is lr. */
+static void many_parameters(void **state) {
+    enum { LAYERS = 150 };
+    float x[ROWS * IN], before[IN], after[IN];
+    ct_err e = {0};
+    ct_ctx *c = ct_open(NULL);
+    ct_plan *p;
+    ct_t y = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, IN));
+    char name[32];
+    (void)state;
+    fill(x);
+    for (int i = 0; i < LAYERS; i++) {
+        snprintf(name, sizeof name, "fc%d", i);
+        y = ct_add(y, ct_mul_scalar(ct_linear(y, name, IN, (ct_lin){0}), 0.01));
+    }
+    ct_t loss = ct_mean(ct_square(y), ct_shape_make(0, NULL), (ct_reduce){0});
+    ct_train t = {.lr = 1e-2, .average = 0.5, .batch = ROWS};
+    if (ct_compile_train(loss, NULL, 0, &t, &p, &e)) fail_msg("%s", e.text);
+    ct_array b = ct_array_view(before, CT_F32, CT_SHAPE(IN)), a = ct_array_view(after, CT_F32, CT_SHAPE(IN));
+    ct_var_init_all(c, 4);
+    assert_int_equal(ct_var_get(c, "fc149.bias", &b, &e), CT_OK);
+    if (ct_run(ct_default_session(c), p, (const void *[1]){x}, ROWS, NULL))
+        fail_msg("%s", ct_session_error(ct_default_session(c)));
+    assert_int_equal(ct_var_get(c, "fc149.bias", &a, &e), CT_OK);
+    for (int i = 0; i < IN; i++) assert_true(fabs(fabs((double)after[i] - (double)before[i]) - 1e-2) < 1e-4);
+    for (int i = 0; i < LAYERS; i++) {
+        snprintf(name, sizeof name, "ema.fc%d.bias", i);
+        assert_int_equal(ct_var_get(c, name, &b, &e), CT_OK);
+        snprintf(name, sizeof name, "fc%d.bias", i);
+        assert_int_equal(ct_var_get(c, name, &a, &e), CT_OK);
+        assert_memory_equal(after, before, sizeof after); /* PyTorch's average begins so */
+    }
+    ct_plan_free(p);
+    ct_close(c);
+}
+
 static void names(void **state) {
     ct_ctx *c = ct_open(NULL);
     ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 4)), y = ct_dropout(ct_dropout(x, "d", 0.5), "d", 0.5);
@@ -165,7 +201,7 @@ static void names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(twice), cmocka_unit_test(fit_twice),
-                                       cmocka_unit_test(norm), cmocka_unit_test(watched),
-                                       cmocka_unit_test(names)};
+                                       cmocka_unit_test(norm),  cmocka_unit_test(watched),
+                                       cmocka_unit_test(names), cmocka_unit_test(many_parameters)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,7 +85,9 @@ CT_API void ct_model_close(ct_model *m); /* NULL is fine; after the sessions of 
 /* The model's own parts, and texts that live as long as it. */
 CT_API ct_ctx *ct_model_context(ct_model *m);
 CT_API int64_t ct_model_nonfinite(const ct_model *m); /* ct_tensors_nonfinite of its file */
-CT_API ct_plan *ct_model_plan(ct_model *m);           /* one output: the net's */
+/* One output: the net's, of what ct_plan_input_shape asks for. What comes before the net is not in it: a model of pictures
+ * wants them after its transform, ct_transform_parse(ct_model_text(m, "transform")) of cotan/data.h. */
+CT_API ct_plan *ct_model_plan(ct_model *m);
 CT_API ct_t ct_model_output(ct_model *m);
 CT_API const char *ct_model_document(const ct_model *m); /* JSON */
 CT_API const char *ct_model_task(const ct_model *m);

@@ -84,19 +84,51 @@ static ct_status take_settings(const source *s, json_t *settings) {
     return status;
 }
 
+/* The net of a run stands in its file whole, as presets may change. */
+static ct_status take_net(const source *s, json_t *config, json_t *recipe) {
+    json_t *model = json_object_get(recipe, "model");
+    s->c->config_net = json_string_value(json_object_get(config, "net"));
+    if (!s->c->config_net) return model ? take(s, "model", model) : CT_OK;
+    s->c->config_model = json_string_value(model);
+    return CT_OK;
+}
+
+/* An option beside the recipe would be passed over; only what a run itself writes there may stand. */
+static ct_status check_keys(const source *s, json_t *config) {
+    static const char *const written[] = {"checkpoint_every", "init",       "memory",   "net",
+                                          "threads",          "time_limit", "validate", NULL};
+    const char *key;
+    json_t *v;
+    json_object_foreach(config, key, v) {
+        int i = 0;
+        while (written[i] && strcmp(written[i], key) != 0) i++;
+        if (!written[i] && option_of(s->c, key))
+            return wrong(s, key, "an option beside a run's \"recipe\"; wanted it within; move it there");
+    }
+    return CT_OK;
+}
+
+/* Those whose default is not 0. */
+static int zero_is_meant(const char *key) {
+    static const char *const keys[] = {"weight_decay", "ema", "label_smoothing", "patience"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0) return 1;
+    return 0;
+}
+
 /* A run's config.json: the recipe has a value for every option, 0 and "" where there is none. */
 static ct_status take_recipe(const source *s, json_t *config, json_t *recipe) {
     static const char *const outside[] = {"validate", "init", "checkpoint_every"};
     cli *c = s->c;
     const char *key;
     json_t *v;
-    ct_status status = CT_OK;
+    ct_status status = check_keys(s, config);
     int own_net = cli_given(c, "model") || cli_given(c, "net");
     int own_steps = cli_given(c, "epochs") || cli_given(c, "batch") || cli_given(c, "limit") ||
                     cli_given(c, "time-limit") || cli_given(c, "validate");
     json_object_foreach(recipe, key, v) {
-        int none =
-            (json_is_string(v) && !*json_string_value(v)) || (json_is_number(v) && json_number_value(v) == 0);
+        int none = (json_is_string(v) && !*json_string_value(v)) ||
+                   (json_is_number(v) && json_number_value(v) == 0 && !zero_is_meant(key));
         if (status || none || strcmp(key, "init") == 0 || strcmp(key, "model") == 0) continue;
         if (own_steps && (strcmp(key, "steps") == 0 || strcmp(key, "stop_at") == 0)) continue;
         status = take(s, key, v);
@@ -106,10 +138,8 @@ static ct_status take_recipe(const source *s, json_t *config, json_t *recipe) {
         if ((json_is_string(v) && *json_string_value(v)) || json_integer_value(v) > 0)
             status = take(s, outside[i], v);
     }
-    if (status || own_net) return status;
-    c->config_net = json_string_value(json_object_get(config, "net"));
-    c->config_model = json_string_value(json_object_get(recipe, "model"));
-    return CT_OK;
+    c->config_data = json_string_value(json_object_get(config, "data"));
+    return status || own_net ? status : take_net(s, config, recipe);
 }
 
 static ct_status take_all(const source *s, json_t *config) {

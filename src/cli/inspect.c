@@ -25,7 +25,16 @@ static void print_member(const char *key, const char *value) {
     putchar('\n');
 }
 
-/* One line a member; lists of two numbers are intervals. */
+static void print_list(const char *key, const json_t *list) {
+    size_t n = json_array_size(list), shown = n < 10 ? n : 10;
+    printf("  %-18s ", key);
+    for (size_t i = 0; i < shown; i++)
+        printf("%s%.6g", i ? ", " : "", json_number_value(json_array_get(list, i)));
+    if (n > shown) printf(" and %zu more", n - shown);
+    putchar('\n');
+}
+
+/* One line a member; two numbers under a name with _ci are an interval. */
 static void print_object(const char *title, const json_t *v) {
     const char *key;
     json_t *x;
@@ -40,6 +49,8 @@ static void print_object(const char *title, const json_t *v) {
             printf("  %-18s %.6g\n", key, json_real_value(x));
         else if (json_is_boolean(x))
             printf("  %-18s %s\n", key, json_is_true(x) ? "yes" : "no");
+        else if (json_array_size(x) > 0 && !strstr(key, "_ci"))
+            print_list(key, x);
         else if (json_array_size(x) == 2)
             printf("  %-18s %.6g to %.6g\n", key, json_number_value(json_array_get(x, 0)),
                    json_number_value(json_array_get(x, 1)));
@@ -78,7 +89,9 @@ static void print_text(const char *path, const ct_tensors *t, const json_t *v) {
     if (ct_tensors_nonfinite(t, NULL))
         printf("  %-32s %39s\n", "NaN or infinite", cli_group(ct_tensors_nonfinite(t, NULL), n));
     print_object("recipe", json_object_get(v, "recipe"));
-    print_object("metrics of the validation part, best epoch", json_object_get(v, "metrics"));
+    int classifier = task && strcmp(task, "pca") != 0;
+    print_object(classifier ? "metrics of the validation part, best epoch" : "metrics",
+                 json_object_get(v, "metrics"));
     print_object("data, by hash", json_object_get(v, "data"));
 }
 

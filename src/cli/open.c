@@ -57,6 +57,14 @@ ct_status cli_idle(cli *c, const char *const *options, const char *name, const c
     return CT_OK;
 }
 
+ct_status cli_output(cli *c) {
+    if (!c->output || strcmp(c->output, "-") != 0) return CT_OK;
+    return ct_fail(
+        &c->e, CT_EUSAGE,
+        "-o -: a model is no stream; wanted a file name; give one such as m.safetensors, or ./- if "
+        "that is its name");
+}
+
 ct_status cli_transform(cli *c) {
     void *data;
     uint64_t bytes;

@@ -7,20 +7,23 @@
 
 #include "cli/cli.h"
 
-enum { SWITCH, TEXT, WHOLE, REAL, SEED, DURATION, SETTING };
+enum { SWITCH, TEXT, WHOLE, REAL, RATE, SEED, DURATION, SIZE, SETTING };
 #define AT(field) offsetof(cli, field)
 #define ANY 9e15 /* as a maximum: no limit of its own */
 
 const option cli_options[] = {
-    {"output", 'o', "FILE", TEXT, AT(output), 0, 0, NULL, " train pca ",
-     "the model to write, such as m.safetensors; m.run/ stands beside it"},
+    {"output", 'o', "FILE", TEXT, AT(output), 0, 0, NULL, " train pca predict ",
+     "the model to write, such as m.safetensors; m.run/ stands beside it (predict --layer: an .npy file)"},
     /* the net */
-    {"model", 0, "PRESET", TEXT, AT(model), 0, 0, "presets", " train ", "a built-in net: {}; default cnn"},
+    {"model", 0, "PRESET", TEXT, AT(model), 0, 0, "presets", " train ",
+     "a built-in net: {}; default: by the size and number of the pictures"},
     {"net", 0, "FILE", TEXT, AT(net), 0, 0, NULL, " train ", "a net of your own as text"},
     {"set", 0, "NAME=VALUE", SETTING, 0, 0, 0, NULL, " train plan ",
      "another value for a `param` of the net; repeat for more"},
     {"init", 0, "MODEL", TEXT, AT(init), 0, 0, NULL, " train ",
-     "weights to begin with, of any safetensors file"},
+     "weights to begin with, of any safetensors file; a last layer for other classes begins anew"},
+    {"freeze", 0, "PATTERN", TEXT, AT(freeze), 0, 0, NULL, " train ",
+     "layers that stay as --init has them, by name: conv1, or \"bn1, layer*\""},
     /* the data */
     {"validate", 0, "DIR", TEXT, AT(validate), 0, 0, NULL, " train ",
      "the validation part; default: a tenth of the training part, by hash"},
@@ -39,12 +42,16 @@ const option cli_options[] = {
      "which records: {}; default test"},
     /* the training */
     {"epochs", 0, "N", WHOLE, AT(epochs), 1, 1e6, NULL, " train ",
-     "passes over the training part; default 10"},
+     "passes over the training part; default: 200,000 pictures in all, 10 to 60 epochs"},
     {"batch", 0, "N", WHOLE, AT(batch), 1, 1 << 24, NULL, " train plan pca ",
-     "records a step; default 64 (plan: 1, with --train 64; pca: records at a time, 256)"},
+     "records a step; default 64, halved only where --memory is too little (plan: 1, with --train 64; pca: "
+     "records at a time, 256)"},
     {"optimizer", 0, "NAME", TEXT, AT(optimizer), 0, 0, "adam|adamw|sgd|nadam|rmsprop|adagrad|adadelta|lion",
-     " train ", "{}; default adam"},
-    {"lr", 0, "X", REAL, AT(lr), 1e-30, 1e30, NULL, " train ", "learning rate; default: the optimizer's"},
+     " train ", "{}; default adamw with lr 0.002 and weight decay 0.05"},
+    {"lr", 0, "X", RATE, AT(lr), 1e-30, 1e30, NULL, " train ",
+     "learning rate, or auto: found by a range test (Smith 2015) whose curve is lr.jsonl in the run; "
+     "default: the "
+     "optimizer's"},
     {"schedule", 0, "NAME", TEXT, AT(schedule), 0, 0,
      "constant|step|cosine|one_cycle|inverse_sqrt|plateau|linear", " train ",
      "of the learning rate: {}; default one_cycle"},
@@ -56,22 +63,36 @@ const option cli_options[] = {
      "rate; default stop"},
     {"clip", 0, "X", REAL, AT(clip), 0, 1e30, NULL, " train ", "the greatest global norm of the gradient"},
     {"ema", 0, "DECAY", REAL, AT(ema), 0, 1, NULL, " train ",
-     "keep an exponential moving average of the weights"},
+     "keep an exponential moving average of the weights; default: over a quarter of an epoch; 0: none"},
     {"label-smoothing", 0, "X", REAL, AT(label_smoothing), 0, 1, NULL, " train ",
-     "share of the target spread over all classes"},
+     "share of the target spread over all classes; default 0.1"},
     {"patience", 0, "N", WHOLE, AT(patience), 0, 1e6, NULL, " train ",
-     "stop after N epochs without a better validation loss"},
+     "stop after N epochs without a better validation loss; default: a quarter of them, at least 10; 0: "
+     "never"},
+    {"class-weights", 0, NULL, SWITCH, AT(class_weights), 0, 0, NULL, " train ",
+     "rare classes count as much as frequent ones in the loss"},
     {"seed", 0, "N", SEED, AT(seed), 0, 0, NULL, " train check inspect pca ",
      "of every random choice; default 0"},
     {"time-limit", 0, "TIME", DURATION, AT(time_limit), 1e-3, 1e9, NULL, " train ",
      "90s, 10m, 2h: the model is written by then; the number of steps is fixed before the first"},
+    {"memory", 0, "SIZE", SIZE, AT(memory), 1, ANY, NULL, " train ",
+     "512M, 2G: the process takes no more; 128M or more; default: no bound"},
     {"steps", 0, "N", WHOLE, AT(steps), 1, ANY, NULL, " train ",
      "steps in all, as a time limit fixed them; default: epochs times batches"},
     {"stop-at", 0, "N", WHOLE, AT(stop_at), 1, ANY, NULL, " train ",
      "end after step N of them, where a time limit cut the run short"},
+    {"doctor", 0, "WHEN", TEXT, AT(doctor), 0, 0, "on|off", " train ",
+     "look for dead ReLUs, vanishing gradients, a wrong learning rate and the like: {}; default on; it "
+     "changes no bit "
+     "of the model"},
     /* the run */
+    {"report", 0, "FILE", TEXT, AT(report), 0, 0, NULL, " train ",
+     "the page of the run; default report.html in m.run/; none: no page"},
+    {"tensorboard", 0, "DIR", TEXT, AT(tensorboard), 0, 0, NULL, " train ",
+     "write the curves there as an event file for TensorBoard"},
     {"resume", 0, NULL, SWITCH, AT(resume), 0, 0, NULL, " train ", "go on where the run stopped"},
-    {"force", 0, NULL, SWITCH, AT(force), 0, 0, NULL, " train pca ", "begin anew over an existing output"},
+    {"force", 0, NULL, SWITCH, AT(force), 0, 0, NULL, " train pca predict ",
+     "begin anew over an existing output"},
     {"strict", 0, NULL, SWITCH, AT(strict), 0, 0, NULL, " train evaluate predict ",
      "a broken picture, a damaged checkpoint, or weights that are not finite, are an error, not a note"},
     {"dry-run", 0, NULL, SWITCH, AT(dry_run), 0, 0, NULL, " train ",
@@ -104,7 +125,20 @@ const option cli_options[] = {
     {"require-better", 0, NULL, SWITCH, AT(require_better), 0, 0, NULL, " compare ",
      "exit status 1 unless the second run is better"},
     /* what is shown */
-    {"top", 0, "K", WHOLE, AT(top), 1, 1e6, NULL, " predict ", "the K most probable classes; default 1"},
+    {"top", 0, "K", WHOLE, AT(top), 1, 1e6, NULL, " predict evaluate ",
+     "the K most probable classes; default 1 (evaluate: right among the K most probable; 5. With --similar: "
+     "the K "
+     "nearest; 5)"},
+    {"unsure", 0, "P", REAL, AT(unsure), 0, 1, NULL, " predict ",
+     "mark pictures whose label has a probability under P"},
+    {"coverage", 0, "P", REAL, AT(coverage), 1e-6, 0.999999, NULL, " predict evaluate ",
+     "sets of labels that hold the right one with probability P, such as 0.9"},
+    {"layer", 0, "NAME", TEXT, AT(layer), 0, 0, NULL, " predict ",
+     "a layer's output instead of labels, as CSV, with --json as objects, with -o as .npy"},
+    {"similar", 0, "DIR", TEXT, AT(similar), 0, 0, NULL, " predict ",
+     "the pictures of DIR nearest to each FILE instead of labels"},
+    {"paths", 0, "FILE", TEXT, AT(paths), 0, 0, NULL, " predict ",
+     "also the pictures that FILE lists, a path a line (or ended by NUL bytes); - is standard input"},
     {"flat", 0, NULL, SWITCH, AT(flat), 0, 0, NULL, " inspect ",
      "the net alone, with defs, loops and params written out"},
     {"input", 0, "SHAPE", TEXT, AT(input), 0, 0, NULL, " plan ",
@@ -191,18 +225,37 @@ static int duration(const char *text, double *out) {
     return 1;
 }
 
+/* 512M, 2G, 100k, or bytes. */
+static int size(const char *text, int64_t *out) {
+    static const char units[] = "kMGT";
+    char digits[32];
+    size_t n = strlen(text);
+    if (n == 0 || n >= sizeof digits) return 0;
+    const char *unit = strchr(units, text[n - 1]);
+    memcpy(digits, text, n + 1);
+    if (unit) digits[n - 1] = '\0';
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (!ct_parse_integer(digits, out) || *out < 0 || *out > INT64_MAX >> shift) return 0;
+    *out <<= shift;
+    return 1;
+}
+
 static ct_status number(cli *c, const option *o, const char *where, const char *text) {
     double v = 0;
     int64_t whole = 0;
     char wanted[120], *at = (char *)c + o->offset;
-    int ok = o->type == WHOLE  ? ct_parse_integer(text, &whole)
-             : o->type == REAL ? ct_parse_number(text, &v)
-                               : duration(text, &v);
+    int is_whole = o->type == WHOLE || o->type == SIZE;
+    if (o->type == RATE && strcmp(text, "auto") == 0) return CT_OK; /* by cli.given */
+    int ok = o->type == WHOLE                     ? ct_parse_integer(text, &whole)
+             : o->type == SIZE                    ? size(text, &whole)
+             : o->type == REAL || o->type == RATE ? ct_parse_number(text, &v)
+                                                  : duration(text, &v);
     if (!ok && o->type == DURATION) return bad(c, where, text, "a time such as 90s, 10m or 2h");
-    if (o->type == WHOLE) v = (double)whole;
+    if (!ok && o->type == SIZE) return bad(c, where, text, "a size such as 512M or 2G");
+    if (is_whole) v = (double)whole;
     range_text(o, wanted);
     if (!ok || v < o->min || v > o->max) return bad(c, where, text, wanted);
-    if (o->type == WHOLE)
+    if (is_whole)
         *(int64_t *)(void *)at = whole;
     else
         *(double *)(void *)at = v;

@@ -111,6 +111,7 @@ int cli_pca(cli *c) {
     ct_pca_result r;
     ct_text command = {0};
     ct_status s = check_delimiter(c);
+    if (!s) s = cli_output(c);
     if (!s) s = cli_transform(c);
     ct_pca_task t = task_of(c);
     command_of(c, &command);

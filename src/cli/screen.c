@@ -13,6 +13,7 @@
 #define DIM "\033[2m"
 #define BOLD "\033[1m"
 #define GREEN "\033[1;32m"
+#define YELLOW "\033[33m"
 #define RESET "\033[0m"
 
 static double now(void) {
@@ -105,6 +106,14 @@ static void row(screen *s, const ct_event *e) {
             r->best ? "  best so far" : "", r->best ? colour(s, RESET) : "");
 }
 
+/* What the doctor found: one line; on a terminal where it does not fit, the advice below. */
+static void finding(screen *s, const ct_finding *f) {
+    cli_screen_clear(s);
+    int folded = s->terminal && 15 + (int)strlen(f->text) + (int)strlen(f->advice) + 6 > columns();
+    fprintf(stderr, "  %s%-12s%s %s%stry %s\n", colour(s, YELLOW), "doctor", colour(s, RESET), f->text,
+            folded ? ";\n               " : "; ", f->advice);
+}
+
 void cli_screen(void *user, const ct_event *e) {
     cli *c = user;
     screen *s = &c->screen;
@@ -116,6 +125,8 @@ void cli_screen(void *user, const ct_event *e) {
         live(s, e);
     } else if (e->kind == CT_EVENT_EPOCH) {
         row(s, e);
+    } else if (e->kind == CT_EVENT_FINDING) {
+        finding(s, e->finding);
     } else {
         cli_screen_clear(s);
         fprintf(stderr, "  %s\n", e->text);

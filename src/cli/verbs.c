@@ -17,8 +17,8 @@ const verb cli_verbs[] = {
      "run "
      "was given, and the command that repeats it), metrics.jsonl (a line an epoch), validation.jsonl (a line "
      "a "
-     "record of the validation part, as the best epoch sees it), checkpoint.safetensors and "
-     "previous.safetensors. The model is written once, at the end.\n\n"
+     "record of the validation part, as the best epoch sees it), checkpoint.safetensors, "
+     "previous.safetensors and report.html, a page to look at. The model is written once, at the end.\n\n"
      "The validation part, a tenth of the training part by a hash of seed and record, chooses the best "
      "epoch. "
      "The test part (t10k-images-idx3-ubyte and its labels; else another tenth) is read by cotan evaluate "
@@ -40,27 +40,50 @@ const verb cli_verbs[] = {
      cli_train, 1, 2},
     {"evaluate", "MODEL DIR [options]", "score a model on data",
      "Scores the model on the test part of DIR: accuracy with its 95 % interval (Wilson) beside the naive "
-     "baseline, which always names the most frequent class; loss, F1, calibration error, and what is "
-     "confused "
-     "with what. The last line is the accuracy.\n\n"
+     "baseline, which always names the most frequent class; loss, precision, recall and F1 of each class and "
+     "their "
+     "means (macro; the micro averages are the accuracy), calibration error before and after the temperature "
+     "that "
+     "training fitted on its validation part, and what is confused with what. Where the run's folder stands "
+     "beside "
+     "the model, it says whether training was too short or too long. The last line is the accuracy.\n\n"
+     "--coverage 0.9 also makes of each picture a set of labels that holds the right one nine times in ten "
+     "(split "
+     "conformal, calibrated on the validation part), and tells how often it did here.\n\n"
      "Where DIR has no test part: on the data the model was trained on, the tenth that training kept away; "
-     "on "
-     "other data, all of it.",
+     "on other data, all of it.",
      "cotan evaluate fashion.safetensors fashion/\n"
-     "cotan evaluate fashion.safetensors fashion/ --part validation --json",
+     "cotan evaluate fashion.safetensors fashion/ --part validation --json\n"
+     "cotan evaluate fashion.safetensors fashion/ --coverage 0.9 --top 3",
      cli_evaluate, 2, 2},
     {"predict", "MODEL FILE... [options]", "name what pictures show",
      "One line a picture: path, label and probability, separated by tabs; of idx files the number of the "
-     "record "
-     "stands in place of the path. FILE is a picture, a folder of pictures, an idx file, or - for standard "
-     "input. "
-     "With --json one object a line: path, index, label, probability, top. A file that is broken is named, "
-     "the rest "
-     "is predicted, and the exit status is 3.",
+     "record stands in place of the path. FILE is a picture, a folder of pictures, an idx file, or - for "
+     "standard "
+     "input. With --json one object a line: path, index, label, probability, top. A file that is broken is "
+     "named, "
+     "the rest is predicted, and the exit status is 3.\n\n"
+     "Probabilities are those of the temperature that training fitted on its validation part; the label is "
+     "the same "
+     "without it. --unsure 0.6 adds the word unsure to lines under that probability (with --json \"unsure\": "
+     "true), "
+     "--coverage 0.9 a set of labels, the most probable first, that holds the right one nine times in "
+     "ten.\n\n"
+     "--layer NAME writes what that layer makes of each picture, to search or to train on: CSV with path, "
+     "index and a "
+     "column a number; objects with \"features\" under --json; with -o an .npy array [pictures, numbers], "
+     "whose rows "
+     "standard output names. --similar DIR names for each FILE the pictures of DIR whose features (what the "
+     "last "
+     "layer reads, or --layer) point in the nearest direction, with the cosine.",
      "cotan predict birds.safetensors photo.jpg more/\n"
      "cotan predict fashion.safetensors fashion/t10k-images-idx3-ubyte.gz --limit 3\n"
-     "cotan predict fashion.safetensors pictures.idx --top 5 --json",
-     cli_predict, 2, INT32_MAX},
+     "cotan predict fashion.safetensors pictures.idx --top 5 --json\n"
+     "find . -name '*.jpg' -print0 | cotan predict birds.safetensors --paths - --unsure 0.6\n"
+     "cotan predict birds.safetensors photo.jpg --similar photos/ --top 3\n"
+     "# features to work on elsewhere\n"
+     "cotan predict birds.safetensors photos/ --layer fc1 -o features.npy",
+     cli_predict, 1, INT32_MAX},
     {"pca", "DATA|DIR [options]", "principal components of a table or of pictures",
      "Finds the directions in which records vary most: of a CSV file, every column but --target a feature, "
      "of an .npy "

@@ -1,6 +1,7 @@
 /* net_call.c: calls in a net. An op call goes through the op's own attribute table: arguments are sorted by what they
  * are into tensors, the layer's name and attributes, so whatever a C builder accepts the text accepts, and nothing
  * else. */
+#include <stdio.h>
 #include <string.h>
 
 #include "graph/net_build.h"
@@ -62,8 +63,13 @@ static ct_status set_key(builder *b, const ct__expr *x, const ct__op *op, call *
         if (strcmp(names[i], key) == 0) return set_attr(b, x, op, c, i, v);
     }
     const char *near = ct_nearest(key, names, (size_t)n);
+    char all[300] = "";
+    for (int32_t i = 0; i < n && !near; i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", names[i]);
     return FAIL(b, x, "%s: no attribute %s; wanted %s; see docs/ops.md", op->name, key,
-                near ? near : "one that it has");
+                near ? near
+                : n  ? all
+                     : "none");
 }
 
 static int32_t next_positional(const ct__op *op, const call *c) {

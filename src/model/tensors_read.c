@@ -271,6 +271,15 @@ static int is_turned(uint64_t length, uint64_t left) {
     return turned <= left;
 }
 
+/* What else the file may be, by its first bytes, and what to do then. */
+static const char *other_format(const unsigned char *data, uint64_t length, uint64_t left) {
+    if (memcmp(data, "PK\3\4", 4) == 0 || (data[0] == 0x80 && data[1] >= 2 && data[1] <= 5))
+        return "it looks like torch.save's: save the state_dict with safetensors.torch.save_file";
+    if (length > left && is_turned(length, left))
+        return "its length is big-endian: write the file little-endian";
+    return "the file is cut short or not of this format";
+}
+
 static ct_status parse(ct_tensors *t, const void *data, uint64_t bytes, const char *name, ct_err *e) {
     ct_reader r = ct_reader_of(data, bytes, name);
     uint64_t length = 0;
@@ -281,10 +290,7 @@ static ct_status parse(ct_tensors *t, const void *data, uint64_t bytes, const ch
         return ct_fail_at(
             e, CT_EDATA, name, 0,
             "a header of %llu bytes; wanted at most %llu, what is left of the file, and 100 MB; %s",
-            (unsigned long long)length, (unsigned long long)left,
-            length > left && is_turned(length, left)
-                ? "its length is big-endian: write the file little-endian"
-                : "the file is cut short or not of this format");
+            (unsigned long long)length, (unsigned long long)left, other_format(data, length, left));
     header h = {{name, (const char *)r.base + 8, length, 0, 8, e}, r.base + 8 + length, left - length};
     return read_header(&h, t);
 }

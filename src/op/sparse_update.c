@@ -147,6 +147,7 @@ const ct__op ct__op_sparse_sgd_update = {
     .layout = step_layout,
     .pieces = step_pieces,
     .lower = sgd_lower,
+    .tested = "tests/test_sparse.c",
     .ref = sgd_ref,
 };
 const ct__op ct__op_sparse_adam_update = {
@@ -161,6 +162,7 @@ const ct__op ct__op_sparse_adam_update = {
     .layout = step_layout,
     .pieces = step_pieces,
     .lower = adam_lower,
+    .tested = "tests/test_sparse.c",
     .ref = adam_ref,
 };
 const ct__op ct__op_sparse_adagrad_update = {
@@ -175,6 +177,7 @@ const ct__op ct__op_sparse_adagrad_update = {
     .layout = step_layout,
     .pieces = step_pieces,
     .lower = adagrad_lower,
+    .tested = "tests/test_sparse.c",
     .ref = adagrad_ref,
 };
 

@@ -190,15 +190,21 @@ static const float *bring(const load *l, const void *p, float *tile, int64_t beg
     return tile;
 }
 
+/* Towards zero; NaN is 0, what does not fit the nearest that does. limit: 2^63 or 2^31, which floats hold. */
+static int64_t to_integer(float v, float limit) {
+    if (!(v > -limit)) return v <= -limit ? -(int64_t)(limit / 2) * 2 : 0;
+    return v >= limit ? (int64_t)(limit / 2) - 1 + (int64_t)(limit / 2) : (int64_t)v;
+}
+
 static void store(int32_t dtype, void *out, const float *tile, int64_t begin, int64_t n) {
     if (dtype == CT_F32)
         memcpy((float *)out + begin, tile, (size_t)n * sizeof *tile);
     else if (dtype == CT_BOOL)
         for (int64_t i = 0; i < n; i++) ((uint8_t *)out)[begin + i] = tile[i] != 0;
     else if (dtype == CT_I64)
-        for (int64_t i = 0; i < n; i++) ((int64_t *)out)[begin + i] = (int64_t)tile[i];
+        for (int64_t i = 0; i < n; i++) ((int64_t *)out)[begin + i] = to_integer(tile[i], 0x1p63f);
     else
-        for (int64_t i = 0; i < n; i++) ((int32_t *)out)[begin + i] = (int32_t)tile[i];
+        for (int64_t i = 0; i < n; i++) ((int32_t *)out)[begin + i] = (int32_t)to_integer(tile[i], 0x1p31f);
 }
 
 static ct_status run(const void *data, void *const *arg, const ct__exec *x) {

@@ -93,9 +93,9 @@ ct_status ct__pictures_load(const ct_files *f, const ct_allocator *a, const char
     struct stat st;
     memset(out, 0, sizeof *out);
     if (stat(folder, &st) != 0)
-        return ct_fail_at(e, CT_EIO, folder, -1,
-                          "no such folder; wanted one with %s-images-idx3-ubyte[.gz]; check the path",
-                          stems[part - 1][0]);
+        return ct_fail_at(
+            e, CT_EIO, folder, -1,
+            "no such folder; wanted one of pictures, a folder a class, or of idx files; check the path");
     if (!S_ISDIR(st.st_mode))
         return ct_fail_at(e, CT_EDATA, folder, -1,
                           "a file; wanted the folder that holds it; leave its name out");

@@ -105,20 +105,6 @@ static void add_numbers(ct_text *t, const char *key, const double *v, int64_t ch
     }
 }
 
-#define FEW 20000 /* pictures for which a net needs more variety than they have */
-
-/* Colour pictures, which are of things, are also moved a little and flipped, and where there are few of them changed by
- * trivial_augment, what is outside being their mean colour; letters and digits are grey. */
-static void add_training_steps(const ct__image_job *j, ct_text *t, const int64_t size[2],
-                               const double *mean) {
-    int64_t shorter = size[0] < size[1] ? size[0] : size[1];
-    if (ct_images_channels(j->set) != 3 || shorter < 16) return;
-    ct_text_format(t, "%srandom_crop %lldx%lld pad=%lld mode=edge, flip 0.5", t->length ? ", " : "",
-                   (long long)size[0], (long long)size[1], (long long)shorter / 16);
-    if (shorter < 64 || j->train_count >= FEW) return;
-    ct_text_format(t, ", trivial_augment fill=%.0f:%.0f:%.0f", mean[0] * 255, mean[1] * 255, mean[2] * 255);
-}
-
 static ct_status scan_pixels(ct__image_job *j, const ct_transform *t) {
     ct_status s = ct_images_scan(j->set, t, 0, j->e);
     if (!s && j->validation_set) s = ct_images_scan(j->validation_set, t, 0, j->e);
@@ -145,7 +131,7 @@ static ct_status choose_transform(ct__image_job *j) {
             mean[c] = round(mean[c] * 1e4) / 1e4;
             std[c] = std[c] > 1e-3 ? round(std[c] * 1e4) / 1e4 : 1; /* a constant channel stays as it is */
         }
-        add_training_steps(j, &text, size, mean);
+        ct__add_training_steps(j, &text, size, channels, mean);
         ct_text_format(&text, "%snormalize", text.length ? ", " : "");
         add_numbers(&text, "mean", mean, channels);
         add_numbers(&text, "std", std, channels);
@@ -173,7 +159,8 @@ static ct_status open_sets(ct__image_job *j) {
                            .strict = j->o->strict,
                            .allow_broken = j->recipe.allow_broken,
                            .limit = j->recipe.limit,
-                           .cache = ct__cache_bytes(),
+                           .cache = ct__memory_cache(j),
+                           .cache_parts = 1 << CT_PART_TRAIN | 1 << CT_PART_VALIDATION,
                            .tell = tell_line,
                            .user = j,
                            .stop = j->o->stop};

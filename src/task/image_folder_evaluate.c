@@ -188,11 +188,12 @@ static ct_status score(evaluation *v) {
     return s ? s : ct__pass_score(&v->p, source, v->out);
 }
 
-ct_status ct__folder_evaluate(ct_model *m, const char *data, const char *part, int64_t limit,
+ct_status ct__folder_evaluate(ct_model *m, const char *data, const ct_evaluate_options *with,
                               ct_evaluation *out, ct_err *e) {
-    ct_evaluation made = {0};
+    const char *part = with->part;
+    ct_evaluation made = {.top = with->top, .coverage = with->coverage};
     notes told = {&made, 0};
-    evaluation v = {.p = {.m = m, .e = e}, .out = &made, .data = data, .limit = limit};
+    evaluation v = {.p = {.m = m, .e = e}, .out = &made, .data = data, .limit = with->limit};
     v.own_validation = ct_model_number(m, "data/validation_given", 0) > 0;
     v.seed = strtoull(ct_model_text(m, "recipe/seed"), NULL, 10);
     ct_status s = ct__pass_open(&v.p);

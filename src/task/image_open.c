@@ -9,8 +9,9 @@
 #include "task/image_folder.h"
 #include "task/image_job.h"
 
-double ct__seconds(void) {
+double ct__job_now(const ct__image_job *j) {
     struct timespec ts;
+    if (j->o->clock) return j->o->clock(j->o->clock_user);
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
 }
@@ -98,9 +99,13 @@ static ct_status choose_transform(ct__image_job *j) {
     ct_text text = {.allocator = &j->o->allocator};
     ct_status s = CT_OK;
     if (!j->recipe.transform) {
+        const ct_array *x = &j->train.images;
+        int64_t size[2] = {x->dim[x->rank - 1], x->dim[x->rank - 2]};
+        ct__add_training_steps(j, &text, size, x->rank == 4 ? x->dim[1] : 1, NULL);
+        if (text.length) ct_text_add(&text, ", ");
         s = ct__pictures_normalize(&j->train, j->train_index, j->train_count, &text, j->e);
-        if (!s && !(j->recipe.transform = ct_arena_text(&j->arena, text.data)))
-            s = ct_fail(j->e, CT_ELIMIT, "data: out of memory");
+        if (!s && text.failed) s = ct_fail(j->e, CT_ELIMIT, "data: out of memory");
+        if (!s) s = ct__recipe_transform(j, text.data, &j->recipe.transform);
     }
     ct_text_free(&text);
     if (!s) s = ct_transform_parse(&j->o->allocator, j->recipe.transform, &j->transform, j->e);
@@ -172,6 +177,7 @@ ct_status ct__image_open_data(ct__image_job *j) {
                   ct__grouped(j->validation_count, validation),
                   j->validate ? j->validate : "a tenth, by hash",
                   j->own_test ? "the test part is not touched" : "a tenth is kept for the test");
+    ct__tell_fact(j, "transform", "%s", j->recipe.transform);
     return CT_OK;
 }
 
@@ -187,59 +193,34 @@ ct_status ct__init_hash(ct__image_job *j, const ct_tensors *t, char hex[33]) {
     return CT_OK;
 }
 
-/* A checkpoint holds more than weights: moments, and the best epoch's. */
-static int is_checkpoint(const char *document) {
-    json_t *doc = document ? json_loads(document, 0, NULL) : NULL;
-    const char *task = json_string_value(json_object_get(doc, "task"));
-    int yes = task && strcmp(task, "checkpoint") == 0;
-    json_decref(doc);
-    return yes;
-}
-
-static ct_status check_finite(const ct__image_job *j, const ct_tensors *t) {
-    int64_t first, n = ct_tensors_nonfinite(t, &first);
-    if (n && j->o->strict)
-        return ct_fail_at(
-            j->e, CT_EDATA, j->init, -1,
-            "%lld weights are NaN or infinite, first in \"%.200s\"; wanted finite ones; leave --strict out "
-            "to begin with them all the same",
-            (long long)n, ct_tensors_name(t, first));
-    if (n) ct__tell_note(j, "%lld weights of %s are NaN or infinite", (long long)n, j->init);
-    return CT_OK;
-}
-
-static ct_status read_init(ct__image_job *j) {
-    ct_tensors *t;
-    const char *document;
-    char hex[33];
-    ct_status s = ct_model_read(&j->o->files, &j->o->allocator, j->init, &t, &document, j->e);
-    if (s) return s;
-    s = check_finite(j, t);
-    if (!s) s = ct_weights_apply(j->ctx, t, j->init, CT_MODEL_KINDS, is_checkpoint(document), j->e);
-    if (!s) s = ct__init_hash(j, t, hex);
-    ct_tensors_free(t);
-    if (s) return s;
-    if (j->resumed && strcmp(hex, j->recipe.init_hash) != 0)
-        return ct_fail_at(j->e, CT_EUSAGE, j->init, -1,
-                          "weights of hash %s; wanted %s, with which the run was begun; give that file, or "
-                          "begin anew with --force",
-                          hex, j->recipe.init_hash);
-    j->recipe.init_hash = ct_arena_text(&j->arena, hex);
-    return j->recipe.init_hash ? CT_OK : ct_fail(j->e, CT_ELIMIT, "init: out of memory");
-}
-
 /* A checkpoint has later weights than those to begin with. */
 static int begins(const ct__image_job *j) {
     return !j->resumed ||
            (!ct__run_has(&j->run, "checkpoint.safetensors") && !ct__run_has(&j->run, "previous.safetensors"));
 }
 
-static int64_t parameters(const ct_ctx *c) {
-    int64_t n = 0;
-    ct_var_info v;
-    for (int64_t i = 0; i < ct_var_count(c); i++)
-        if (!ct_var_at(c, i, &v) && v.kind == CT_PARAM) n += (int64_t)v.count;
-    return n;
+int64_t ct__image_label(const ct__image_job *j, int64_t i) {
+    ct_image r = {0};
+    if (!j->set) return ct__pictures_label(&j->train, j->train_index[i]);
+    (void)ct_images_at(j->set, j->train_index[i], &r);
+    return r.label;
+}
+
+/* A class's weight is what makes all classes count alike: the mean count over its own; 0 where it has none. */
+static ct_status class_weights(ct__image_job *j, ct_graph *g, ct_t *out) {
+    float *w = ct_new_array(&j->o->allocator, (uint64_t)j->classes, sizeof *w), most = 0, least = INFINITY;
+    int64_t shape[1] = {j->classes};
+    if (!w) return ct_fail(j->e, CT_ELIMIT, "class weights: out of memory");
+    for (int64_t i = 0; i < j->train_count; i++) w[ct__image_label(j, i)] += 1;
+    for (int64_t c = 0; c < j->classes; c++) {
+        if (w[c] > 0) w[c] = (float)((double)j->train_count / ((double)j->classes * (double)w[c]));
+        most = w[c] > most ? w[c] : most;
+        least = w[c] > 0 && w[c] < least ? w[c] : least;
+    }
+    *out = ct_constant(g, CT_F32, ct_shape_make(1, shape), w);
+    ct_delete(&j->o->allocator, w, (size_t)j->classes * sizeof *w);
+    ct__tell_fact(j, "weights", "of the classes: %.3g to %.3g", (double)least, (double)most);
+    return CT_OK;
 }
 
 static ct_status build(ct__image_job *j) {
@@ -265,9 +246,10 @@ static ct_status build(ct__image_job *j) {
             j->recipe.model, ct_shape_format(&out, have), (long long)j->classes);
     int64_t rows[1] = {CT_N};
     int64_t shares[2] = {CT_N, j->classes};
-    ct_t none = {0, 0, 0}, label = j->mixed ? ct_graph_input(g, "label", CT_F32, ct_shape_make(2, shares))
-                                            : ct_graph_input(g, "label", CT_I64, ct_shape_make(1, rows));
-    j->loss = ct_cross_entropy(j->logits, label, none, (ct_ce){.smoothing = j->recipe.smoothing});
+    ct_t weights = {0, 0, 0}, label = j->mixed ? ct_graph_input(g, "label", CT_F32, ct_shape_make(2, shares))
+                                               : ct_graph_input(g, "label", CT_I64, ct_shape_make(1, rows));
+    if (j->recipe.class_weights && (s = class_weights(j, g, &weights))) return s;
+    j->loss = ct_cross_entropy(j->logits, label, weights, (ct_ce){.smoothing = j->recipe.smoothing});
     return ct_graph_status(g, j->e);
 }
 
@@ -287,11 +269,12 @@ ct_status ct__image_open_net(ct__image_job *j) {
     if (ct_error_status(j->ctx)) return ct_fail(j->e, ct_error_status(j->ctx), "%s", ct_error(j->ctx));
     ct_status s = ct__image_mix_open(j);
     if (!s) s = build(j);
-    if (!s && j->init && begins(j)) s = read_init(j);
+    if (!s && j->init && begins(j)) s = ct__transfer_init(j);
+    if (!s) s = ct__transfer_freeze(j);
     if (s) return s;
     ct_train t = {.optimiser = ct_optimiser_of(r->optimiser),
                   .lr = r->lr,
-                  .weight_decay = r->weight_decay,
+                  .weight_decay = r->weight_decay > 0 ? r->weight_decay : CT_ZERO,
                   .clip_norm = r->clip_norm > 0 ? r->clip_norm : INFINITY, /* always looked at */
                   .average = r->average,
                   .batch = r->batch};
@@ -299,8 +282,17 @@ ct_status ct__image_open_net(ct__image_job *j) {
     s = ct_trainer_new(j->loss, NULL, 0, &t, &j->like, &j->trainer, j->e);
     if (!s) s = ct_plan_new(&j->logits, 1, NULL, 0, (ct_compile){0}, &j->eval_plan, j->e);
     if (!s) s = ct_session_new(j->ctx, &j->eval, j->e);
-    if (s) return s;
-    char count[32];
-    ct__tell_fact(j, "net", "%s: %s parameters", r->model, ct__grouped(parameters(j->ctx), count));
-    return CT_OK;
+    return s;
+}
+
+void ct__image_close_net(ct__image_job *j) {
+    ct_trainer_free(j->trainer);
+    ct_plan_free(j->eval_plan);
+    ct_session_free(j->eval);
+    ct_close(j->ctx);
+    ct__image_mix_close(j);
+    j->trainer = NULL;
+    j->eval_plan = NULL;
+    j->eval = NULL;
+    j->ctx = NULL;
 }

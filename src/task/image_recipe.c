@@ -33,7 +33,8 @@ static ct_status net_from_file(ct__image_job *j) {
 ct_status ct__recipe_net(ct__image_job *j) {
     const ct_image_train *o = j->o;
     if (o->net) return net_from_file(j);
-    const char *name = o->model ? o->model : "cnn", *names[64],
+    if (!o->model && !o->net_text) return CT_OK; /* chosen when the data is known */
+    const char *name = o->model ? o->model : "net", *names[64],
                *text = o->net_text ? o->net_text : ct_preset_text(name);
     snprintf(j->recipe.model, sizeof j->recipe.model, "%s", name);
     if (text) return read_net(j, text, name);
@@ -105,18 +106,25 @@ ct_status ct__recipe_resolve(ct__image_job *j) {
     r->steps = o->steps;
     r->stop_at = o->stop_at;
     r->seed = o->seed;
-    r->weight_decay = number(o->weight_decay);
+    int chosen = o->optimiser != NULL; /* by the caller, who gets its own defaults then */
+    r->weight_decay = o->weight_decay > 0                  ? number(o->weight_decay)
+                      : !chosen                            ? 0.05
+                      : strcmp(o->optimiser, "adamw") == 0 ? 0.01
+                                                           : 0;
     r->clip_norm = number(o->clip_norm);
     r->average = number(o->average);
-    r->smoothing = number(o->smoothing);
+    r->smoothing = o->smoothing > 0 ? number(o->smoothing) : 0.1;
     r->patience = o->patience > 0 ? o->patience : 0;
     r->follow_links = o->follow_links;
     r->background = o->background;
     r->allow_broken = o->allow_broken;
-    snprintf(r->optimiser, sizeof r->optimiser, "%s", o->optimiser ? o->optimiser : "adam");
+    snprintf(r->optimiser, sizeof r->optimiser, "%s", o->optimiser ? o->optimiser : "adamw");
     snprintf(r->schedule, sizeof r->schedule, "%s", o->schedule ? o->schedule : "one_cycle");
     snprintf(r->nonfinite, sizeof r->nonfinite, "%s", o->nonfinite ? o->nonfinite : "stop");
-    r->lr = o->lr > 0 ? o->lr : ct_optimiser_lr(ct_optimiser_of(r->optimiser));
+    r->lr = o->lr > 0 ? o->lr : chosen ? ct_optimiser_lr(ct_optimiser_of(r->optimiser)) : 2e-3;
+    r->class_weights = o->class_weights;
+    if (o->freeze && !(r->freeze = ct_arena_text(&j->arena, o->freeze)))
+        return ct_fail(j->e, CT_ELIMIT, "freeze: out of memory");
     r->transform = NULL; /* from the data */
     ct_status s = o->transform ? ct__recipe_transform(j, o->transform, &r->transform) : CT_OK;
     if (!s) s = ct__recipe_net(j);
@@ -145,6 +153,8 @@ json_t *ct__recipe_json(const ct__image_job *j) {
     char colour[16];
     snprintf(colour, sizeof colour, "#%06x", (unsigned)r->background & 0xffffffu);
     if (v && r->background) json_object_set_new(v, "background", json_string(colour));
+    if (v && r->class_weights) json_object_set_new(v, "class_weights", json_true());
+    if (v && r->freeze) json_object_set_new(v, "freeze", json_string(r->freeze));
     if (v && r->follow_links) json_object_set_new(v, "follow_links", json_true());
     if (v && r->allow_broken) json_object_set_new(v, "allow_broken", json_true());
     return v;
@@ -188,6 +198,9 @@ ct_status ct__recipe_resume(ct__image_job *j, const json_t *config, const char *
     r->patience = (int32_t)whole(v, "patience");
     if (*text(v, "background") && ct_picture_background(text(v, "background"), &r->background, j->e))
         return CT_EUSAGE;
+    r->class_weights = json_is_true(json_object_get(v, "class_weights"));
+    if (*text(v, "freeze") && !(r->freeze = ct_arena_text(&j->arena, text(v, "freeze"))))
+        return ct_fail(j->e, CT_ELIMIT, "resume: out of memory");
     r->follow_links = o->follow_links || json_is_true(json_object_get(v, "follow_links"));
     r->allow_broken = o->allow_broken || json_is_true(json_object_get(v, "allow_broken"));
     snprintf(r->model, sizeof r->model, "%s", text(v, "model"));

@@ -6,10 +6,11 @@
 #include "task/image_job.h"
 
 static ct_status differs(const ct__image_job *j, const char *option, const char *given, const char *stored) {
-    return ct_fail(
-        j->e, CT_EUSAGE,
-        "--%s: %.200s; wanted %.200s, with which the run was begun; leave it out, or begin anew with --force",
-        option, given, *stored ? stored : "none");
+    return ct_fail(j->e, CT_EUSAGE,
+                   "--%s: %.200s; wanted %.200s, with which the run was begun; leave it out, begin anew with "
+                   "--force, or go "
+                   "on from a finished model with --init",
+                   option, given, *stored ? stored : "none");
 }
 
 /* given 0: not given; CT_ZERO: a zero that is meant. */
@@ -165,6 +166,8 @@ ct_status ct__recipe_compare(ct__image_job *j) {
     if (!s) s = background(j);
     if (!s) s = patience(j);
     if (!s) s = optimiser(j);
+    if (!s) s = word(j, "freeze", o->freeze, r->freeze ? r->freeze : "");
+    if (!s && o->class_weights && !r->class_weights) s = differs(j, "class-weights", "given", "none");
     if (!s) s = word(j, "schedule", o->schedule, r->schedule);
     if (!s) s = word(j, "nonfinite", o->nonfinite, r->nonfinite);
     if (!s) s = transform(j);

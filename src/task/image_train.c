@@ -85,7 +85,7 @@ static ct_status check_output(ct__image_job *j, int *nothing_to_do) {
         *nothing_to_do = !s;
         return s;
     }
-    if (o->resume || o->force || o->dry_run) return CT_OK;
+    if (o->resume || o->force) return CT_OK;
     if (model)
         return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; wanted a new name; give --force to train anew",
                        j->run.model);
@@ -100,7 +100,8 @@ static ct_status check_output(ct__image_job *j, int *nothing_to_do) {
 /* What an earlier run left; config.json first, for without it the rest means nothing. */
 static ct_status begin_anew(const ct__image_job *j) {
     static const char *const names[] = {"config.json",   "checkpoint.safetensors", "previous.safetensors",
-                                        "metrics.jsonl", "validation.jsonl",       "report.html"};
+                                        "metrics.jsonl", "validation.jsonl",       "report.html",
+                                        "lr.jsonl"};
     ct_status s = CT_OK;
     for (size_t i = 0; i < sizeof names / sizeof *names && !s; i++)
         s = ct__run_remove(&j->run, names[i], j->e);
@@ -115,6 +116,11 @@ static void add_command(const ct__image_job *j, ct_text *t) {
     ct_text_add(t, j->o->command ? j->o->command : "");
     if (r->time_limit > 0)
         ct_text_format(t, " --epochs %lld --steps %lld", (long long)r->epochs, (long long)r->steps);
+    if (j->o->lr_auto) {
+        ct_text_add(t, " --lr ");
+        ct_text_number(t, r->lr);
+    }
+    if (j->o->memory > 0 && j->o->batch == 0) ct_text_format(t, " --batch %lld", (long long)r->batch);
     if (j->limited) ct_text_format(t, " --stop-at %lld", (long long)r->stop_at);
 }
 
@@ -137,6 +143,13 @@ static ct_status write_config(ct__image_job *j) {
     json_decref(v);
     ct_text_free(&command);
     return s;
+}
+
+static ct_status write_curve(ct__image_job *j) {
+    char path[4200];
+    if (!j->curve.length) return CT_OK;
+    return ct_file_write(&j->o->files, &j->o->allocator, ct__run_path(&j->run, "lr.jsonl", path),
+                         j->curve.data, j->curve.length, j->e);
 }
 
 static ct_status open_recipe(ct__image_job *j) {
@@ -169,21 +182,22 @@ static ct_status check_last_batch(const ct__image_job *j) {
     return ct_plan_describe(ct_trainer_plan(j->trainer), rows, &info, j->e);
 }
 
-/* Epochs and steps: each from the other where one alone is given. */
-static ct_status choose_steps(ct__image_job *j) {
-    ct__recipe *r = &j->recipe;
-    int64_t batches = (j->train_count + r->batch - 1) / r->batch;
-    if (r->steps == 0) r->steps = r->epochs * batches;
-    if (!j->o->epochs) r->epochs = (r->steps + batches - 1) / batches;
-    if (r->steps > r->epochs * batches)
-        return ct_fail(
-            j->e, CT_EUSAGE, "--steps: %lld; wanted at most %lld, %lld epochs of %lld; give more --epochs",
-            (long long)r->steps, (long long)(r->epochs * batches), (long long)r->epochs, (long long)batches);
-    if (r->stop_at > r->steps)
-        return ct_fail(j->e, CT_EUSAGE,
-                       "--stop-at: %lld; wanted at most %lld, the steps in all; leave it out",
-                       (long long)r->stop_at, (long long)r->steps);
-    return CT_OK;
+/* The loss takes logits: a softmax in the net would be taken twice, and learning would crawl. */
+static void warn_of_probabilities(const ct__image_job *j) {
+    const char *op = ct_op_of(j->logits);
+    if (strcmp(op, "softmax") == 0 || strcmp(op, "log_softmax") == 0 || strcmp(op, "sigmoid") == 0)
+        ct__tell_note(
+            j, "the net ends in %s, which the loss applies itself: leave it out, or training is slow", op);
+}
+
+static void tell_net(const ct__image_job *j) {
+    char count[32];
+    int64_t n = 0;
+    ct_var_info v;
+    for (int64_t i = 0; i < ct_var_count(j->ctx); i++)
+        if (!ct_var_at(j->ctx, i, &v) && v.kind == CT_PARAM) n += (int64_t)v.count;
+    ct__tell_fact(j, "net", "%s: %s parameters", j->recipe.model, ct__grouped(n, count));
+    warn_of_probabilities(j);
 }
 
 static void tell_training(const ct__image_job *j) {
@@ -192,6 +206,10 @@ static void tell_training(const ct__image_job *j) {
     ct__tell_fact(j, "training", "%lld epoch%s, %s steps of %lld; %s, lr %.4g %s; seed %llu",
                   (long long)r->epochs, r->epochs == 1 ? "" : "s", ct__grouped(r->steps, steps),
                   (long long)r->batch, r->optimiser, r->lr, r->schedule, (unsigned long long)r->seed);
+    ct__tell_fact(j, "with",
+                  "weight decay %g, label smoothing %g, average of weights %g, patience %d epochs%s",
+                  r->weight_decay, r->smoothing, r->average, (int)r->patience,
+                  r->class_weights ? ", class weights" : "");
     ct__tell_fact(j, "machine", "%d thread%s, %s, %s", ct_threads(j->ctx), ct_threads(j->ctx) == 1 ? "" : "s",
                   ct_cpu_features(), ct_kernel_library());
     ct__tell_fact(j, "output", "%s; the run is in %s/", j->run.model, j->run.folder);
@@ -199,87 +217,18 @@ static void tell_training(const ct__image_job *j) {
 
 static ct_status prepare(ct__image_job *j) {
     ct_status s = ct__image_open_data(j);
-    if (!s) s = check_inputs(j);
-    if (!s) s = ct__image_open_net(j);
-    if (!s) s = check_last_batch(j);
-    if (!s && !j->resumed) s = choose_steps(j);
     j->recipe.time_limit = j->o->time_limit;
+    if (!s) s = check_inputs(j);
+    if (!s && !j->resumed) s = ct__choose(j);
+    if (!s) s = ct__memory_net(j);
+    if (!s) s = check_last_batch(j);
+    if (!s) tell_net(j);
     j->plateau = 1;
     j->lr_factor = 1;
     j->best_epoch = -1;
     j->last_norm = NAN;
     j->best_loss = INFINITY;
     return s;
-}
-
-/* ---- the time limit: nine tenths of it become steps, by the measured pace, before step 1 ---- */
-
-#define TRIAL_STEPS 12
-
-/* Threads that read ahead: picture files are decoded by two, arrays copied by one. Results do not depend on it. */
-static int32_t readers(const ct__image_job *j) { return j->set ? 2 : 1; }
-
-/* A step that is not finite takes as long as another; the training itself will say so. */
-static ct_status trial_step(const ct__image_job *j, const ct_batch *b) {
-    ct_err inner = {0};
-    ct_status s = ct_trainer_step(j->trainer, b, 1e-12, NULL, NULL, &inner);
-    return s && s != CT_ENONFINITE ? ct_fail(j->e, s, "%s", inner.text) : CT_OK;
-}
-
-static ct_status measure_pace(ct__image_job *j, double *step_seconds, double *validation_seconds) {
-    ct_loader *l = NULL;
-    ct_tensors *keep = NULL;
-    ct_batch b, mixed;
-    ct_score score;
-    double times[TRIAL_STEPS];
-    int n = 0;
-    ct_status s = ct_tensors_new(&j->o->allocator, &keep, j->e);
-    if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, keep, j->e);
-    if (!s)
-        s = ct_loader_new(&j->o->allocator, &j->train_source,
-                          (ct_loader_options){.batch = j->recipe.batch, .shuffle = 1, .threads = readers(j)},
-                          &l, j->e);
-    while (!s && n < TRIAL_STEPS) {
-        double begin = ct__seconds();
-        s = ct_next(l, &b, j->e);
-        if (!s && b.rows) s = ct__image_mix(j, &b, &mixed);
-        if (!s && b.rows) s = trial_step(j, &mixed);
-        times[n++] = ct__seconds() - begin;
-    }
-    ct_loader_free(l);
-    double begin = ct__seconds();
-    if (!s) s = ct__image_validate(j, &score);
-    *validation_seconds = ct__seconds() - begin;
-    if (!s) s = ct_weights_apply(j->ctx, keep, "weights", CT_MODEL_KINDS | 1 << CT_MOMENT, 0, j->e);
-    ct_session_step(ct_trainer_session(j->trainer), 0);
-    ct_tensors_free(keep);
-    *step_seconds = 0;
-    for (int i = 2; i < n; i++) *step_seconds += times[i] / (n - 2);
-    return s;
-}
-
-static ct_status plan_time(ct__image_job *j) {
-    double step, validation;
-    if (j->recipe.time_limit <= 0 || j->o->steps) return CT_OK;
-    ct_status s = measure_pace(j, &step, &validation);
-    if (s) return s;
-    int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
-    double left = 0.9 * j->recipe.time_limit - (ct__seconds() - j->begin) - 2 * validation,
-           epoch = step * (double)batches + validation;
-    if (left <= 0)
-        return ct_fail(
-            j->e, CT_EUSAGE,
-            "--time-limit: %g s; wanted more than %.3g, what opening the data and two validations take; "
-            "give more",
-            j->recipe.time_limit, (ct__seconds() - j->begin + 2 * validation) / 0.9);
-    int64_t epochs = (int64_t)(left / epoch);
-    if (j->o->epochs && epochs > j->recipe.epochs) epochs = j->recipe.epochs;
-    j->recipe.epochs = epochs > 0 ? epochs : 1;
-    j->recipe.steps = epochs > 0 ? epochs * batches : (int64_t)(left / step) + 1;
-    if (j->recipe.steps > j->recipe.epochs * batches) j->recipe.steps = j->recipe.epochs * batches;
-    ct__tell_fact(j, "time limit", "%.0f s: %lld epochs, %lld steps at %.1f ms", j->recipe.time_limit,
-                  (long long)j->recipe.epochs, (long long)j->recipe.steps, step * 1e3);
-    return CT_OK;
 }
 
 /* ---- the loop ---- */
@@ -292,7 +241,7 @@ static double rate_now(const ct__image_job *j) {
 }
 
 static void tell_step(const ct__image_job *j, double loss, double begin, int64_t first_step) {
-    double seconds = ct__seconds() - begin, steps = (double)(j->step - first_step);
+    double seconds = j->now - begin, steps = (double)(j->step - first_step);
     ct_event event = {.kind = CT_EVENT_STEP,
                       .epoch = (int32_t)j->epoch + 1,
                       .epochs = (int32_t)j->recipe.epochs,
@@ -304,24 +253,26 @@ static void tell_step(const ct__image_job *j, double loss, double begin, int64_t
     if (j->o->tell) j->o->tell(j->o->user, &event);
 }
 
-static int out_of_time(const ct__image_job *j) {
-    return j->recipe.time_limit > 0 && ct__seconds() - j->begin > 0.97 * j->recipe.time_limit;
-}
-
 static ct_status one_step(ct__image_job *j, const ct_batch *b, double begin, int64_t first_step) {
     double loss = NAN;
     ct_batch mixed;
+    double before = j->now;
     j->last_lr = rate_now(j);
     ct_status s = ct__image_mix(j, b, &mixed);
+    if (!s) s = ct__doctor_begin(j, &mixed);
     if (!s) s = ct__finite_step(j, &mixed, j->last_lr, &loss);
+    if (!s) s = ct__doctor_end(j, loss);
     if (s) return s;
     j->step++;
     j->position++;
+    j->now = ct__job_now(j);
+    j->step_seconds = j->now - before;
     if (isfinite(loss)) {
         j->last_norm = ct_trainer_norm(j->trainer);
         j->loss_sum += loss * (double)b->rows;
         j->loss_count += b->rows;
     }
+    ct__image_events_step(j, loss);
     tell_step(j, loss, begin, first_step);
     return CT_OK;
 }
@@ -337,7 +288,15 @@ static ct_status stopped(ct__image_job *j) {
 /* A run that was stopped between the last step of an epoch and its end. */
 static ct_status end_stopped_epoch(ct__image_job *j, int *stop) {
     int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
-    return j->position == batches ? ct__image_end_epoch(j, 0, stop) : CT_OK;
+    return j->position == batches ? ct__image_end_epoch(j, j->begin, stop) : CT_OK;
+}
+
+static ct_status save(ct__image_job *j) {
+    double begin = j->now;
+    ct_status s = ct__image_save(j);
+    j->now = ct__job_now(j);
+    j->save_seconds = j->now - begin;
+    return s;
 }
 
 /* The last step: of the schedule, or where a time limit once cut it. */
@@ -352,11 +311,11 @@ static ct_status loop(ct__image_job *j) {
     ct_loader_options lo = {.batch = j->recipe.batch,
                             .seed = j->recipe.seed,
                             .shuffle = 1,
-                            .threads = readers(j),
+                            .threads = ct__readers(j),
                             .epoch = j->epoch,
                             .position = j->position};
     if (!s) s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
-    double begin = ct__seconds(), epoch_begin = begin;
+    double begin = j->now = ct__job_now(j), epoch_begin = begin;
     int64_t first_step = j->step;
     while (!s && !stop && j->step < last_step(j)) {
         ct_batch b;
@@ -368,7 +327,7 @@ static ct_status loop(ct__image_job *j) {
             break;
         }
         if (j->step == j->recipe.stop_at) break;
-        if (out_of_time(j) && j->step < last_step(j)) {
+        if (ct__time_is_over(j) && j->step < last_step(j)) {
             j->recipe.stop_at = j->step;
             j->limited = 1;
             char step[32], steps[32];
@@ -378,17 +337,16 @@ static ct_status loop(ct__image_job *j) {
         }
         int64_t batches = ct_loader_batches(l);
         if (j->position == batches) {
-            s = ct__image_end_epoch(j, ct__seconds() - epoch_begin, &stop);
-            epoch_begin = ct__seconds();
+            s = ct__image_end_epoch(j, epoch_begin, &stop);
+            epoch_begin = j->now;
             if (!s) s = ct__finite_keep(j);
-            if (!s) s = ct__image_save(j);
+            if (!s) s = save(j);
         } else if (j->step % j->checkpoint_every == 0) {
-            s = ct__image_save(j);
+            s = save(j);
         }
     }
     if (!s && j->position > 0)
-        s = ct__image_end_epoch(j, ct__seconds() - epoch_begin,
-                                &stop); /* a last epoch that a limit cut short */
+        s = ct__image_end_epoch(j, epoch_begin, &stop); /* a last epoch that a limit cut short */
     ct_loader_free(l);
     return s;
 }
@@ -398,18 +356,19 @@ static void fill_result(ct__image_job *j) {
     snprintf(r->model, sizeof r->model, "%s", j->run.model);
     snprintf(r->run, sizeof r->run, "%s", j->run.folder);
     snprintf(r->data, sizeof r->data, "%s", j->data ? j->data : "");
-    r->seconds = ct__seconds() - j->begin;
+    r->seconds = ct__job_now(j) - j->begin;
     r->resumed = j->resumed;
     if (r->finished_before) return; /* epochs and steps are those of the model */
     r->epochs = j->epoch;
     r->steps = j->step;
+    ct__doctor_result(j, r);
 }
 
 /* Everything that may be refused comes before the first write. */
 static ct_status train(ct__image_job *j) {
     int nothing_to_do = 0;
     ct_status s = ct__run_paths(&j->run, j->o->output, j->e);
-    if (!s && !j->o->dry_run) s = ct__run_open(&j->run, j->e);
+    if (!s) s = j->o->dry_run ? ct__run_possible(&j->run, j->e) : ct__run_open(&j->run, j->e);
     if (!s) s = check_output(j, &nothing_to_do);
     if (s) return s;
     if (nothing_to_do) {
@@ -423,13 +382,18 @@ static ct_status train(ct__image_job *j) {
     if (!s && j->o->dry_run) ct__tell_note(j, "a dry run: nothing is written");
     if (s || j->o->dry_run) return s;
     if (j->resumed) {
-        s = ct__image_restore(j);
+        s = ct__doctor_open(j);
+        if (!s) s = ct__image_restore(j);
     } else {
-        s = plan_time(j);
+        s = ct__range_test(j);
+        if (!s) s = ct__time_plan(j);
         if (!s) tell_training(j);
+        if (!s) s = ct__doctor_open(j);
         if (!s) s = begin_anew(j);
         if (!s) s = write_config(j);
+        if (!s) s = write_curve(j);
     }
+    if (!s) s = ct__image_events_open(j);
     if (!s && !j->back) s = ct__finite_keep(j);
     if (!s) s = loop(j);
     if (!s && j->limited) s = write_config(j);
@@ -438,12 +402,11 @@ static ct_status train(ct__image_job *j) {
 
 static void close_job(ct__image_job *j) {
     const ct_allocator *a = &j->o->allocator;
-    ct_trainer_free(j->trainer);
-    ct_plan_free(j->eval_plan);
-    ct_session_free(j->eval);
+    ct__events_close(&j->events);
+    ct_doctor_free(j->doctor);
     ct_tensors_free(j->best);
     ct_tensors_free(j->back);
-    ct_close(j->ctx);
+    ct__image_close_net(j);
     ct_source_close(&j->train_source);
     ct_source_close(&j->validation_source);
     ct_source_close(&j->images);
@@ -451,19 +414,18 @@ static void close_job(ct__image_job *j) {
     ct_transform_free(j->transform);
     ct_delete(a, j->train_index, ((size_t)j->train_count + 1) * sizeof *j->train_index);
     ct_delete(a, j->validation_index, ((size_t)j->validation_count + 1) * sizeof *j->validation_index);
-    ct__image_mix_close(j);
     ct_images_close(j->set);
     ct_images_close(j->validation_set);
     ct__pictures_free(&j->train);
     ct__pictures_free(&j->validation);
     ct__run_close(&j->run);
+    ct_text_free(&j->curve);
     ct_arena_free(&j->arena);
 }
 
 _Static_assert(sizeof(ct_image_train) == 512, "ct_image_train: its tail is reserved and zero");
 
 ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *e) {
-    double begin = ct__seconds();
     if ((!o->data && !o->resume) || !o->output)
         return ct_fail(e, CT_EUSAGE,
                        "train image: no data folder or no output; wanted both; set .data and .output");
@@ -472,16 +434,17 @@ ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, ct_err *
     j->o = o;
     j->e = e;
     j->result.best_epoch = -1;
-    j->begin = begin;
+    j->begin = ct__job_now(j);
     j->data = o->data;
     j->validate = o->validate;
     j->init = o->init;
-    j->arena.allocator = &o->allocator;
     j->run.lock = -1;
-    j->run.files = &o->files;
-    j->run.allocator = &o->allocator;
     j->checkpoint_every = o->checkpoint_every > 0 ? o->checkpoint_every : 200;
-    ct_status s = train(j);
+    ct_status s = ct__memory_open(j);
+    j->arena.allocator = &j->o->allocator;
+    j->run.files = &j->o->files;
+    j->run.allocator = &j->o->allocator;
+    if (!s) s = train(j);
     fill_result(j);
     close_job(j);
     if (!s) *out = j->result;

@@ -1,11 +1,13 @@
 /* run.c: a run owns a folder beside its model. Writing is always a temporary file, fsync, rename. */
 #include "task/run.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 ct_status ct__run_paths(ct__run *r, const char *output, ct_err *e) {
     struct stat st;
@@ -53,8 +55,13 @@ static ct_status probe(const ct__run *r, ct_err *e) {
 }
 
 static void remove_leftovers(const ct__run *r) {
-    static const char *const names[] = {"config.json", "checkpoint.safetensors", "metrics.jsonl",
-                                        "validation.jsonl", NULL};
+    static const char *const names[] = {"config.json",
+                                        "checkpoint.safetensors",
+                                        "metrics.jsonl",
+                                        "validation.jsonl",
+                                        "report.html",
+                                        "scores.csv",
+                                        NULL};
     char path[4200];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         ct_writer_clean(r->files, ct__run_path(r, names[i], path));
@@ -68,6 +75,20 @@ ct_status ct__run_open(ct__run *r, ct_err *e) {
     r->begun = ct__run_has(r, "config.json");
     remove_leftovers(r);
     return probe(r, e);
+}
+
+ct_status ct__run_possible(const ct__run *r, ct_err *e) {
+    char parent[4200];
+    snprintf(parent, sizeof parent, "%s", r->model);
+    char *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = '\0';
+    else
+        snprintf(parent, sizeof parent, ".");
+    if (access(parent, W_OK | X_OK) == 0) return CT_OK;
+    return ct_fail_at(e, CT_EIO, r->model, -1,
+                      "%s: %s; wanted a folder that may be written to; choose another", parent,
+                      strerror(errno));
 }
 
 void ct__run_close(ct__run *r) {

@@ -20,6 +20,8 @@ ct_status ct__run_paths(ct__run *r, const char *output, ct_err *e);
 /* Make the folder, take the lock (CT_EIO with the holder's pid when another has it), see that the model can be
  * written, remove what killed writers left. Closing a run that nothing was written to leaves no trace. */
 ct_status ct__run_open(ct__run *r, ct_err *e);
+/* Could it be opened? The folder for model and run is there and may be written to; nothing is. CT_EIO. */
+ct_status ct__run_possible(const ct__run *r, ct_err *e);
 void ct__run_close(ct__run *r);
 int ct__run_has(const ct__run *r, const char *name); /* a file of the folder; NULL: the model */
 const char *ct__run_path(const ct__run *r, const char *name, char out[4200]);

@@ -70,6 +70,9 @@ ct_status ct__images_arrays(ct_images *s, const char *path, ct_err *e);
 ct_status ct__slurp(const ct_files *f, ct_scratch *s, const char *path, uint8_t **data, ct__stamp *stamp,
                     int *over, ct_err *e);
 
+/* The file is as `was`; CT_EIO where it is gone or changed. `now`: what was read; NULL: looked up. */
+ct_status ct__unchanged(const char *path, const ct__stamp *was, const ct__stamp *now, ct_err *e);
+
 /* images_source.c */
 /* The text of t's steps that draw nothing and leave bytes, in the arena; NULL: out of memory. */
 char *ct__prefix_text(ct_images *s, const ct_transform *t);

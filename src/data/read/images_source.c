@@ -3,7 +3,8 @@
  * A picture is read from its file in a thread's scratch, decoded, and taken through the transform. What the
  * transform's first steps make, as long as they draw nothing and leave bytes, is the same in every epoch: the scan
  * keeps it while the cache has room, first come, first kept; epochs visit every record once, so a cache that threw
- * out the oldest would never hit. Nothing that is read depends on what was kept. */
+ * out the oldest would never hit. Nothing that is read depends on what was kept: of a kept picture too the file is
+ * looked at (size, time, inode), so that a file that is gone or changed ends a run with any memory. */
 #include <math.h>
 #include <string.h>
 
@@ -33,9 +34,7 @@ ct_status ct__images_planes(const ct_images *s, int64_t i, ct_scratch *scratch, 
     o.channels = (int32_t)s->channels;
     ct_status status = ct__images_file(s, r->path, path, e);
     if (!status) status = ct__slurp(s->files, scratch, path, &data, &now, &over, e);
-    if (!status && s->scanned && memcmp(&now, &r->stamp, sizeof now) != 0)
-        status = ct_fail_at(e, CT_EIO, path, -1,
-                            "changed since it was looked at; wanted files at rest; begin anew");
+    if (!status && s->scanned) status = ct__unchanged(path, &r->stamp, &now, e);
     if (!status)
         status = ct__picture_decode(scratch, data, (uint64_t)now.bytes, path, &o, NULL, NULL, planes, shape,
                                     NULL, e);
@@ -80,6 +79,15 @@ void ct__images_shape(const ct_images *s, int64_t i, int64_t shape[3]) {
 
 /* ---- the source ---- */
 
+/* What the set keeps of record i, as long as its file is the one that was scanned. */
+static ct_status kept_planes(const ct_images *s, int64_t i, uint8_t **planes, ct_err *e) {
+    char path[CT__PATH];
+    const ct__record *r = &s->record[i];
+    *planes = r->kept;
+    ct_status status = ct__images_file(s, r->path, path, e);
+    return status ? status : ct__unchanged(path, &r->stamp, NULL, e);
+}
+
 typedef struct source {
     ct_images *s;
     const ct_transform *t;
@@ -100,7 +108,8 @@ static ct_status read_picture(void *user, int64_t k, int64_t epoch, uint64_t see
     ct_status status = CT_OK;
     ct__images_shape(s, i, shape);
     if (planes) {
-        status = ct__transform_shape(q->t, q->prefix, shape, shape, e);
+        status = kept_planes(s, i, &planes, e);
+        if (!status) status = ct__transform_shape(q->t, q->prefix, shape, shape, e);
     } else {
         status = ct__images_planes(s, i, scratch, &planes, shape, e);
     }

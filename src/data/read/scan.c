@@ -58,13 +58,18 @@ static void add_up(ct__record *r, const uint8_t *x, const int64_t shape[3]) {
     }
 }
 
+static int is_wanted(const ct_images *s, const ct__record *r) {
+    if (s->in_arrays) return 0;
+    return !s->o.cache_parts || r->part == CT_PART_NONE || (s->o.cache_parts >> r->part & 1);
+}
+
 /* What the steps that draw nothing make: its sums, and itself where the cache has room. A transform that does not fit
  * this picture is the source's to refuse. */
 static ct_status first_steps(scan *q, ct__record *r, ct_scratch *scratch, const uint8_t *planes,
                              const int64_t shape[3], ct_err *e) {
     ct_array made;
     int64_t after[3];
-    uint64_t limit = q->s->in_arrays ? 0 : q->s->o.cache;
+    uint64_t limit = is_wanted(q->s, r) ? q->s->o.cache : 0;
     if (ct__transform_shape(q->t, q->prefix, shape, after, NULL)) return CT_OK;
     ct_status status = ct__transform_bytes(q->t, q->prefix, scratch, planes, shape, (ct_draw){0, -1, 0},
                                            q->s->allocator, &made, e);

@@ -38,6 +38,23 @@ static ct_status read_all(const ct_files *f, int fd, const char *path, uint8_t *
     return CT_OK;
 }
 
+static ct__stamp stamp_of(const struct stat *st) {
+    return (ct__stamp){st->st_size, st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_ino};
+}
+
+ct_status ct__unchanged(const char *path, const ct__stamp *was, const ct__stamp *now, ct_err *e) {
+    struct stat st;
+    ct__stamp here;
+    if (!now) {
+        if (stat(path, &st)) return failed(path, "cannot examine", e);
+        here = stamp_of(&st);
+        now = &here;
+    }
+    if (memcmp(now, was, sizeof *now) == 0) return CT_OK;
+    return ct_fail_at(e, CT_EIO, path, -1,
+                      "changed since it was looked at; wanted files at rest; begin anew");
+}
+
 static ct_status read_open(const ct_files *f, ct_scratch *s, int fd, const char *path, uint8_t **data,
                            ct__stamp *stamp, int *over, ct_err *e) {
     struct stat st;
@@ -47,7 +64,7 @@ static ct_status read_open(const ct_files *f, ct_scratch *s, int fd, const char 
         return ct_fail_at(e, CT_ELIMIT, path, -1,
                           "%lld bytes, or no regular file; wanted at most %d; take it out",
                           (long long)st.st_size, CT_PICTURE_FILE);
-    *stamp = (ct__stamp){st.st_size, st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_ino};
+    *stamp = stamp_of(&st);
     *data = ct__room(s, CT__ROOM_FILE, (uint64_t)st.st_size + 1, e);
     return *data ? read_all(f, fd, path, *data, (uint64_t)st.st_size, e) : CT_ELIMIT;
 }
