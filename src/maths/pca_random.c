@@ -10,7 +10,7 @@
  * (Tropp, Yurtsever, Udell, Cevher 2017, algorithm 3, with their shift nu). It is better than the eigenvectors of Q'W
  * by half a power of C for nothing.
  *
- * The first Q is where it is won: Krylov's passes on a random sixteenth of the rows cost next to nothing and leave an
+ * The first Q is where it is won: Krylov's passes on a random thirty-second of the rows cost next to nothing and leave an
  * angle of some hundredths to the true directions, where random columns begin with none of them. Measured on
  * Fashion-MNIST, 60,000 x 784, k = 10: variances to 2e-5 after two passes, 2e-7 after three. Directions that the
  * sample misses are still found, as they are by random columns: later. */

@@ -144,15 +144,15 @@ ct_status ct__records_open(ct__records *r, const ct_files *f, const ct_allocator
     unsigned char b[4] = {0};
     *r = (ct__records){.files = f, .allocator = a, .path = path, .target = -1, .arena = {.allocator = a}};
     int pictures = o.pictures || ct__records_folder(path);
-    size_t n = pictures || strcmp(path, "-") == 0 ? 0 : peek(f, path, b);
-    int array = is_npy(b, n) || is_idx(b, n);
+    size_t n = ct__records_folder(path) || strcmp(path, "-") == 0 ? 0 : peek(f, path, b);
+    int array = !pictures && (is_npy(b, n) || is_idx(b, n));
     ct_status s = CT_OK;
     if ((array || pictures) && o.target)
         s = ct_fail_at(e, CT_EUSAGE, path, -1,
                        "%s no column \"%.60s\"; wanted no target; leave it out, or give a CSV file",
                        array ? "an array has" : "pictures have", o.target);
     else if (pictures)
-        s = ct__pictures_open(r, &o, e);
+        s = is_idx(b, n) || is_gzip(b, n) ? ct__pictures_array(r, &o, e) : ct__pictures_open(r, &o, e);
     else if (o.transform)
         s = ct_fail_at(e, CT_EUSAGE, path, -1,
                        "no folder of pictures; wanted one, to transform them; leave the transform out, or "

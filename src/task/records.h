@@ -25,7 +25,7 @@ typedef struct ct__records {
     const char *path;
     ct_csv *csv;
     ct_npy *npy;
-    struct ct__pictures *pictures;
+    struct ct__picture_rows *pictures;
     void *bytes; /* of a CSV that cannot be read twice */
     uint64_t size;
     ct_array whole;          /* an array in memory: rows of it are given out; data NULL: a stream */
@@ -67,6 +67,7 @@ ct_status ct__records_count(ct__records *r, ct_err *e);
 /* records_pictures.c: what the functions above do where the records are pictures */
 int ct__records_folder(const char *path);
 ct_status ct__pictures_open(ct__records *r, const ct__records_options *o, ct_err *e);
+ct_status ct__pictures_array(ct__records *r, const ct__records_options *o, ct_err *e); /* an idx file */
 void ct__pictures_close(ct__records *r);
 ct_status ct__pictures_rewind(ct__records *r, ct_err *e);
 ct_status ct__pictures_next(ct__records *r, ct_array *to, int64_t *rows, int32_t *label, double *value,

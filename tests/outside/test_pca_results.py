@@ -233,6 +233,14 @@ def check_pictures():
     w = result(npy(flat, "flat.npy"), "-k", "3")
     check("as the bytes / 255 as an array", near(v["explained_variance"], w["explained_variance"], 1e-6), (v, w))
     t, _ = tensors(model)
+    p = [json.loads(l) for l in good("predict", "--json", model, f"{data}/train-images-idx3-ubyte").out.splitlines()]
+    row = [float(x) for x in lines[8].split(",")[1:4]]
+    check("the scores of an idx file", len(p) == 90 and near(p[7]["scores"], row, 1e-9) and p[7]["index"] == 7, (p[7:8], row))
+    write(f"{FOLDER}/images.gz", gzip.compress(read(f"{data}/t10k-images-idx3-ubyte")))
+    test = [json.loads(l)["scores"] for l in good("predict", "--json", model, f"{FOLDER}/images.gz").out.splitlines()]
+    both = [json.loads(l)["scores"] for l in good("predict", "--json", model, data).out.splitlines()]
+    check("of a packed one, and of all pictures of the folder", len(test) == 20 and near(sum(both, []), sum([v["scores"] for v in p] + test, []), 1e-9), (both[:2], both[90:92], test[:2]))
+    refused("labels for pictures", 3, ["images and labels exchanged"], "predict", model, f"{data}/train-labels-idx1-ubyte", folder=FOLDER)
     check_bitmaps(f"{FOLDER}/d.run/report.html", t, 6)
     check("resized by the transform", result(data, "-k", "3", "--transform", "resize 3x3")["features"] == 9)
     check("the same in batches, all kept", near(result(data, "--incremental")["explained_variance"], result(data)["explained_variance"], 1e-6))
