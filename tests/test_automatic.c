@@ -307,7 +307,7 @@ static void memory_is_kept(void **state) {
     json_t *recipe = read_json(at("small.run/config.json"), "recipe");
     int64_t batch = json_integer_value(json_object_get(recipe, "batch"));
     json_decref(recipe);
-    assert_true(batch == 32 || batch == 16 || batch == 8);
+    assert_true(batch >= 2 && batch <= 32);
     o.batch = batch; /* as given, without a bound: the same model */
     o.memory = 0;
     o.output = at("again.safetensors");

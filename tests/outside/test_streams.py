@@ -6,7 +6,7 @@ FOLDER = scratch("streams")
 DATA = data_set(f"{FOLDER}/data", train=200, test=30)
 NET_FILE = small_net(FOLDER)
 MODEL = f"{FOLDER}/m.safetensors"
-BASE = ("train", "image", DATA, "--net", NET_FILE, "--epochs", "2", "--seed", "3")
+BASE = ("train", "image", DATA, "--net", NET_FILE, "--epochs", "2", "--seed", "3", "--lr", "0.001")
 PICTURES = f"{DATA}/t10k-images-idx3-ubyte"
 
 # Every command that has a result.
@@ -74,7 +74,7 @@ def surroundings():
     for name, change in cases:
         env = {k: v for k, v in {**os.environ, **change}.items() if v is not None}
         out = f"{FOLDER}/k13.safetensors"
-        r = cotan(*BASE, "--lr", "0.001", "-o", out, "--force", env=env)
+        r = cotan(*BASE, "-o", out, "--force", env=env)
         check(f"K13 {name}: the same bytes", r.status == 0 and same(MODEL, out), r)
         a, b = cotan("evaluate", MODEL, DATA, "--json", env=env), cotan("evaluate", MODEL, DATA, "--json")
         check(f"K13 {name}: the same numbers", a.status == 0 and a.out == b.out, (a, b))
