@@ -133,7 +133,7 @@ static void lay_file(int layout, const inode *f, const char *path) {
                                                                  : 0;
     FILE *to = fopen(path, "wb");
     assert_non_null(to);
-    fwrite(f->now, 1, f->synced, to);
+    if (f->synced) fwrite(f->now, 1, f->synced, to);
     for (size_t i = 0; i < keep; i++) fputc(layout == ZEROS ? 0 : f->now[f->synced + i], to);
     assert_int_equal(fclose(to), 0);
 }
