@@ -177,6 +177,14 @@ CT_API ct_dtype ct_dtype_of(ct_t x);
 CT_API const char *ct_name_of(ct_t x); /* the full name given, or "" */
 CT_API int ct_ok(ct_t x);              /* 0 for the poison that builders return after an error */
 
+/* Looking at a graph, for tools that work on any net. The op that made x, by name ("relu", "conv2d", "input", ...; ""
+ * for a zeroed handle); what its node reads: operand i, data before parameters, a zeroed handle where there is none;
+ * and the nodes that y depends on in order of creation, y's own last, each as its first output: fills up to `capacity`
+ * and returns how many there are; 0 also for poison and when memory is short. */
+CT_API const char *ct_op_of(ct_t x);
+CT_API ct_t ct_operand(ct_t x, int32_t i);
+CT_API int32_t ct_nodes_of(ct_t y, ct_t *out, int32_t capacity);
+
 /* Names made inside get the prefix "name."; scopes nest. */
 CT_API void ct_scope_push(ct_graph *g, const char *name);
 CT_API void ct_scope_pop(ct_graph *g);
@@ -295,7 +303,8 @@ CT_API uint64_t ct_session_step_of(const ct_session *s);
 CT_API void ct_session_cancel(ct_session *s, int on);
 /* The same when so many seconds have passed from now, by the monotonic clock; 0: none. */
 CT_API void ct_session_deadline(ct_session *s, double seconds);
-/* The text of the last run's error, or "". Valid until the next run. */
+/* The text of the error of the last run, or of a ct_session_set that failed since, or "". Valid until the next of
+ * either. */
 CT_API const char *ct_session_error(const ct_session *s);
 CT_API ct_ctx *ct_session_context(const ct_session *s);
 
@@ -311,7 +320,8 @@ CT_API ct_status ct_state_set(ct_session *s, const char *name, const ct_array *f
 /* Run with N = batch. in[i]: contiguous rows of input i (ct_plan_inputs order); out[i]: room for output i, or NULL to
  * drop it. After the first run of a batch size nothing is allocated. Effects happen only when the whole run
  * succeeded. The error is the session's (ct_session_error), never the context's: CT_EUSAGE, CT_ELIMIT,
- * CT_ENONFINITE, CT_ECANCEL, or what a custom op returned. */
+ * CT_ENONFINITE, CT_ECANCEL, or what a custom op returned. CT_EUSAGE also for a plan that is NULL or of another
+ * context, and, with nowhere to record it, for a session that is NULL. */
 CT_API ct_status ct_run(ct_session *s, ct_plan *p, const void *const *in, int64_t batch, void *const *out);
 
 /* The simple tier: evaluation of y, which has one input, on the default session. Plans are kept for the next call,

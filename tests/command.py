@@ -62,6 +62,8 @@ def wrong_words():
     fails(2, "given twice", "train", "image", "d", "-o", "m", "--epochs", "2", "--epochs", "3")
     fails(2, "each NAME once", "train", "image", "d", "-o", "m", "--set", "a=1", "--set", "a=2")
     fails(2, "wanted one of them", "train", "image", "d", "-o", "m", "--resume", "--force")
+    fails(2, "a model is no stream", "train", "image", "d", "-o", "-")
+    fails(2, "a model is no stream", "pca", "d", "-o", "-")
     fails(2, "two nets", "train", "image", "d", "-o", "m", "--model", "cnn", "--net", "x")
     fails(2, "nearest is adam", "train", "image", "d", "-o", "m", "--optimizer", "adan")
     fails(2, "nearest is resnet20", "train", "image", "d", "-o", "m", "--model", "resnet21")
@@ -169,6 +171,9 @@ def results(d, data, model):
     check("no reference implementation", not [o for o in v["ops"] if "ref" in o["impl"]], v["ops"])
     check("plan", "conv2d+relu" in cotan("plan", model, "--repeats", "2").stdout and cotan("plan", model, "--dot").stdout.startswith("digraph"))
     fails(2, "net is fixed", "plan", model, "--input", "3x32x32")
+    fails(2, "--delimiter: ", "predict", model, images, "--delimiter", ";")
+    fails(2, "--follow-links: ", "inspect", model, "--follow-links")
+    fails(2, "--flat: ", "inspect", data, "--flat")
 
 
 def training(d):
@@ -181,6 +186,7 @@ def training(d):
     run_folder(d, r)
     results(d, data, model)
     fails(2, "exists", *base, "-o", model)
+    fails(2, "exists", *base, "-o", model, "--dry-run")
     r = cotan(*base, "-o", model, "--force", "--threads", "3", "--quiet")
     check("--force, other threads, the same bytes, --quiet", r.returncode == 0 and r.stderr == "" and same(model, f"{d}/m.safetensors"), r.stderr)
     shutil.copy(model, f"{d}/first")
@@ -194,6 +200,8 @@ def training(d):
     check("the command in config.json repeats it", r.returncode == 0 and same(f"{d}/y.safetensors", f"{d}/first"), (words, r.stderr))
     r = cotan(*base, "-o", f"{d}/i.safetensors", "--init", model)
     check("--init", r.returncode == 0 and not same(f"{d}/i.safetensors", f"{d}/first"), r.stderr)
+    r = cotan("train", "image", data, "-o", f"{d}/huge.safetensors", *SMALL, "--epochs", "1", "--batch", "16777216", "--json", "--quiet")
+    check("a batch takes memory for the records there are", r.returncode == 0 and objects(r)[0]["steps"] == 1, (r.stdout, r.stderr))
     r = cotan(*base, "-o", f"{d}/n.safetensors", "--dry-run")
     check("--dry-run writes nothing", r.returncode == 0 and not os.path.exists(f"{d}/n.safetensors") and not os.path.exists(f"{d}/n.run"), os.listdir(d))
     shuffled = data_set(f"{d}/shuffled")
@@ -223,6 +231,11 @@ def config_files(d, data):
     check("options from a file, those of the command line first", r.returncode == 0 and objects(r)[0]["epochs"] == 2, (r.stdout, r.stderr))
     v = objects(cotan("inspect", f"{d}/o.safetensors", "--json"))[0]
     check("and they were taken", v["recipe"]["optimizer"] == "sgd" and v["recipe"]["label_smoothing"] == 0.1 and "param width = 4" in v["net"], v["recipe"])
+    fine("a run's config.json", cotan("train", "image", data, "-o", f"{d}/cc.safetensors", "--config", f"{d}/o.run/config.json", "--quiet"))
+    with open(f"{d}/cc.run/config.json") as f:
+        again = json.load(f)["command"].replace(f"{d}/cc.safetensors", f"{d}/cd.safetensors")
+    r = subprocess.run(["bash", "-c", again.replace("cotan", COTAN, 1) + " --quiet"], capture_output=True, text=True)
+    check("its command has the net, too", r.returncode == 0 and same(f"{d}/cc.safetensors", f"{d}/cd.safetensors") and same(f"{d}/o.safetensors", f"{d}/cc.safetensors"), (again, r.stderr))
     os.remove(f"{d}/o.safetensors")
     shutil.rmtree(f"{d}/o.run")
     fails(2, "o.json:2:2: epcohs: no such option of cotan train; wanted epochs", *config('{"lr": 0.1,\n "epcohs": 3}'))
@@ -326,6 +339,8 @@ def honest(d):
     check("three parts make the whole", parts["train"] + parts["validation"] + parts["test"] == parts["all"] == 600 and 30 < parts["test"] < 100, parts)
     r = cotan("evaluate", f"{d}/p.safetensors", data, "--json")
     check("evaluate reads the test part, and says so", objects(r)[0]["part"] == "test" and objects(r)[0]["samples"] == parts["test"] and "kept for the test" in r.stderr, r.stderr)
+    r = cotan("evaluate", f"{d}/p.safetensors", data, "--limit", "20", "--json")
+    check("--limit takes the first of that part", (objects(r)[0]["part"], objects(r)[0]["samples"]) == ("test", 20) and "kept for the test" in r.stderr, r.stdout)
     fine("train on a part", cotan(*base, "--limit", "300", "-o", f"{d}/q.safetensors"))
     r = cotan("evaluate", f"{d}/q.safetensors", data, "--json")
     check("and of the records that --limit took", objects(r)[0]["part"] == "test" and objects(r)[0]["samples"] < 60, r.stdout)

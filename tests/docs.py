@@ -111,6 +111,9 @@ def main():
                     (shutil.rmtree if os.path.isdir(f"{d}/{made}") else os.remove)(f"{d}/{made}")
             shell(name, text)
         programs(name, text)
+    nets = run(os.path.join(build, "cotan"), "presets").stdout.splitlines()
+    told = re.search(r"the built-in nets: ([\w, ]+)", texts["README.md"])
+    check("README.md: the built-in nets", told and sorted(told[1].split(", ")) == sorted(line.split()[0] for line in nets), nets)
     english, chinese = texts["README.md"], texts["README.zh-CN.md"]
     check("both READMEs have the same blocks", blocks(english) == blocks(chinese))
     check("and as many headings", len(re.findall(r"^#", english, re.M)) == len(re.findall(r"^#", chinese, re.M)))

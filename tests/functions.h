@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct function {
-    const char *name;
+    const char *name, *title;
     int n;
     double (*f)(void *user, const double *x, double *g);
     double start[30];
@@ -140,17 +140,122 @@ static inline double logistic(void *u, const double *x, double *g) {
     return f;
 }
 
+/* Sums of squares of residuals r_i; the four below are More, Garbow, Hillstrom's 13, 4, 26 and 30. */
+static inline double powell_singular(void *u, const double *x, double *g) {
+    double a = x[0] + 10 * x[1], b = x[2] - x[3], c = x[1] - 2 * x[2], d = x[0] - x[3], c3 = 4 * c * c * c,
+           d3 = 40 * d * d * d;
+    (void)u;
+    if (g) g[0] = 2 * a + d3, g[1] = 20 * a + c3, g[2] = 10 * b - 2 * c3, g[3] = -10 * b - d3;
+    return a * a + 5 * b * b + c * c * c * c + 10 * d * d * d * d;
+}
+
+static inline double brown_scaled(void *u, const double *x, double *g) {
+    double a = x[0] - 1e6, b = x[1] - 2e-6, c = x[0] * x[1] - 2;
+    (void)u;
+    if (g) g[0] = 2 * a + 2 * c * x[1], g[1] = 2 * b + 2 * c * x[0];
+    return a * a + b * b + c * c;
+}
+
+static inline double trigonometric(void *u, const double *x, double *g) {
+    enum { N = 10 };
+    double cosines = 0, r[N], all = 0, f = 0;
+    (void)u;
+    for (int i = 0; i < N; i++) cosines += cos(x[i]);
+    for (int i = 0; i < N; i++) {
+        r[i] = N - cosines + (i + 1) * (1 - cos(x[i])) - sin(x[i]);
+        f += r[i] * r[i];
+        all += r[i];
+    }
+    for (int i = 0; g && i < N; i++) g[i] = 2 * (sin(x[i]) * all + r[i] * ((i + 1) * sin(x[i]) - cos(x[i])));
+    return f;
+}
+
+static inline double broyden(void *u, const double *x, double *g) { /* tridiagonal */
+    enum { N = 10 };
+    double f = 0;
+    (void)u;
+    if (g) memset(g, 0, N * sizeof *g);
+    for (int i = 0; i < N; i++) {
+        double left = i ? x[i - 1] : 0, right = i < N - 1 ? x[i + 1] : 0,
+               r = (3 - 2 * x[i]) * x[i] - left - 2 * right + 1;
+        f += r * r;
+        if (!g) continue;
+        g[i] += 2 * r * (3 - 4 * x[i]);
+        if (i) g[i - 1] -= 2 * r;
+        if (i < N - 1) g[i + 1] -= 4 * r;
+    }
+    return f;
+}
+
+/* sum x^2 + s^2 + s^4, s = sum i x_i / 2 */
+static inline double zakharov(void *u, const double *x, double *g) {
+    enum { N = 10 };
+    double squares = 0, s = 0;
+    (void)u;
+    for (int i = 0; i < N; i++) squares += x[i] * x[i], s += 0.5 * (i + 1) * x[i];
+    for (int i = 0; g && i < N; i++) g[i] = 2 * x[i] + (2 * s + 4 * s * s * s) * 0.5 * (i + 1);
+    return squares + s * s + s * s * s * s;
+}
+
+static inline double freudenstein(void *u, const double *x, double *g) { /* to its local minimum */
+    double a = x[0] - 13 + ((5 - x[1]) * x[1] - 2) * x[1], b = x[0] - 29 + ((x[1] + 1) * x[1] - 14) * x[1];
+    (void)u;
+    if (g) {
+        g[0] = 2 * (a + b);
+        g[1] = 2 * a * (10 * x[1] - 3 * x[1] * x[1] - 2) + 2 * b * (3 * x[1] * x[1] + 2 * x[1] - 14);
+    }
+    return a * a + b * b;
+}
+
+static inline double penalty(void *u, const double *x, double *g) { /* 23, n = 4 */
+    double q = -0.25, f = 0;
+    (void)u;
+    for (int i = 0; i < 4; i++) q += x[i] * x[i], f += 1e-5 * (x[i] - 1) * (x[i] - 1);
+    for (int i = 0; g && i < 4; i++) g[i] = 2e-5 * (x[i] - 1) + 4 * q * x[i];
+    return f + q * q;
+}
+
+/* Ridge regression of 40 records of 5 features: the data of the logistic problem below, targets cos 2.1 i. */
+static inline double ridge(void *u, const double *x, double *g) {
+    double f = 0;
+    (void)u;
+    for (int k = 0; k < 5; k++) {
+        f += 0.05 * x[k] * x[k];
+        if (g) g[k] = 0.1 * x[k];
+    }
+    for (int i = 0; i < 40; i++) {
+        double row[5], r = -cos(2.1 * i);
+        for (int k = 0; k < 5; k++) row[k] = sin(i * (1.3 + 0.7 * k) + k), r += row[k] * x[k];
+        f += 0.5 * r * r;
+        for (int k = 0; g && k < 5; k++) g[k] += r * row[k];
+    }
+    return f;
+}
+
 static const function functions[] = {
-    {"rosenbrock2", 2, rosenbrock2, {-1.2, 1}, 0},
-    {"rosenbrock10", 10, rosenbrock10, {0}, 0},
-    {"beale", 2, beale, {1, 1}, 0},
-    {"booth", 2, booth, {0}, 0},
-    {"himmelblau", 2, himmelblau, {0}, 0},
-    {"wood", 4, wood, {-3, -1, -3, -1}, 0},
-    {"helical", 3, helical, {-1, 0, 0}, 0},
-    {"dixon", 10, dixon, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 0},
-    {"quadratic", 30, quadratic, {0}, 0},
-    {"logistic", 5, logistic, {0}, 21.62618330130},
+    {"rosenbrock2", "Rosenbrock, 2", 2, rosenbrock2, {-1.2, 1}, 0},
+    {"rosenbrock10", "Rosenbrock, 10", 10, rosenbrock10, {0}, 0},
+    {"beale", "Beale", 2, beale, {1, 1}, 0},
+    {"booth", "Booth", 2, booth, {0}, 0},
+    {"himmelblau", "Himmelblau", 2, himmelblau, {0}, 0},
+    {"wood", "Wood", 4, wood, {-3, -1, -3, -1}, 0},
+    {"helical", "helical valley", 3, helical, {-1, 0, 0}, 0},
+    {"dixon", "Dixon and Price", 10, dixon, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 0},
+    {"quadratic", "quadratic, 30, condition 1000", 30, quadratic, {0}, 0},
+    {"powell", "Powell, singular", 4, powell_singular, {3, -1, 0, 1}, 0},
+    {"brown", "Brown, badly scaled", 2, brown_scaled, {1, 1}, 0},
+    {"trigonometric",
+     "trigonometric, 10",
+     10,
+     trigonometric,
+     {.1, .1, .1, .1, .1, .1, .1, .1, .1, .1},
+     2.7950561219e-05},
+    {"broyden", "Broyden, tridiagonal, 10", 10, broyden, {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1}, 0},
+    {"zakharov", "Zakharov, 10", 10, zakharov, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 0},
+    {"freudenstein", "Freudenstein and Roth", 2, freudenstein, {0.5, -2}, 48.98425367924},
+    {"penalty", "penalty I, 4", 4, penalty, {1, 2, 3, 4}, 2.24997750092e-05},
+    {"ridge", "ridge regression", 5, ridge, {0}, 7.24505272540},
+    {"logistic", "logistic regression", 5, logistic, {0}, 21.62618330130},
 };
 #define FUNCTIONS (sizeof functions / sizeof *functions)
 

@@ -85,7 +85,8 @@ static void time_is_kept(void **state) {
     o.user = &told;
     ct_train_result r = trained(&o);
     said(&told, "time limit: 100 s:");
-    if (!(r.steps > 100 && r.seconds > 60 && r.seconds <= 95)) fail_msg("%lld steps, %g s\n%s", (long long)r.steps, r.seconds, told.text);
+    if (!(r.steps > 100 && r.seconds > 60 && r.seconds <= 95))
+        fail_msg("%lld steps, %g s\n%s", (long long)r.steps, r.seconds, told.text);
     repeats(&r, at("limited.safetensors"), 0);
 }
 
@@ -100,7 +101,8 @@ static void time_runs_out(void **state) {
     o.force = 1;
     ct_train_result r = trained(&o);
     said(&told, "the time limit is reached: stopped after step");
-    if (!(r.seconds > 90 && r.seconds <= 105)) fail_msg("%lld steps, %g s\n%s", (long long)r.steps, r.seconds, told.text);
+    if (!(r.seconds > 90 && r.seconds <= 105))
+        fail_msg("%lld steps, %g s\n%s", (long long)r.steps, r.seconds, told.text);
     repeats(&r, at("limited.safetensors"), r.steps);
 }
 
@@ -129,16 +131,19 @@ static void range_test(void **state) {
     double lr = json_number_value(json_object_get(recipe, "lr"));
     json_decref(recipe);
     assert_true(lr > 1e-5 && lr < 0.5);
-    FILE *f = fopen(at("auto.run/lr.jsonl"), "r"); /* the curve: rates grow, the choice is a tenth of its lowest point's */
+    FILE *f = fopen(at("auto.run/lr.jsonl"),
+                    "r"); /* the curve: rates grow, the choice is a tenth of its lowest point's */
     char line[400];
     double last = 0, lowest = INFINITY, best = 0;
     int rows = 0;
     for (; f && fgets(line, sizeof line, f); rows++) {
         json_t *v = json_loads(line, 0, NULL);
-        double rate = json_number_value(json_object_get(v, "lr")), smoothed = json_number_value(json_object_get(v, "smoothed"));
+        double rate = json_number_value(json_object_get(v, "lr")),
+               smoothed = json_number_value(json_object_get(v, "smoothed"));
         assert_true(rate > last);
         last = rate;
-        if (json_is_number(json_object_get(v, "smoothed")) && smoothed < lowest) lowest = smoothed, best = rate;
+        if (json_is_number(json_object_get(v, "smoothed")) && smoothed < lowest)
+            lowest = smoothed, best = rate;
         json_decref(v);
     }
     if (f) fclose(f);
@@ -181,7 +186,8 @@ static void frozen(void **state) {
     (void)trained(&o);
     said(&told, "frozen: ");
     ct_tensors *a = tensors(at("whole.safetensors")), *b = tensors(at("frozen.safetensors"));
-    assert_true(same_tensor(a, b, "c.weight") && same_tensor(a, b, "fc.weight") && same_tensor(a, b, "fc.bias"));
+    assert_true(same_tensor(a, b, "c.weight") && same_tensor(a, b, "fc.weight") &&
+                same_tensor(a, b, "fc.bias"));
     assert_false(same_tensor(a, b, "out.weight") || same_tensor(a, b, "bn.weight"));
     ct_tensors_free(a);
     ct_tensors_free(b);
@@ -273,9 +279,10 @@ static void class_weights(void **state) {
 /* ---- memory ---- */
 
 /* A net whose activations are large: [batch, 256, 8, 8] and its like. */
-static const char *const large_net = "h = relu(batch_norm(conv2d(input(image), \"a\", 1024, 3, pad=1), \"b\"))\n"
-                                     "h = relu(batch_norm(conv2d(h, \"c\", 512, 1), \"d\"))\n"
-                                     "logit = linear(global_avgpool(h), \"out\", classes)\n";
+static const char *const large_net =
+    "h = relu(batch_norm(conv2d(input(image), \"a\", 1024, 3, pad=1), \"b\"))\n"
+    "h = relu(batch_norm(conv2d(h, \"c\", 512, 1), \"d\"))\n"
+    "logit = linear(global_avgpool(h), \"out\", classes)\n";
 
 static void memory_is_kept(void **state) {
     ct_err e = {0};
@@ -336,7 +343,11 @@ static void memory_enough(void **state) {
 
 static void chosen(void **state) {
     heard told = {{0}};
-    ct_image_train o = {.data = training_folder, .output = at("chosen.safetensors"), .threads = 1, .steps = 12, .tell = hear,
+    ct_image_train o = {.data = training_folder,
+                        .output = at("chosen.safetensors"),
+                        .threads = 1,
+                        .steps = 12,
+                        .tell = hear,
                         .user = &told};
     (void)state;
     (void)trained(&o);
@@ -355,10 +366,10 @@ static void chosen(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(time_is_kept),   cmocka_unit_test(time_runs_out),  cmocka_unit_test(too_little_time),
-        cmocka_unit_test(range_test),     cmocka_unit_test(frozen),         cmocka_unit_test(other_head),
-        cmocka_unit_test(class_weights),  cmocka_unit_test(memory_is_kept), cmocka_unit_test(memory_enough),
-        cmocka_unit_test(chosen)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(time_is_kept),    cmocka_unit_test(time_runs_out),
+                                       cmocka_unit_test(too_little_time), cmocka_unit_test(range_test),
+                                       cmocka_unit_test(frozen),          cmocka_unit_test(other_head),
+                                       cmocka_unit_test(class_weights),   cmocka_unit_test(memory_is_kept),
+                                       cmocka_unit_test(memory_enough),   cmocka_unit_test(chosen)};
     return cmocka_run_group_tests(tests, training_prepare, training_clean);
 }

@@ -2,6 +2,7 @@
  * Each row begins with a run that was stopped in its second epoch; what is resumed ends with the bytes of the
  * training never disturbed, or with one line. */
 #include "rows.h"
+#include "seam.h"
 #include "training.h"
 
 #include <jansson.h>
@@ -189,6 +190,26 @@ static void goes_back(void **state) {
     goes_on("only the one before is there", "resumed at step 28");
 }
 
+/* The newest was damaged, and no other could be written in its place: the one before is still there. */
+static void no_room(seam *s, int op, const char *path, int fd, const void *data, size_t n) {
+    (void)fd, (void)data, (void)n;
+    if (op == OP_OPEN && strstr(path, "checkpoint.safetensors.tmp")) s->op = OP_OPEN, s->error = ENOSPC;
+}
+
+static void keeps_the_whole_one(void **state) {
+    seam s = {.op = -1, .persistent = 1, .before = no_room};
+    listener l = {0};
+    ct_err e;
+    (void)state;
+    put_back();
+    put_bytes(in_run(names[NEWEST]), content[NEWEST], 900);
+    ct_image_train o = resuming();
+    o.files = seam_files(&s);
+    assert_int_equal(run(o, &l, &e), CT_EIO);
+    assert_non_null(strstr(e.text, "checkpoint.safetensors"));
+    goes_on("H8 and a full disk", "the one before is used");
+}
+
 /* H7: what killed writers left is ignored and goes away. */
 static void leftovers(void **state) {
     (void)state;
@@ -357,15 +378,71 @@ static void stopped_at_epoch_end(void **state) {
     }
 }
 
+/* The seam says that the disk is full when the named file is begun; op, and the rest from there on. */
+static void no_model(seam *s, int op, const char *path, int fd, const void *data, size_t n) {
+    (void)fd, (void)data, (void)n;
+    if (op == OP_OPEN && strstr(path, "validation.jsonl.tmp")) s->op = OP_OPEN, s->error = ENOSPC;
+}
+
+/* Patience ended the training, and then the model could not be written: who goes on trains no further. */
+static void stopped_early(void **state) {
+    seam s = {.op = -1, .persistent = 1, .before = no_model};
+    ct_image_train o = training(at("early.safetensors"));
+    ct_train_result r;
+    ct_err e = {0};
+    (void)state;
+    o.epochs = 12;
+    o.lr = 0.5;
+    o.patience = 1;
+    if (ct_train_image(&o, &r, &e)) fail_msg("%s", e.text);
+    assert_true(r.epochs > 1 && r.epochs < 12);
+    o.output = at("late.safetensors");
+    o.files = seam_files(&s);
+    assert_int_equal(train(&o, &e), CT_EIO);
+    o.files = (ct_files){0};
+    o.resume = 1;
+    if (train(&o, &e)) fail_msg("%s", e.text);
+    assert_same_file(at("early.safetensors"), at("late.safetensors"));
+    assert_same_file(at("early.run/metrics.jsonl"), at("late.run/metrics.jsonl"));
+}
+
+/* A limit ended the training at a step: a signal at that step, and a kill between config.json, which has the step by
+ * then, and the model, change nothing. */
+static void stopped_at_limit(void **state) {
+    listener l = {.stop_after = 29};
+    ct_image_train o = training(at("cut.safetensors"));
+    json_error_t je;
+    ct_err e;
+    (void)state;
+    o.stop_at = 29;
+    assert_int_equal(train(&o, &e), CT_OK);
+    o.output = at("again.safetensors");
+    assert_int_equal(run(o, &l, &e), CT_ECANCEL);
+    o.resume = 1;
+    if (train(&o, &e)) fail_msg("%s", e.text);
+    assert_same_file(at("cut.safetensors"), at("again.safetensors"));
+    put_back();
+    json_t *config = json_load_file(in_run(names[CONFIG]), 0, &je);
+    assert_int_equal(json_object_set_new(json_object_get(config, "recipe"), "stop_at", json_integer(29)), 0);
+    assert_int_equal(json_dump_file(config, in_run(names[CONFIG]), JSON_SORT_KEYS), 0);
+    json_decref(config);
+    if (train(&(ct_image_train){.output = at("m.safetensors"), .resume = 1, .threads = 1}, &e))
+        fail_msg("%s", e.text);
+    assert_same_file(at("cut.safetensors"), at("m.safetensors"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(cuts_and_flips),
                                        cmocka_unit_test(goes_back),
+                                       cmocka_unit_test(keeps_the_whole_one),
                                        cmocka_unit_test(leftovers),
                                        cmocka_unit_test(out_of_range),
                                        cmocka_unit_test(newer),
                                        cmocka_unit_test(others),
                                        cmocka_unit_test(two_writers),
                                        cmocka_unit_test(lock_removed),
-                                       cmocka_unit_test(stopped_at_epoch_end)};
+                                       cmocka_unit_test(stopped_at_epoch_end),
+                                       cmocka_unit_test(stopped_early),
+                                       cmocka_unit_test(stopped_at_limit)};
     return cmocka_run_group_tests(tests, prepare, clean);
 }

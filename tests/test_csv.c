@@ -145,7 +145,7 @@ static void refusals(void **state) {
 
 static ct_csv *open_text(const char *data) {
     ct_csv *c;
-    int32_t more;
+    int32_t more = 0;
     if (ct_csv_parse(NULL, data, strlen(data), "x.csv", (ct_csv_options){0}, &c, &e) ||
         ct_csv_next(c, &more, &e))
         fail_msg("%s", e.text);
@@ -329,7 +329,7 @@ static void changing_files(void **state) {
     char path[] = "/tmp/cotan_csv_XXXXXX";
     int fd = mkstemp(path);
     ct_csv *c;
-    int32_t more;
+    int32_t more = 0;
     (void)state;
     assert_true(fd >= 0);
     write_file(path, "a\n1\n2\n", 6);

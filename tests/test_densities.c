@@ -135,7 +135,7 @@ static void check_row(const row *r) {
     ct_plan *p;
     ct_session *s;
     for (int i = 0; i < r->arguments; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "a%d", i);
         a[i] = ct_input(c, name, CT_F32, CT_SHAPE(CT_N));
         data[i] = in[i];

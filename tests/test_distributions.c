@@ -74,6 +74,7 @@ static void moments(const char *row, const ct_dist *d) {
 static void one_row(const char *row, const char *name, const ct_array *p) {
     ct_dist *d = make(name, p->data, p->dim[0]);
     elementwise(row, d, ":x", ":logpdf", ct_dist_log_density, TIGHT, 1);
+    elementwise(row, d, ":x", ":pdf", ct_dist_density, TIGHT, 1e-300); /* denormals have fewer digits */
     elementwise(row, d, ":x", ":cdf", ct_dist_cdf, TAIL, 0);
     elementwise(row, d, ":x", ":sf", ct_dist_survival, TAIL, 0);
     elementwise(row, d, ":p", ":ppf", ct_dist_quantile, TAIL, 1e-10);
@@ -122,7 +123,7 @@ static void references(void **state) {
         else
             one_row(row, name, &a), rows++;
     }
-    assert_true(rows >= 40 && fits >= 15 && divergences >= 13);
+    assert_true(rows >= 46 && fits >= 18 && divergences >= 17);
     assert_int_equal(failures, 0);
 }
 
@@ -249,6 +250,32 @@ static void moments_without_value(void **state) {
     ct_dist_free(d);
 }
 
+/* Two classes are a binomial: by sums over counts, and from variances of 1e7 on by expansions. */
+static void entropies(void **state) {
+    (void)state;
+    for (double n = 1; n < 1e13; n *= 10) {
+        ct_dist *two = make("multinomial", (double[]){n, 0.3, 0.7}, 3),
+                *one = make("binomial", (double[]){n, 0.3}, 2);
+        check_number("multinomial", " entropy", ct_dist_entropy(two), ct_dist_entropy(one), TIGHT);
+        ct_dist_free(two);
+        ct_dist_free(one);
+    }
+    ct_dist *sure = make("multinomial", (double[]){5, 0, 1}, 3);
+    assert_true(near(ct_dist_entropy(sure), 0, 0, 1));
+    ct_dist_free(sure);
+}
+
+/* Beyond 2^53 not every whole number is a double: the search for a quantile ends all the same. */
+static void huge_quantiles(void **state) {
+    ct_dist *d = make("geometric", (double[]){1e-18}, 1);
+    (void)state;
+    for (int k = 1; k < 10; k++) {
+        double x = call(ct_dist_quantile, d, k / 10.0);
+        check_number("geometric 1e-18", " quantile", x, -log1p(-k / 10.0) * 1e18, TIGHT);
+    }
+    ct_dist_free(d);
+}
+
 static void divergence_limits(void **state) {
     ct_dist *a = make("uniform", (double[]){0, 2}, 2), *b = make("uniform", (double[]){0, 1}, 2),
             *c = make("student_t", (double[]){3}, 1), *p = make("categorical", (double[]){0.5, 0.5}, 2),
@@ -262,6 +289,12 @@ static void divergence_limits(void **state) {
     ok(ct_dist_kl(q, p, &v, &e));
     assert_true(near(v, log(2), TIGHT, 1));
     refuse(ct_dist_kl(c, c, &v, &e), CT_EUSAGE, "no closed form");
+    ct_dist *few = make("binomial", (double[]){3, 0.5}, 2), *more = make("binomial", (double[]){4, 0.5}, 2);
+    refuse(ct_dist_kl(few, more, &v, &e), CT_EUSAGE, "binomial of different n");
+    ok(ct_dist_kl(more, few, &v, &e)); /* 4 of 4 is out of the other's reach */
+    assert_true(isinf(v));
+    ct_dist_free(few);
+    ct_dist_free(more);
     refuse(ct_dist_kl(a, c, &v, &e), CT_EUSAGE, "wanted two of one kind");
     ct_dist *all[] = {a, b, c, p, q};
     for (int i = 0; i < 5; i++) ct_dist_free(all[i]);
@@ -363,6 +396,8 @@ int main(void) {
         cmocka_unit_test(discrete_quantiles),
         cmocka_unit_test(edges),
         cmocka_unit_test(moments_without_value),
+        cmocka_unit_test(entropies),
+        cmocka_unit_test(huge_quantiles),
         cmocka_unit_test(divergence_limits),
         cmocka_unit_test(wrong),
         cmocka_unit_test(wrong_fits),

@@ -45,7 +45,7 @@ static void refuse(ct_status found, ct_status wanted, const char *text) {
     ct_error_clear(&e);
 }
 
-static void wrong(void **state) {
+static void M21_wrong(void **state) {
     double v[4] = {1, 2, NAN, 4}, one[2] = {1, 2};
     ct_array a = ct_array_view(v, CT_F64, CT_SHAPE(2, 2)), none = {0},
              line = ct_array_view(one, CT_F64, CT_SHAPE(2)), b = ct_array_view(v, CT_F64, CT_SHAPE(1, 2)),
@@ -104,7 +104,7 @@ static void singular(void **state) {
     ct_array_free(&x);
 }
 
-static void norm_range(void **state) {
+static void M13_norm_range(void **state) {
     float big[2] = {1e20f, 1e20f};
     double tiny[2] = {3e-200, 4e-200}, huge[2] = {3e200, -4e200}, v;
     ct_array a = ct_array_view(big, CT_F32, CT_SHAPE(2)), b = ct_array_view(tiny, CT_F64, CT_SHAPE(2)),
@@ -136,7 +136,7 @@ static void single(void **state) {
 
 /* ---- bits ---- */
 
-static void threads_and_alignment(void **state) {
+static void M14_threads_and_alignment(void **state) {
     enum { M = 700, K = 410, P = 390 };
     ct_random r = ct_random_stream(1, 0);
     char *room = calloc(M * K + 16, sizeof(double));
@@ -238,11 +238,11 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong),
+        cmocka_unit_test(M21_wrong),
         cmocka_unit_test(singular),
-        cmocka_unit_test(norm_range),
+        cmocka_unit_test(M13_norm_range),
         cmocka_unit_test(single),
-        cmocka_unit_test(threads_and_alignment),
+        cmocka_unit_test(M14_threads_and_alignment),
         cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -83,8 +83,9 @@ static const struct {
 } methods[] = {
     {CT_BFGS, "BFGS"}, {CT_LBFGS, "L-BFGS-B"}, {CT_CONJUGATE_GRADIENT, "CG"}, {CT_NEWTON, "Newton-CG"}};
 
-/* Evaluations, scipy's too; those of Hessians by differences apart, as scipy has its Hessians' products. */
-static double evaluations(const function *f, size_t k, double *theirs) {
+/* Evaluations of f; those of Hessians by differences apart, as scipy's Newton is given its Hessians. Where scipy itself
+ * does not bring the gradient to 1e-8 its count says nothing, and ours is not held against it: *theirs is 0. */
+static double evaluations(const function *f, size_t k, double *theirs, double *hessians) {
     double x[30], g[30];
     char what[64];
     ct_problem p = {.n = f->n, .f = f->f};
@@ -92,38 +93,73 @@ static double evaluations(const function *f, size_t k, double *theirs) {
     memcpy(x, f->start, sizeof x);
     ok(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = methods[k].method}, &r, &e));
     snprintf(what, sizeof what, ":%s", methods[k].name);
-    ct_array w = ref_get(f->name, what);
+    const double *w = ref_get(f->name, what).data; /* f, gradients, Hessians, |g|, value */
     double count = (double)(r.evaluations - r.hessians * 2 * f->n);
-    *theirs = *(double *)w.data;
-    if (r.stop != CT_STOP_GRADIENT || fabs(r.value - f->minimum) > 1e-8 * fmax(1, fabs(f->minimum)))
+    int reached = w[3] <= 1e-8;
+    *theirs = reached ? w[0] : 0;
+    hessians[0] += reached ? (double)r.hessians : 0;
+    hessians[1] += reached ? w[2] : 0;
+    if ((reached && r.stop != CT_STOP_GRADIENT) ||
+        fabs(r.value - f->minimum) > 1e-8 * fmax(1, fabs(f->minimum)))
         fail_msg("%s by %s: stopped for %s at %.12g", f->name, methods[k].name, ct_stop_name(r.stop),
                  r.value);
-    assert_true(near(f->f(NULL, x, g), r.value, 0, 1) && largest_of(g, (uint64_t)f->n) <= 1e-8);
-    if (count > 1.5 * *theirs)
+    assert_true(near(f->f(NULL, x, g), r.value, 0, 1));
+    assert_true(r.stop != CT_STOP_GRADIENT || largest_of(g, (uint64_t)f->n) <= 1e-8);
+    if (reached && count > 1.5 * *theirs)
         fail_msg("%s by %s: %.0f evaluations; scipy takes %.0f", f->name, methods[k].name, count, *theirs);
     return count;
 }
 
-/* The table of docs/maths.md. */
-static void beside_scipy(void **state) {
-    double ours[4] = {0}, theirs[4] = {0};
-    (void)state;
-    for (size_t i = 0; i < FUNCTIONS; i++) {
-        print_message("| %s |", functions[i].name);
-        for (size_t k = 0; k < 4; k++) {
-            double of_scipy, count = evaluations(&functions[i], k, &of_scipy);
-            print_message(" %.0f / %.0f |", count, of_scipy);
-            ours[k] += count;
-            theirs[k] += of_scipy;
-        }
-        print_message("\n");
-    }
-    print_message("| in all |");
-    for (size_t k = 0; k < 4; k++) {
-        print_message(" %.0f / %.0f |", ours[k], theirs[k]);
-        assert_true(ours[k] <= theirs[k]);
-    }
+/* The table is printed, and docs/maths.md must have it: scipy's counts as they are in the reference, ours about, as the
+ * last bits of sin and exp, and so the way a minimiser takes, differ from one libm to the next. */
+static char *page;
+static int absent; /* rows */
+
+static void check_cell(const char *title, const char *cell, double count, double theirs) {
+    double a = -1, b = 0;
+    int found = theirs > 0 ? sscanf(cell, " %lf / %lf |", &a, &b) : sscanf(cell, " (%lf) |", &a);
+    if (found != (theirs > 0 ? 2 : 1) || !near(b, theirs, 0, 1) || fabs(a - count) > 5 + 0.2 * count)
+        fail_msg("docs/maths.md, %s: \"%.20s\"; wanted %.0f / %.0f", title, cell, count, theirs);
+}
+
+static void print_row(const char *title, const double *ours, const double *theirs) {
+    char head[100];
+    snprintf(head, sizeof head, "\n| %s |", title);
+    print_message("| %s |", title);
+    for (size_t k = 0; k < 4; k++)
+        theirs[k] > 0 ? print_message(" %.0f / %.0f |", ours[k], theirs[k])
+                      : print_message(" (%.0f) |", ours[k]);
     print_message("\n");
+    const char *cell = strstr(page, head);
+    absent += !cell;
+    if (cell) cell += strlen(head);
+    for (size_t k = 0; cell && k < 4; k++) {
+        check_cell(title, cell, ours[k], theirs[k]);
+        cell = strchr(cell, '|') + 1;
+    }
+}
+
+static void beside_scipy(void **state) {
+    double all[4] = {0}, all_theirs[4] = {0}, hessians[4][2] = {{0}};
+    uint64_t size;
+    (void)state;
+    ok(ct_file_read(NULL, NULL, COTAN_SOURCE "/docs/maths.md", 1 << 20, (void **)&page, &size, &e));
+    page[size - 1] = 0;
+    for (size_t i = 0; i < FUNCTIONS; i++) {
+        double ours[4], theirs[4];
+        for (size_t k = 0; k < 4; k++) {
+            ours[k] = evaluations(&functions[i], k, &theirs[k], hessians[k]);
+            all[k] += theirs[k] > 0 ? ours[k] : 0;
+            all_theirs[k] += theirs[k];
+        }
+        print_row(functions[i].title, ours, theirs);
+    }
+    for (size_t k = 0; k < 4; k++) assert_true(all[k] <= all_theirs[k]);
+    print_message("Hessians of Newton's method: %.0f / %.0f\n", hessians[3][0], hessians[3][1]);
+    assert_true(hessians[3][0] > 0 && hessians[3][0] <= hessians[3][1]);
+    print_row("in all", all, all_theirs);
+    if (absent) fail_msg("docs/maths.md has not %d of these rows", absent);
+    ct_delete(NULL, page, (size_t)size);
 }
 
 static void hessian_of_quadratic(void *user, const double *x, double *h) {
@@ -193,7 +229,9 @@ static void differences(void **state) {
         for (int k = 0; k < 30; k++) y[k] = functions[i].start[k] + 0.3 * sin(k + 1);
         ct_problem q = {.n = functions[i].n, .f = functions[i].f};
         ok(ct_gradient_check(NULL, &q, y, &worst, NULL, &e));
-        if (worst > 1e-9) fail_msg("%s: the gradient is off by %g", functions[i].name, worst);
+        double size = fabs(functions[i].f(NULL, y, NULL)); /* whose rounding the differences carry */
+        if (worst > fmax(1e-9, 1e-13 * size))
+            fail_msg("%s: the gradient is off by %g", functions[i].name, worst);
     }
 }
 

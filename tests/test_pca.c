@@ -185,13 +185,45 @@ static void solvers_agree(void **state) {
     free(v);
 }
 
+/* |V'V - 1| and |C v - variance v| / |C| to 1e-12, of data with a repeated variance and one that is 0. */
+static void M21_orthonormal(void **state) {
+    enum { ROWS = 200, COLS = 6 };
+    double v[ROWS * COLS];
+    ct_random r = ct_random_stream(6, 0);
+    (void)state;
+    for (int i = 0; i < ROWS / 2;
+         i++) /* every row with both signs of each pair: variances 4 4 1 1 1 0 in another frame */
+        for (int k = 0; k < COLS; k++) v[i * COLS + k] = ct_random_normal(&r) * (k < 2 ? 2 : k < 5 ? 1 : 0);
+    for (int i = 0; i < ROWS / 2; i++)
+        for (int k = 0; k < COLS; k++) v[(ROWS / 2 + i) * COLS + k] = v[i * COLS + (k < 2 ? 1 - k : k)];
+    ct_array x = ct_array_view(v, CT_F64, CT_SHAPE(ROWS, COLS)), c;
+    ok(ct_stat_covariance(NULL, &x, 1, &c, &e));
+    for (int32_t solver = CT_PCA_SVD; solver <= CT_PCA_RANDOMISED; solver++) {
+        ct_pca p;
+        ok(ct_pca_fit(NULL, &x, (ct_pca_options){.solver = solver}, &p, &e));
+        const double *w = p.components.data, *s = p.variance.data, *m = c.data;
+        for (int i = 0; i < COLS; i++)
+            for (int k = 0; k < COLS; k++) {
+                double dot = 0, off = -s[i] * w[i * COLS + k];
+                for (int l = 0; l < COLS; l++) {
+                    dot += w[i * COLS + l] * w[k * COLS + l];
+                    off += m[k * COLS + l] * w[i * COLS + l];
+                }
+                assert_true(near(dot, i == k, TIGHT, 1) && fabs(off) <= TIGHT * s[0]);
+            }
+        assert_true(near(s[COLS - 1], 0, TIGHT, s[0]));
+        ct_pca_free(&p);
+    }
+    ct_array_free(&c);
+}
+
 static void same_bits(const ct_pca *a, const ct_pca *b) {
     assert_memory_equal(a->components.data, b->components.data, (size_t)ct_array_count(&a->components) * 8);
     assert_memory_equal(a->variance.data, b->variance.data, (size_t)ct_array_count(&a->variance) * 8);
     assert_memory_equal(a->mean.data, b->mean.data, (size_t)ct_array_count(&a->mean) * 8);
 }
 
-static void threads(void **state) {
+static void M14_threads(void **state) {
     double *v = data_new();
     ct_array x = ct_array_view(v, CT_F64, CT_SHAPE(N, D));
     (void)state;
@@ -256,7 +288,7 @@ static void types(void **state) {
 
 /* ---- degenerate data ---- */
 
-static void degenerate(void **state) {
+static void M21_degenerate(void **state) {
     double v[40], one[3] = {1, 2, 3};
     ct_array x = ct_array_view(v, CT_F64, CT_SHAPE(10, 4)),
              single = ct_array_view(one, CT_F64, CT_SHAPE(1, 3)), y;
@@ -385,9 +417,11 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(references),    cmocka_unit_test(batches),       cmocka_unit_test(by_eigenvectors),
-        cmocka_unit_test(solvers_agree), cmocka_unit_test(threads),       cmocka_unit_test(types),
-        cmocka_unit_test(degenerate),    cmocka_unit_test(wrong_batches), cmocka_unit_test(memory),
+        cmocka_unit_test(references),      cmocka_unit_test(batches),
+        cmocka_unit_test(by_eigenvectors), cmocka_unit_test(solvers_agree),
+        cmocka_unit_test(M14_threads),     cmocka_unit_test(types),
+        cmocka_unit_test(M21_degenerate),  cmocka_unit_test(M21_orthonormal),
+        cmocka_unit_test(wrong_batches),   cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

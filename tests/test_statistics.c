@@ -1,4 +1,4 @@
-/* test_statistics.c: statistics against numpy and scipy (tests/ref/statistics.py), hard sums, degenerate input. */
+/* test_statistics.c: statistics against numpy and scipy (tests/ref/statistical.py), hard sums, degenerate input. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -152,7 +152,7 @@ static void bootstrap(void **state) {
 }
 
 /* Sums that plain adding gets wrong. */
-static void hard_sums(void **state) {
+static void M7_hard_sums(void **state) {
     enum { MANY = 10000000 };
     double cancel[3] = {1e20, 1, -1e20}, v;
     float *tenth = malloc(MANY * sizeof *tenth);
@@ -168,6 +168,57 @@ static void hard_sums(void **state) {
     ok(ct_stat_variance(NULL, &t, 1, &v, &e));
     assert_true(v >= 0 && v < 1e-30);
     free(tenth);
+}
+
+static void M7_alternating(void **state) {
+    enum { MANY = 1000001 };
+    double *x = malloc(MANY * sizeof *x), v;
+    ct_array a = ct_array_view(x, CT_F64, CT_SHAPE(MANY));
+    (void)state;
+    assert_non_null(x);
+    for (int i = 0; i < MANY; i++) x[i] = i % 2 ? -1e8 / 3 : 1e8 / 3; /* what is left is one of them */
+    ok(ct_stat_mean(NULL, &a, &v, &e));
+    check_number("alternating:", " mean", v, 1e8 / 3 / MANY, 1e-15);
+    for (int i = 0; i < MANY; i++) x[i] = 1e8 + 1e-8 * (i % 3); /* 1e8 + small */
+    double wanted = 0;
+    for (int i = 0; i < MANY; i++) wanted += x[i] - 1e8; /* exact: multiples of 2^-26 */
+    ok(ct_stat_mean(NULL, &a, &v, &e));
+    check_number("1e8 + small:", " mean", v, 1e8 + wanted / MANY, 2e-16);
+    free(x);
+}
+
+static void M8_far_from_zero(void **state) {
+    enum { MANY = 10000 };
+    double x[MANY], near_zero[MANY], v, w;
+    ct_random r = ct_random_stream(8, 0);
+    ct_array a = ct_array_view(x, CT_F64, CT_SHAPE(MANY)),
+             b = ct_array_view(near_zero, CT_F64, CT_SHAPE(MANY));
+    (void)state;
+    for (int i = 0; i < MANY; i++) x[i] = 1e6 + ct_random_normal(&r), near_zero[i] = x[i] - 1e6;
+    ok(ct_stat_variance(NULL, &a, 1, &v, &e));
+    ok(ct_stat_variance(NULL, &b, 1, &w, &e));
+    check_number("1e6 + noise:", " variance", v, w, TIGHT);
+    for (int i = 0; i < MANY; i++) x[i] = 1e6 / 3;
+    ok(ct_stat_variance(NULL, &a, 1, &v, &e));
+    assert_true(v >= 0 && v <= 1e-18);
+}
+
+/* A mean is finite where its sum is not; squares that are not finite are told. */
+static void overflow(void **state) {
+    double x[3] = {1.5e308, 1.7e308, -1e307}, v;
+    ct_array a = ct_array_view(x, CT_F64, CT_SHAPE(3)), y;
+    ct_interval between;
+    ct_test t;
+    (void)state;
+    ok(ct_stat_mean(NULL, &a, &v, &e));
+    check_number("1e308:", " mean", v, 1.5e308 / 3 + 1.7e308 / 3 - 1e307 / 3, 1e-15);
+    refuse(ct_stat_variance(NULL, &a, 1, &v, &e), CT_ENONFINITE, "the squares overflow");
+    refuse(ct_stat_mean_interval(NULL, &a, 0, &between, &e), CT_ENONFINITE, "the squares overflow");
+    refuse(ct_stat_standardise(NULL, &a, &y, &e), CT_ENONFINITE, "the squares overflow");
+    refuse(ct_t_test(NULL, &a, 0, CT_TWO_SIDED, &t, &e), CT_ENONFINITE, "the squares overflow");
+    x[1] = x[0], x[2] = x[0];
+    ok(ct_stat_variance(NULL, &a, 1, &v, &e));
+    assert_true(near(v, 0, 0, 1));
 }
 
 static void degenerate(void **state) {
@@ -196,7 +247,7 @@ static void degenerate(void **state) {
 
 static int setup(void **state) {
     (void)state;
-    ref_open("statistics.safetensors");
+    ref_open("statistical.safetensors");
     return 0;
 }
 static int teardown(void **state) {
@@ -207,9 +258,10 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists),     cmocka_unit_test(range),      cmocka_unit_test(tables),
-        cmocka_unit_test(density),   cmocka_unit_test(intervals),  cmocka_unit_test(bootstrap),
-        cmocka_unit_test(hard_sums), cmocka_unit_test(degenerate),
+        cmocka_unit_test(lists),        cmocka_unit_test(range),          cmocka_unit_test(tables),
+        cmocka_unit_test(density),      cmocka_unit_test(intervals),      cmocka_unit_test(bootstrap),
+        cmocka_unit_test(M7_hard_sums), cmocka_unit_test(M7_alternating), cmocka_unit_test(M8_far_from_zero),
+        cmocka_unit_test(overflow),     cmocka_unit_test(degenerate),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -102,6 +102,48 @@ CT_API double ct_scores_top(const ct_scores *s, int64_t k);
 CT_API void ct_score_json(const ct_score *s, ct_text *out);
 /* How many samples of one class were taken for another; 0 for classes that do not exist. */
 CT_API int64_t ct_scores_confusion(const ct_scores *s, int64_t truth, int64_t predicted);
+/* One class against all others. A figure whose denominator is 0 is NaN here: undefined. */
+typedef struct ct_class_score {
+    int64_t samples, predicted, right; /* with that label; taken for it; both */
+    double precision, recall, f1;
+    int64_t reserved[2];
+} ct_class_score;
+CT_API ct_class_score ct_scores_class(const ct_scores *s,
+                                      int64_t c); /* zeros and NaN where there is no such class */
+
+/* ---- how far probabilities may be trusted ---- */
+
+/* Temperature scaling (Guo et al. 2017): softmax of logits / T. T is the one that gives the least mean cross-entropy on
+ * records that did not train, found by Newton steps on 1/T, in which it is convex. Targets are Platt's (1999): a label
+ * counts (n + 1) / (n + 2), the rest is spread over the classes, so that few records, all of them right, do not
+ * make a net certain. 1/T stays within 0.001 and 1,000. logits [rows, classes]; CT_EUSAGE for no rows, CT_EDATA for a
+ * wrong label, CT_ENONFINITE for NaN or +inf. */
+CT_API ct_status ct_temperature_fit(const float *logits, const int64_t *label, int64_t rows, int64_t classes,
+                                    double *temperature, ct_err *e);
+/* ct_softmax_row of logits / temperature: another temperature never changes which class it returns. */
+CT_API int64_t ct_softmax_at(const float *logits, int64_t classes, double temperature, double *probability);
+
+/* Split conformal prediction (Vovk et al. 2005; this score: Sadinle, Lei and Wasserman 2019). The score of a record is 1 - the
+ * probability of its label. score[0..scores-1] become those of `rows` records in ascending order, at the ranks
+ * ceil(i rows / scores) for i from 1 (all of them where scores = rows), rounded up to 1e-7; scores <= rows. */
+CT_API ct_status ct_conformal_scores(const ct_allocator *a, const float *logits, const int64_t *label,
+                                     int64_t rows, int64_t classes, double temperature, double *score,
+                                     int64_t scores, ct_err *e);
+/* The least probability of a class in the set, such that sets of new records of the same kind hold their label with at
+ * least this probability: 1 - the score of rank ceil((rows + 1) coverage). 0, all classes, where the records are too few. */
+CT_API double ct_conformal_threshold(const double *score, int64_t scores, int64_t rows, double coverage);
+
+/* From the first sample on, also score softmax of logits / temperature; and, with a threshold >= 0, the sets of the classes
+ * of at least that probability (the most probable one always). */
+CT_API void ct_scores_calibrate(ct_scores *s, double temperature, double threshold);
+typedef struct ct_calibrated { /* NaN where undefined */
+    double temperature, loss, ece;
+    double threshold;          /* < 0: no sets */
+    double covered, low, high; /* share of sets that hold the label, with its 95 % interval (Wilson) */
+    double mean_size;          /* classes in a set */
+    int64_t reserved[8];
+} ct_calibrated;
+CT_API ct_calibrated ct_scores_calibrated(const ct_scores *s);
 /* probability[c] = softmax of the logits; returns the index of the largest (the first of equals; NaN, the first of
  * several, is above all numbers, as for ct_argmax). */
 CT_API int64_t ct_softmax_row(const float *logits, int64_t classes, double *probability);
@@ -196,8 +238,8 @@ CT_API const char *ct_csv_name(const ct_csv *c, int32_t column);
 CT_API ct_status ct_csv_column(const ct_csv *c, const char *name, int32_t *column, ct_err *e);
 /* The next record; *more is 0 at the end of the file. */
 CT_API ct_status ct_csv_next(ct_csv *c, int32_t *more, ct_err *e);
-CT_API const char *ct_csv_text(const ct_csv *c,
-                               int32_t column);       /* of the current record, until the next call */
+/* Of the current record, until the next call. */
+CT_API const char *ct_csv_text(const ct_csv *c, int32_t column);
 CT_API int64_t ct_csv_line(const ct_csv *c);          /* where it begins, from 1 */
 CT_API ct_status ct_csv_rewind(ct_csv *c, ct_err *e); /* to the first data record */
 /* The field as a number: a decimal with '.', spaces around allowed, finite. *missing is set to 1 and *out to NaN for an

@@ -104,11 +104,11 @@ CT_API void ct_eigen_free(ct_eigen *v);
 typedef enum ct_pca_solver {
     CT_PCA_AUTO = 0, /* covariance where N >= 10 D and D <= 1000, else svd */
     CT_PCA_SVD = 1,  /* singular values of the centred data; small components keep their digits */
-    CT_PCA_COVARIANCE =
-        2, /* eigenvalues of the covariance matrix: faster for many records of few features; values
-                              below about 1e-16 of the largest are lost. f32 data: products in f32, sums in f64 */
-    CT_PCA_RANDOMISED =
-        3 /* a random start and a few passes (docs/maths.md): approximate, for few components */
+    /* Eigenvalues of the covariance matrix: faster for many records of few features; values below about 1e-16 of the
+     * largest are lost. f32 data: products in f32, sums in f64. */
+    CT_PCA_COVARIANCE = 2,
+    /* A random start and a few passes (docs/maths.md): approximate, for few components. */
+    CT_PCA_RANDOMISED = 3
 } ct_pca_solver;
 typedef struct ct_pca_options {
     int64_t components; /* 0: all, min(N,D) */
@@ -152,8 +152,8 @@ typedef struct ct_pca_incremental ct_pca_incremental;
 CT_API ct_status ct_pca_begin(const ct_maths *m, ct_pca_options o, ct_pca_incremental **out, ct_err *e);
 /* batch [n,D]; the first has at least `components` records. */
 CT_API ct_status ct_pca_add(ct_pca_incremental *p, const ct_array *batch, ct_err *e);
-CT_API ct_status ct_pca_end(const ct_pca_incremental *p, ct_pca *out,
-                            ct_err *e); /* may be called at any time */
+/* May be called at any time. */
+CT_API ct_status ct_pca_end(const ct_pca_incremental *p, ct_pca *out, ct_err *e);
 CT_API void ct_pca_incremental_free(ct_pca_incremental *p);
 
 /* ---- minimisers ---- */
@@ -209,8 +209,8 @@ typedef enum ct_line_search { CT_WOLFE = 0, CT_BACKTRACKING = 1 } ct_line_search
 typedef enum ct_stop {
     CT_STOP_GRADIENT = 1, /* the gradient is small: found */
     CT_STOP_VALUE = 2,    /* value_tolerance */
-    CT_STOP_PRECISION =
-        3, /* no step lowers f any more: as near as rounding allows, or f and gradient disagree */
+    /* No step lowers f any more: as near as rounding allows, or f and gradient disagree. */
+    CT_STOP_PRECISION = 3,
     CT_STOP_ITERATIONS = 4, /* a limit */
     CT_STOP_EVALUATIONS = 5,
     CT_STOP_REQUEST = 6 /* the callback said so */

@@ -61,14 +61,14 @@ typedef struct ct_train {
     double momentum;     /* SGD, RMSprop */
     double beta1, beta2; /* Adam and kin; 0: 0.9 and 0.999 (Lion 0.9 and 0.99) */
     double eps;          /* 0: the optimiser's default */
-    double
-        alpha; /* the rule's own number: RMSprop's smoothing, 0: 0.99; Adadelta's rho, 0: 0.9; SGD's dampening;
-                          * Adagrad's lr_decay; NAdam's momentum_decay, 0: 0.004 */
+    /* The rule's own number: RMSprop's smoothing, 0: 0.99; Adadelta's rho, 0: 0.9; SGD's dampening; Adagrad's
+     * lr_decay; NAdam's momentum_decay, 0: 0.004. */
+    double alpha;
     double l1;         /* l1 * sign(w) is added to the gradient */
     double clip_value; /* > 0: each element of a gradient is cut to +-this, before the norm */
-    double
-        average; /* > 0: decay of a moving average of the weights (EMA), kept as moments "ema.NAME"; after the first
-                          * step it is the weights themselves (PyTorch's AveragedModel) */
+    /* > 0: decay of a moving average of the weights (EMA), kept as moments "ema.NAME"; after the first step it is the
+     * weights themselves (PyTorch's AveragedModel). */
+    double average;
     const ct_group *group; /* [groups] */
     int32_t groups;
     int32_t centered;   /* 1: RMSprop divides by the deviation */
@@ -204,11 +204,11 @@ CT_API ct_t ct_student_log_density(ct_t x, double df, ct_t location, ct_t scale)
 CT_API ct_t ct_exponential_log_density(ct_t x, ct_t rate);
 CT_API ct_t ct_gamma_log_density(ct_t x, double shape, ct_t rate);
 CT_API ct_t ct_bernoulli_log_mass(ct_t x, ct_t logit); /* x in 0..1 */
-CT_API ct_t ct_poisson_log_mass(ct_t count,
-                                ct_t log_rate); /* without - log(count!), which nothing learnt moves */
+/* Without - log(count!), which nothing learnt moves. */
+CT_API ct_t ct_poisson_log_mass(ct_t count, ct_t log_rate);
 CT_API ct_t ct_geometric_log_mass(ct_t failures, ct_t logit);
-CT_API ct_t ct_categorical_log_mass(ct_t label,
-                                    ct_t logits); /* label [..] i64 or i32, logits [..,C] -> [..] */
+/* label [..] i64 or i32, logits [..,C] -> [..] */
+CT_API ct_t ct_categorical_log_mass(ct_t label, ct_t logits);
 CT_API ct_t ct_normal_entropy(ct_t deviation);
 CT_API ct_t ct_bernoulli_entropy(ct_t logit);
 CT_API ct_t ct_categorical_entropy(ct_t logits); /* [..,C] -> [..] */

@@ -24,8 +24,8 @@ struct ct_maths;
 typedef struct ct_dist ct_dist;
 typedef struct ct_dist_about {
     const char *name;
-    const char
-        *parameters; /* "mean = 0, deviation = 1": in order, with defaults; "K" counts a vector's elements */
+    /* "mean = 0, deviation = 1": in order, with defaults; "K" counts a vector's elements */
+    const char *parameters;
     const char *support; /* "x > 0" */
     int32_t discrete;    /* densities are probabilities */
     int32_t vector;      /* a value is [K] */

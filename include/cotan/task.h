@@ -5,6 +5,7 @@
 
 #include "cotan.h"
 #include "cotan/data.h"
+#include "cotan/doctor.h"
 #include "cotan/maths.h"
 #include "cotan/model.h"
 #include "cotan/nn.h"
@@ -17,10 +18,11 @@ extern "C" {
 
 /* What a training tells: `kind` says which fields are set. Texts are for people. */
 typedef enum ct_event_kind {
-    CT_EVENT_FACT = 1,  /* key, text: "data", "60,000 pictures 28x28 grey, 10 classes" */
-    CT_EVENT_STEP = 2,  /* step, steps, epoch, epochs, loss, rate, eta */
-    CT_EVENT_EPOCH = 3, /* row, and the same but loss, rate, eta */
-    CT_EVENT_NOTE = 4   /* text: resumed at ..., a checkpoint was damaged ... */
+    CT_EVENT_FACT = 1,   /* key, text: "data", "60,000 pictures 28x28 grey, 10 classes" */
+    CT_EVENT_STEP = 2,   /* step, steps, epoch, epochs, loss, rate, eta */
+    CT_EVENT_EPOCH = 3,  /* row, and the same but loss, rate, eta */
+    CT_EVENT_NOTE = 4,   /* text: resumed at ..., a checkpoint was damaged ... */
+    CT_EVENT_FINDING = 5 /* of the doctor: finding; key, its fault; text: one line with the advice */
 } ct_event_kind;
 typedef struct ct_event {
     int32_t kind;          /* a ct_event_kind */
@@ -32,6 +34,7 @@ typedef struct ct_event {
     double eta;          /* seconds until the last step, at that rate */
     const char *key, *text;
     const ct_epoch *row;
+    const ct_finding *finding;
 } ct_event;
 
 /* Options of a training. Zero means the default that the line says. Those marked R are the recipe: they decide
@@ -83,13 +86,19 @@ typedef struct ct_image_train {
      * names up to a '.', such as "conv1, layer*"; NULL: none. A last layer of another size than in `init` begins anew. */
     const char *freeze;
     /* Bytes that the process may use. 64 MiB of them are for what the allocator hook does not see (code, kernels,
-     * stacks); the hook is refused more than the rest, CT_ELIMIT. At least 128 MiB; 0: no bound. */
+     * stacks); the hook is refused more than the rest, CT_ELIMIT. At least 128 MiB, without the doctor; 0: no bound. */
     int64_t memory;
     double (*clock)(void *user); /* seconds, never backwards; on the caller's thread. NULL: the system's */
     void *clock_user;
     int32_t class_weights; /* R: 1: the loss of a class times mean count / its count */
     int32_t lr_auto; /* 1: the learning rate by a range test (Smith 2015), `lr` is 0; its curve: lr.jsonl */
-    int64_t reserved[11];
+    /* A page of what the training came to, written after the model: NULL: report.html in the run folder; "none"; or a
+     * path. Where it cannot be written, a note is told. */
+    const char *report;
+    const char *tensorboard; /* folder for an event file that TensorBoard reads; NULL: none */
+    int32_t doctor;          /* -1: no doctor (cotan/doctor.h). It changes no bit of the model */
+    int32_t reserved_2;
+    int64_t reserved[8];
 } ct_image_train;
 typedef struct ct_train_result {
     char model[4096], run[4096], data[4096]; /* paths */
@@ -99,6 +108,12 @@ typedef struct ct_train_result {
     ct_score validation;                     /* of the best epoch */
     int32_t resumed;                         /* 1: went on from a checkpoint */
     int32_t finished_before;                 /* 1: nothing was left to do */
+    char report[4200];                       /* its path, or "" */
+    int32_t findings, reserved_too;          /* of the doctor */
+    ct_finding finding[CT_FAULTS];
+    int64_t measurements;  /* that it made, those before a resume included */
+    double doctor_seconds; /* of this call */
+    int64_t reserved[16];
 } ct_train_result;
 /* Train a net and write the model. *out is set on success. CT_EUSAGE for a wrong option, an output that exists
  * (without force or resume) and a resume with other options; CT_EDATA for bad files; CT_EIO; CT_ELIMIT;
@@ -108,31 +123,93 @@ CT_API ct_status ct_train_image(const ct_image_train *o, ct_train_result *out, c
 
 /* ---- evaluate, predict ---- */
 
+/* Zero means the default. */
+typedef struct ct_evaluate_options {
+    const char *part; /* "train", "validation", "test", "all"; NULL: see below */
+    int64_t limit;    /* the first records; 0: all */
+    int64_t top;      /* the k of top_k; 0: 5 */
+    double coverage;  /* of prediction sets, between 0 and 1; 0: no sets */
+    int64_t reserved[4];
+} ct_evaluate_options;
 typedef struct ct_evaluation {
-    ct_score score;
-    char part[64];      /* "train", "validation", "test" or "all": which records were read */
-    char note[192];     /* a sentence where the choice needs one, or "" */
-    int64_t classes;    /* of the model */
-    int64_t *confusion; /* [classes, classes]: truth, prediction; ct_evaluation_free */
+    ct_score score;           /* of the net as it is */
+    char part[64];            /* "train", "validation", "test" or "all": which records were read */
+    char note[192];           /* a sentence where the choice needs one, or "" */
+    int64_t classes;          /* of the model */
+    int64_t *confusion;       /* [classes, classes]: truth, prediction; ct_evaluation_free */
+    ct_class_score *each;     /* [classes]; freed likewise */
+    int64_t top;              /* k */
+    double top_k;             /* the label is among the k most probable classes */
+    double coverage;          /* as asked for; 0: none */
+    int64_t calibrated_on;    /* records of the validation part; 0: the model has no calibration */
+    ct_calibrated calibrated; /* of the probabilities that ct_predict_image gives, and of the sets */
+    int64_t reserved[8];
 } ct_evaluation;
 /* Score a model on a folder. `part` NULL: the folder's test part; where it has none, on the data the model was
  * trained on the tenth that training kept away, on other data all of it. `limit`: the first records; 0: all.
- * CT_EUSAGE for another part, CT_EDATA where data and model do not fit. The model may be used by other threads. */
+ * CT_EUSAGE for another part, CT_EDATA where data and model do not fit. The model may be used by other threads.
+ * Micro averages of precision, recall and F1 are the accuracy, for every picture has one label and one prediction.
+ *
+ * Sets of `coverage` 0.9 hold the right label of nine pictures in ten, if these are of the kind of the validation part, on
+ * which training measured how (ct_conformal_scores). The validation part itself would only give back what it was asked for: it
+ * is refused (CT_EUSAGE), as is a model without a calibration. */
 CT_API ct_status ct_evaluate_image(ct_model *m, const char *data, const char *part, int64_t limit,
                                    ct_evaluation *out, ct_err *e);
+CT_API ct_status ct_evaluate_image_with(ct_model *m, const char *data, const ct_evaluate_options *o,
+                                        ct_evaluation *out, ct_err *e);
 CT_API void ct_evaluation_free(ct_evaluation *v);
+/* Put the figures of an evaluation of the test part into report.html of the run that stands beside the model file
+ * `model` (m.run/ for m.safetensors), in place of those of an earlier one. report: the page's path; "" where there is
+ * no such page, or another part was evaluated. CT_EIO where it cannot be written. */
+CT_API ct_status ct_report_add_test(ct_model *m, const char *model, const ct_evaluation *v, char report[4200],
+                                    ct_err *e);
+
+/* What training measured on its validation part. The temperature (ct_temperature_fit) divides the logits wherever
+ * probabilities are shown; which class is named does not change. 1 of a model without a calibration. */
+CT_API double ct_image_temperature(const ct_model *m);
+/* The least probability of a class in a set of that coverage (0: all classes, so few records were there), and how many records
+ * calibrated it (NULL: not wanted). CT_EUSAGE for another coverage than between 0 and 1, or no calibration. */
+CT_API ct_status ct_image_threshold(const ct_model *m, double coverage, double *threshold, int64_t *records,
+                                    ct_err *e);
+
+/* Training and validation beside each other, from a run's metrics.jsonl: is there room, or too much? Training's loss is that of
+ * its own steps, with dropout, random transforms and label smoothing where these were asked for: it stands higher than the
+ * same net's loss in evaluation would. */
+enum { CT_GAP_UNKNOWN = 0, CT_GAP_FITS = 1, CT_GAP_UNDERFIT = 2, CT_GAP_OVERFIT = 3 };
+typedef struct ct_gap {
+    int32_t verdict; /* CT_GAP_...; UNKNOWN: fewer than 3 epochs */
+    int32_t reserved;
+    int64_t epochs;
+    int64_t best_epoch;                 /* of the least validation loss, from 1 */
+    int64_t overfit_from;               /* the first epoch from which it was worse to the end; 0: none */
+    double train, validation;           /* losses at the best epoch */
+    double last_train, last_validation; /* at the last */
+    char text[320];                     /* a sentence or two for people */
+    int64_t reserved_too[4];
+} ct_gap;
+/* The rule, for any rows. OVERFIT: validation loss ended 2 % or more above its least, while training loss fell on.
+ * UNDERFIT: the last epoch is the best, validation loss fell by 2 % or more over the last quarter of the epochs, and training loss
+ * is no lower than four fifths of it. */
+CT_API void ct_gap_of(const ct_epoch *row, int64_t rows, ct_gap *out);
+/* Of a run's folder, or of the model beside it. CT_EIO where there is none, CT_EDATA for a line that is wrong. */
+CT_API ct_status ct_run_gap(const ct_files *f, const ct_allocator *a, const char *run, ct_gap *out,
+                            ct_err *e);
 
 typedef struct ct_prediction {
     const char *path;
     int64_t index;             /* record in an idx file, from 0; of picture files 0 */
     int64_t label;             /* index of the most probable class; -1: see error */
     const char *name;          /* its label */
-    const double *probability; /* [classes], valid during the call */
+    const double *probability; /* [classes], valid during the call; at the model's temperature */
     int64_t classes;
     int32_t file; /* 1: path is a picture; 0: of many records */
     int32_t reserved;
-    const char
-        *error; /* NULL, or why this picture is not predicted; then there is nothing above but path, index */
+    /* NULL, or why this picture is not predicted; then there is nothing above but path, index */
+    const char *error;
+    int64_t set;          /* with coverage: the set is so many of the most probable classes; else 0 */
+    const float *feature; /* with a layer: its output [features], and label -1, no probabilities; else NULL */
+    int64_t features;
+    int64_t reserved_too[4];
 } ct_prediction;
 /* Every picture, in order: records of an idx file, a picture file, the picture files of a folder and of the folders in
  * it by their paths' bytes. A broken picture file is told with its error, the rest is predicted, and the end is
@@ -141,6 +218,41 @@ CT_API ct_status ct_predict_image(ct_model *m, const char *path,
                                   int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e);
 CT_API ct_status ct_predict_images(ct_model *m, const char *const *path, int64_t n,
                                    int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e);
+/* Zero means the default. */
+typedef struct ct_predict_options {
+    const char
+        *layer; /* its output instead of probabilities: a layer's name, or "" for what the last layer reads */
+    double coverage; /* prediction sets, as of ct_evaluate_options; 0: none */
+    int64_t reserved[6];
+} ct_predict_options;
+/* CT_EUSAGE also for a layer that the net has not; the text lists those that it has. With a layer nothing else may use the
+ * model while the call begins: a plan is made. */
+CT_API ct_status ct_predict_images_with(ct_model *m, const char *const *path, int64_t n,
+                                        const ct_predict_options *o,
+                                        int (*each)(void *user, const ct_prediction *p), void *user,
+                                        ct_err *e);
+
+/* The pictures of a folder that are most like a picture: the cosine of the angle between their features. */
+typedef struct ct_neighbour {
+    const char *path;
+    int64_t index;          /* record, in an idx file */
+    double similarity;      /* -1 to 1 */
+    int32_t file, reserved; /* as of ct_prediction */
+} ct_neighbour;
+typedef struct ct_similar {
+    const char *path;
+    int64_t index;
+    int32_t file, reserved;   /* as of ct_prediction */
+    const char *error;        /* NULL, or why there is nothing below */
+    const ct_neighbour *near; /* [count], the most similar first, of equals the first in the folder */
+    int64_t count;
+} ct_similar;
+/* For each picture of path[0..n-1] the `top` (0: 5) nearest of `folder`, itself excepted where it lies there. `layer` NULL: what
+ * the last layer reads. Broken pictures of the folder are told first, with their error, as those of `path`; then the end is
+ * CT_EDATA. Memory: the features of the folder, 4 bytes a number. */
+CT_API ct_status ct_similar_images(ct_model *m, const char *layer, const char *const *path, int64_t n,
+                                   const char *folder, int64_t top,
+                                   int (*each)(void *user, const ct_similar *s), void *user, ct_err *e);
 
 /* ---- principal components of a file ---- */
 
@@ -167,6 +279,7 @@ typedef struct ct_pca_task {
     ct_allocator allocator;
     void (*tell)(void *user, const ct_event *event); /* facts and notes; may be NULL */
     void *user;
+    int64_t more[8]; /* zero */
 } ct_pca_task;
 typedef struct ct_pca_result {
     ct_pca pca; /* ct_pca_result_free */
@@ -175,6 +288,7 @@ typedef struct ct_pca_result {
     char model[4096], report[4200], scores[4200]; /* paths, or "" */
     ct_arena names;
     const char *const *name; /* [features] of a CSV, else NULL */
+    int64_t reserved[8];
 } ct_pca_result;
 /* CT_EUSAGE for a wrong option and an output that exists; CT_EDATA for a file that is wrong, naming the place; CT_EIO;
  * CT_ENONFINITE for NaN in an array. */
@@ -208,6 +322,7 @@ typedef struct ct_comparison {
     int64_t records[2]; /* of each run */
     int32_t better;     /* 1 or 2: which one, where p_value < 0.05; else 0 */
     int32_t reserved;
+    int64_t more[4]; /* zero */
 } ct_comparison;
 /* `metric` NULL: accuracy where it can be had. CT_EDATA where they share no record or its labels differ. */
 CT_API ct_status ct_compare_runs(const ct_files *f, const ct_allocator *a, const char *first,
@@ -233,8 +348,8 @@ CT_API ct_status ct_loss_problem_new(ct_t loss, const void *const *in, int64_t r
 CT_API void ct_loss_problem_free(ct_loss_problem *p); /* NULL is fine; before the context */
 CT_API int64_t ct_loss_problem_size(const ct_loss_problem *p);
 CT_API ct_status ct_loss_problem_get(ct_loss_problem *p, double *x, ct_err *e); /* the parameters now */
-CT_API ct_status ct_loss_problem_set(ct_loss_problem *p, const double *x,
-                                     ct_err *e); /* the parameters from now on */
+/* The parameters from now on. */
+CT_API ct_status ct_loss_problem_set(ct_loss_problem *p, const double *x, ct_err *e);
 /* For ct_minimise and ct_gradient_check. f leaves its x in the parameters; it is NaN once a run failed, and
  * ct_loss_problem_status says why. */
 CT_API ct_problem ct_loss_problem_of(ct_loss_problem *p);

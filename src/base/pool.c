@@ -23,7 +23,7 @@
 #include <xmmintrin.h>
 #endif
 
-#define MOST_THREADS 1024
+#define MOST_THREADS 4096 /* as ct_options has it */
 #define STACK_BYTES ((size_t)8 << 20)
 #define SPIN_NANOSECONDS 30000
 

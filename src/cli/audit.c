@@ -24,7 +24,7 @@ typedef struct listed { /* lines told by the scan */
 static void keep_line(void *user, const char *line) {
     listed *l = user;
     l->count++;
-    json_array_append_new(l->lines, json_string(line));
+    json_array_append_new(l->lines, cli_path(line));
 }
 
 /* ---- JSON ---- */
@@ -145,9 +145,11 @@ static void print_classes(const ct_audit *a, const ct_images *s, uint64_t seed) 
         test += a->each[k].test;
     }
     printf("\n  %-30s %10s %10s %10s\n", "class", "train", "validation", "test");
-    for (int64_t k = 0; k < a->classes && k < MOST_CLASSES; k++)
-        printf("  %-30.30s %10lld %10lld %10lld\n", ct_images_class(s, k), (long long)a->each[k].train,
-               (long long)a->each[k].validation, (long long)a->each[k].test);
+    for (int64_t k = 0; k < a->classes && k < MOST_CLASSES; k++) {
+        char name[31]; /* as much of it as the column holds */
+        printf("  %-30s %10lld %10lld %10lld\n", ct_escape(ct_images_class(s, k), name, sizeof name),
+               (long long)a->each[k].train, (long long)a->each[k].validation, (long long)a->each[k].test);
+    }
     if (a->classes > MOST_CLASSES) printf("  and %lld more\n", (long long)a->classes - MOST_CLASSES);
     printf("  %-30s %10lld %10lld %10lld\n", "in all", (long long)train, (long long)validation,
            (long long)test);
@@ -173,8 +175,11 @@ static void print_text(const char *path, const ct_audit *a, const ct_images *s, 
            cli_group(a->conflicts, shown + 64));
     print_classes(a, s, seed);
     printf("\n%s\n", findings->count ? "findings" : "nothing to note");
-    for (size_t i = 0; i < json_array_size(findings->lines); i++)
-        printf("  - %s\n", json_string_value(json_array_get(findings->lines, i)));
+    for (size_t i = 0; i < json_array_size(findings->lines); i++) {
+        printf("  - ");
+        cli_print(json_string_value(json_array_get(findings->lines, i)), 0);
+        putchar('\n');
+    }
 }
 
 int cli_audit(cli *c, const char *path) {
@@ -192,8 +197,11 @@ int cli_audit(cli *c, const char *path) {
     if (!status) status = ct_images_scan(s, NULL, 0, &c->e);
     if (!status) status = ct_audit_images(s, c->seed, &a, &c->e);
     if (!status) ct_audit_findings(&a, s, keep_line, &findings);
-    for (size_t i = 0; !status && !c->json && i < json_array_size(told.lines); i++)
-        fprintf(stderr, "  %s\n", json_string_value(json_array_get(told.lines, i)));
+    for (size_t i = 0; !status && !c->json && i < json_array_size(told.lines); i++) {
+        char line[1200];
+        fprintf(stderr, "  %s\n",
+                ct_escape(json_string_value(json_array_get(told.lines, i)), line, sizeof line));
+    }
     if (!status && c->json)
         print_json(path, &a, s, &told, &findings);
     else if (!status)

@@ -31,17 +31,19 @@ typedef struct cli {
     ct_setting set[MAX_SETS];
     const char *output, *model, *net, *validate, *init, *transform, *background, *optimizer, *schedule,
         *nonfinite, *config, *part, *input, *weights, *gradients, *losses, *target, *solver, *delimiter,
-        *metric, *freeze;
+        *metric, *layer, *similar, *paths, *report, *doctor, *tensorboard, *freeze;
     int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats, steps, stop_at,
         components, memory;
     uint64_t seed;
-    double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds, variance;
+    double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds, variance, unsure, coverage;
     int32_t resume, force, dry_run, strict, follow_links, allow_broken, json, quiet, train, dot, flat,
         verbose, help, version, debug, trap, whiten, scale, incremental, no_header, require_better,
         class_weights;
     const char *given[MAX_OPTIONS];        /* by row of cli_options: the value as written, "" for a switch */
     json_t *config_file;                   /* owns the texts that --config gave */
     const char *config_net, *config_model; /* the net's text in it and its name, or NULL */
+    const char *config_data;               /* where the data was, or NULL */
+    int64_t broken;                        /* pictures that were named instead of predicted */
     ct_arena arena;                        /* of texts */
     screen screen;
     ct_err e;
@@ -92,10 +94,13 @@ int cli_fail(cli *c);                               /* print c->e; the exit stat
 const char *cli_group(int64_t n, char out[32]);     /* 60,000 */
 const char *cli_time(double seconds, char out[32]); /* 1.4 s, 2 min 05 s */
 json_t *cli_path(const char *path);                 /* what is no UTF-8 in it as \xNN */
-json_t *cli_number(double v);                       /* NaN and infinity: null */
-void cli_json(json_t *v);                           /* one line on stdout; takes the reference */
-json_t *cli_shape(const ct_shape *s);               /* [64,32,3,3] */
-json_t *cli_score(const ct_score *s);               /* the keys of evaluate --json */
+/* On stdout, for people: texts of files may hold anything, so control bytes and what is no UTF-8 become \xNN; with
+ * `lines` line ends stay. */
+void cli_print(const char *text, int lines);
+json_t *cli_number(double v);         /* NaN and infinity: null */
+void cli_json(json_t *v);             /* one line on stdout; takes the reference */
+json_t *cli_shape(const ct_shape *s); /* [64,32,3,3] */
+json_t *cli_score(const ct_score *s); /* the keys of evaluate --json */
 /* Append a word as the shell reads it back. */
 void cli_quote(ct_text *t, const char *word);
 
@@ -105,6 +110,11 @@ ct_options cli_context(const cli *c);
 ct_status cli_model(cli *c, const char *path,
                     ct_model **out); /* with a note on weights that are not finite */
 const ct_files *cli_files(void);
+/* CT_EUSAGE for the first of these options (names, ended by NULL) that was given: it would do nothing, for `name` is what
+ * `why` says, "...; wanted ...". */
+ct_status cli_idle(cli *c, const char *const *options, const char *name, const char *why);
+ct_status cli_output(cli *c);    /* CT_EUSAGE for -o -: a model is no stream */
+ct_status cli_transform(cli *c); /* --transform @FILE: the list of steps in it */
 
 /* ---- screen.c: what a training shows ---- */
 void cli_screen(void *user, const ct_event *e); /* user: a cli */
@@ -129,5 +139,11 @@ int cli_presets(cli *c);
 int cli_pca(cli *c);
 int cli_compare(cli *c);
 ct_status cli_predict_pca(cli *c); /* of a model of cotan pca */
+/* ---- features.c, similar.c: predict --layer, --similar ---- */
+ct_status cli_features(cli *c, ct_model *m, const char *const *path, int64_t n);
+ct_status cli_similar(cli *c, ct_model *m, const char *const *path, int64_t n);
+/* predict.c: the beginning of a line about a picture, its path and, of many records, the number; and of an error. */
+void cli_picture(const cli *c, const char *path, int64_t index, int file);
+void cli_picture_error(cli *c, const char *path, int64_t index, const char *error);
 
 #endif

@@ -92,13 +92,37 @@ static int zero_is_meant(const char *key) {
     return 0;
 }
 
+/* The net of a run stands in its file whole, as presets may change. */
+static ct_status take_net(const source *s, json_t *config, json_t *recipe) {
+    json_t *model = json_object_get(recipe, "model");
+    s->c->config_net = json_string_value(json_object_get(config, "net"));
+    if (!s->c->config_net) return model ? take(s, "model", model) : CT_OK;
+    s->c->config_model = json_string_value(model);
+    return CT_OK;
+}
+
+/* An option beside the recipe would be passed over; only what a run itself writes there may stand. */
+static ct_status check_keys(const source *s, json_t *config) {
+    static const char *const written[] = {"checkpoint_every", "init",       "memory",   "net",
+                                          "threads",          "time_limit", "validate", NULL};
+    const char *key;
+    json_t *v;
+    json_object_foreach(config, key, v) {
+        int i = 0;
+        while (written[i] && strcmp(written[i], key) != 0) i++;
+        if (!written[i] && option_of(s->c, key))
+            return wrong(s, key, "an option beside a run's \"recipe\"; wanted it within; move it there");
+    }
+    return CT_OK;
+}
+
 /* A run's config.json: the recipe has a value for every option, 0 and "" where there is none. */
 static ct_status take_recipe(const source *s, json_t *config, json_t *recipe) {
     static const char *const outside[] = {"validate", "init", "checkpoint_every"};
     cli *c = s->c;
     const char *key;
     json_t *v;
-    ct_status status = CT_OK;
+    ct_status status = check_keys(s, config);
     int own_net = cli_given(c, "model") || cli_given(c, "net");
     int own_steps = cli_given(c, "epochs") || cli_given(c, "batch") || cli_given(c, "limit") ||
                     cli_given(c, "time-limit") || cli_given(c, "validate");
@@ -114,10 +138,8 @@ static ct_status take_recipe(const source *s, json_t *config, json_t *recipe) {
         if ((json_is_string(v) && *json_string_value(v)) || json_integer_value(v) > 0)
             status = take(s, outside[i], v);
     }
-    if (status || own_net) return status;
-    c->config_net = json_string_value(json_object_get(config, "net"));
-    c->config_model = json_string_value(json_object_get(recipe, "model"));
-    return CT_OK;
+    c->config_data = json_string_value(json_object_get(config, "data"));
+    return status || own_net ? status : take_net(s, config, recipe);
 }
 
 static ct_status take_all(const source *s, json_t *config) {

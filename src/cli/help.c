@@ -138,13 +138,14 @@ static void man_of_all(void) {
     fputs(".SH EXIT STATUS\n", stdout);
     static const char *const codes[][2] = {
         {"0", "fine"},
-        {"1", "what was asked for does not hold (cotan check), or an internal error"},
+        {"1", "what was asked for does not hold (cotan check, cotan compare \\-\\-require\\-better), or an "
+              "internal error"},
         {"2", "usage: a wrong word, option, configuration or net"},
         {"3", "bad data in a file"},
         {"4", "input or output: the system refused"},
         {"5", "a limit, or memory"},
         {"6", "numbers that are not finite"},
-        {"130, 143", "stopped by SIGINT or SIGTERM after a clean save"}};
+        {"129, 130, 143", "stopped by SIGHUP, SIGINT or SIGTERM after a clean save"}};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         printf(".TP\n.B %s\n%s\n", codes[i][0], codes[i][1]);
     fputs(".SH ENVIRONMENT\n.TP\n.B CT_DEBUG\n1 to 4, each with those before it: the runs; the plan as a "

@@ -18,6 +18,13 @@ static int64_t print_tensors(const ct_tensors *t) {
     return all;
 }
 
+static void print_member(const char *key, const char *value) {
+    char shown[200];
+    printf("  %-18s ", ct_escape(key, shown, sizeof shown));
+    cli_print(value, 0);
+    putchar('\n');
+}
+
 /* One line a member; lists of two numbers are intervals. */
 static void print_object(const char *title, const json_t *v) {
     const char *key;
@@ -26,7 +33,7 @@ static void print_object(const char *title, const json_t *v) {
     printf("\n%s\n", title);
     json_object_foreach((json_t *)(uintptr_t)v, key, x) {
         if (json_is_string(x) && *json_string_value(x))
-            printf("  %-18s %s\n", key, json_string_value(x));
+            print_member(key, json_string_value(x));
         else if (json_is_integer(x))
             printf("  %-18s %lld\n", key, (long long)json_integer_value(x));
         else if (json_is_real(x))
@@ -42,8 +49,11 @@ static void print_object(const char *title, const json_t *v) {
 static void print_labels(const json_t *labels) {
     if (!json_is_array(labels)) return;
     printf("  labels             ");
-    for (size_t i = 0; i < json_array_size(labels) && i < 20; i++)
-        printf("%s%s", i ? ", " : "", json_string_value(json_array_get(labels, i)));
+    for (size_t i = 0; i < json_array_size(labels) && i < 20; i++) {
+        const char *label = json_string_value(json_array_get(labels, i));
+        fputs(i ? ", " : "", stdout);
+        cli_print(label ? label : "?", 0);
+    }
     if (json_array_size(labels) > 20) printf(" and %zu more", json_array_size(labels) - 20);
     printf("\n");
 }
@@ -55,10 +65,13 @@ static void print_text(const char *path, const ct_tensors *t, const json_t *v) {
                *net = json_string_value(json_object_get(v, "net"));
     printf("%s\n", ct_escape(path, shown, sizeof shown));
     if (!v) printf("  written by another program: no net, labels or preprocessing\n");
-    if (task) printf("  task               %s\n", task);
+    if (task) print_member("task", task);
     print_labels(json_object_get(v, "labels"));
-    if (transform) printf("  preprocessing      %s\n", transform);
-    if (net) printf("\nnet\n%s", net);
+    if (transform) print_member("preprocessing", transform);
+    if (net) {
+        printf("\nnet\n");
+        cli_print(net, 1);
+    }
     printf("\ntensors\n");
     int64_t all = print_tensors(t);
     printf("  %-32s %39s\n", "in all", cli_group(all, n));
@@ -111,9 +124,15 @@ static ct_status print_flat(cli *c, const char *path) {
 int cli_inspect(cli *c) {
     ct_tensors *t = NULL;
     const char *document = NULL, *path = c->word[0];
-    if (cli_is_data(path)) return cli_audit(c, path);
+    static const char *const of_models[] = {"flat", NULL}, *const of_data[] = {"follow-links", "seed",
+                                                                               "threads", NULL};
+    int data = cli_is_data(path);
+    ct_status s = data ? cli_idle(c, of_models, path, "data; wanted a model")
+                       : cli_idle(c, of_data, path, "no folder or list of pictures; wanted one");
+    if (s) return cli_fail(c);
+    if (data) return cli_audit(c, path);
     if (c->flat) return print_flat(c, path) ? cli_fail(c) : 0;
-    ct_status s = ct_model_read(cli_files(), NULL, path, &t, &document, &c->e);
+    s = ct_model_read(cli_files(), NULL, path, &t, &document, &c->e);
     if (s) return cli_fail(c);
     json_t *v = document ? json_loads(document, 0, NULL) : NULL;
     if (c->json)

@@ -50,6 +50,32 @@ static void log_line(void *user, const char *line) {
     fprintf(stderr, "%s\n", line);
 }
 
+ct_status cli_idle(cli *c, const char *const *options, const char *name, const char *why) {
+    for (; *options; options++)
+        if (cli_given(c, *options))
+            return ct_fail(&c->e, CT_EUSAGE, "--%s: %.200s is %s; leave it out", *options, name, why);
+    return CT_OK;
+}
+
+ct_status cli_output(cli *c) {
+    if (!c->output || strcmp(c->output, "-") != 0) return CT_OK;
+    return ct_fail(
+        &c->e, CT_EUSAGE,
+        "-o -: a model is no stream; wanted a file name; give one such as m.safetensors, or ./- if "
+        "that is its name");
+}
+
+ct_status cli_transform(cli *c) {
+    void *data;
+    uint64_t bytes;
+    if (!c->transform || c->transform[0] != '@') return CT_OK;
+    ct_status s = ct_file_read(cli_files(), NULL, c->transform + 1, 1 << 20, &data, &bytes, &c->e);
+    if (s) return s;
+    c->transform = ct_arena_format(&c->arena, "%.*s", (int)bytes, (const char *)data);
+    ct_delete(NULL, data, bytes);
+    return c->transform ? CT_OK : ct_fail(&c->e, CT_ELIMIT, "--transform: out of memory");
+}
+
 ct_options cli_context(const cli *c) {
     return (ct_options){.threads = (int32_t)c->threads,
                         .seed = c->seed,

@@ -12,8 +12,8 @@ enum { SWITCH, TEXT, WHOLE, REAL, RATE, SEED, DURATION, SIZE, SETTING };
 #define ANY 9e15 /* as a maximum: no limit of its own */
 
 const option cli_options[] = {
-    {"output", 'o', "FILE", TEXT, AT(output), 0, 0, NULL, " train pca ",
-     "the model to write, such as m.safetensors; m.run/ stands beside it"},
+    {"output", 'o', "FILE", TEXT, AT(output), 0, 0, NULL, " train pca predict ",
+     "the model to write, such as m.safetensors; m.run/ stands beside it (predict --layer: an .npy file)"},
     /* the net */
     {"model", 0, "PRESET", TEXT, AT(model), 0, 0, "presets", " train ",
      "a built-in net: {}; default: by the size and number of the pictures"},
@@ -81,9 +81,18 @@ const option cli_options[] = {
      "steps in all, as a time limit fixed them; default: epochs times batches"},
     {"stop-at", 0, "N", WHOLE, AT(stop_at), 1, ANY, NULL, " train ",
      "end after step N of them, where a time limit cut the run short"},
+    {"doctor", 0, "WHEN", TEXT, AT(doctor), 0, 0, "on|off", " train ",
+     "look for dead ReLUs, vanishing gradients, a wrong learning rate and the like: {}; default on; it "
+     "changes no bit "
+     "of the model"},
     /* the run */
+    {"report", 0, "FILE", TEXT, AT(report), 0, 0, NULL, " train ",
+     "the page of the run; default report.html in m.run/; none: no page"},
+    {"tensorboard", 0, "DIR", TEXT, AT(tensorboard), 0, 0, NULL, " train ",
+     "write the curves there as an event file for TensorBoard"},
     {"resume", 0, NULL, SWITCH, AT(resume), 0, 0, NULL, " train ", "go on where the run stopped"},
-    {"force", 0, NULL, SWITCH, AT(force), 0, 0, NULL, " train pca ", "begin anew over an existing output"},
+    {"force", 0, NULL, SWITCH, AT(force), 0, 0, NULL, " train pca predict ",
+     "begin anew over an existing output"},
     {"strict", 0, NULL, SWITCH, AT(strict), 0, 0, NULL, " train evaluate predict ",
      "a broken picture, a damaged checkpoint, or weights that are not finite, are an error, not a note"},
     {"dry-run", 0, NULL, SWITCH, AT(dry_run), 0, 0, NULL, " train ",
@@ -116,7 +125,20 @@ const option cli_options[] = {
     {"require-better", 0, NULL, SWITCH, AT(require_better), 0, 0, NULL, " compare ",
      "exit status 1 unless the second run is better"},
     /* what is shown */
-    {"top", 0, "K", WHOLE, AT(top), 1, 1e6, NULL, " predict ", "the K most probable classes; default 1"},
+    {"top", 0, "K", WHOLE, AT(top), 1, 1e6, NULL, " predict evaluate ",
+     "the K most probable classes; default 1 (evaluate: right among the K most probable; 5. With --similar: "
+     "the K "
+     "nearest; 5)"},
+    {"unsure", 0, "P", REAL, AT(unsure), 0, 1, NULL, " predict ",
+     "mark pictures whose label has a probability under P"},
+    {"coverage", 0, "P", REAL, AT(coverage), 1e-6, 0.999999, NULL, " predict evaluate ",
+     "sets of labels that hold the right one with probability P, such as 0.9"},
+    {"layer", 0, "NAME", TEXT, AT(layer), 0, 0, NULL, " predict ",
+     "a layer's output instead of labels, as CSV, with --json as objects, with -o as .npy"},
+    {"similar", 0, "DIR", TEXT, AT(similar), 0, 0, NULL, " predict ",
+     "the pictures of DIR nearest to each FILE instead of labels"},
+    {"paths", 0, "FILE", TEXT, AT(paths), 0, 0, NULL, " predict ",
+     "also the pictures that FILE lists, a path a line (or ended by NUL bytes); - is standard input"},
     {"flat", 0, NULL, SWITCH, AT(flat), 0, 0, NULL, " inspect ",
      "the net alone, with defs, loops and params written out"},
     {"input", 0, "SHAPE", TEXT, AT(input), 0, 0, NULL, " plan ",

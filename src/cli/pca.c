@@ -111,6 +111,8 @@ int cli_pca(cli *c) {
     ct_pca_result r;
     ct_text command = {0};
     ct_status s = check_delimiter(c);
+    if (!s) s = cli_output(c);
+    if (!s) s = cli_transform(c);
     ct_pca_task t = task_of(c);
     command_of(c, &command);
     t.command = command.data;
@@ -157,8 +159,8 @@ static int each(void *user, const char *path, int64_t record, const double *scor
 ct_status cli_predict_pca(cli *c) {
     ct_options o = cli_context(c);
     ct_status s = check_delimiter(c);
-    for (int32_t i = 1; !s && i < c->words; i++) {
-        printer p = {c, c->limit ? c->limit : -1};
+    printer p = {c, c->limit ? c->limit : -1};
+    for (int32_t i = 1; !s && p.left != 0 && i < c->words; i++) {
         s = ct_pca_predict(&o, c->word[0], c->word[i], csv_of(c), each, &p, &c->e);
         if (s == CT_ECANCEL) { /* by our own `each` */
             s = CT_OK;

@@ -60,15 +60,10 @@ static ct_status from_file(planned *p, const char *name) {
 }
 
 static ct_status from_model(planned *p, const char *name) {
-    static const char *const of_nets[] = {"input", "classes", "set"};
-    for (size_t i = 0; i < sizeof of_nets / sizeof *of_nets; i++)
-        if (cli_given(p->c, of_nets[i]))
-            return ct_fail(
-                &p->c->e, CT_EUSAGE,
-                "--%s: %.200s is a model, whose net is fixed; wanted a preset or a FILE.net; leave it out",
-                of_nets[i], name);
+    static const char *const of_nets[] = {"input", "classes", "set", NULL};
     ct_options o = cli_context(p->c);
-    ct_status s = ct_model_open(name, &o, &p->model, &p->c->e);
+    ct_status s = cli_idle(p->c, of_nets, name, "a model, whose net is fixed; wanted a preset or a FILE.net");
+    if (!s) s = ct_model_open(name, &o, &p->model, &p->c->e);
     if (s) return s;
     p->ctx = ct_model_context(p->model);
     p->y = ct_model_output(p->model);

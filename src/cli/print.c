@@ -100,6 +100,20 @@ json_t *cli_path(const char *path) {
     return v;
 }
 
+void cli_print(const char *text, int lines) {
+    while (*text) {
+        char piece[1001], shown[4001];
+        size_t n = lines ? strcspn(text, "\n") : strlen(text);
+        if (n > 1000) n = 1000;
+        while (n > 990 && ((unsigned char)text[n] & 0xC0) == 0x80) n--; /* not within a character */
+        memcpy(piece, text, n);
+        piece[n] = 0;
+        fputs(ct_escape(piece, shown, sizeof shown), stdout);
+        text += n;
+        if (lines && *text == '\n') putchar(*text++);
+    }
+}
+
 json_t *cli_number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
 json_t *cli_shape(const ct_shape *s) {

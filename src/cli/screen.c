@@ -13,6 +13,7 @@
 #define DIM "\033[2m"
 #define BOLD "\033[1m"
 #define GREEN "\033[1;32m"
+#define YELLOW "\033[33m"
 #define RESET "\033[0m"
 
 static double now(void) {
@@ -73,11 +74,14 @@ static void tell(const screen *s, const ct_event *e, int room, char out[200]) {
     out[0] = '\0';
 }
 
-/* The loss that is shown moves with a hundredth of each step's, so that it can be read. */
+/* The loss that is shown moves with a hundredth of each step's, so that it can be read. A step that was skipped has
+ * none. */
 static void live(screen *s, const ct_event *e) {
     char text[200], epoch[48];
-    s->loss =
-        s->steps++ ? s->loss + (e->loss - s->loss) / (s->steps < 100 ? (double)s->steps : 100.0) : e->loss;
+    if (isfinite(e->loss) && s->steps++)
+        s->loss += (e->loss - s->loss) / (s->steps < 100 ? (double)s->steps : 100.0);
+    else if (isfinite(e->loss))
+        s->loss = e->loss;
     if (!s->terminal || e->steps < 1 || now() - s->shown < 0.1) return;
     s->shown = now();
     head(s);
@@ -102,6 +106,14 @@ static void row(screen *s, const ct_event *e) {
             r->best ? "  best so far" : "", r->best ? colour(s, RESET) : "");
 }
 
+/* What the doctor found: one line; on a terminal where it does not fit, the advice below. */
+static void finding(screen *s, const ct_finding *f) {
+    cli_screen_clear(s);
+    int folded = s->terminal && 15 + (int)strlen(f->text) + (int)strlen(f->advice) + 6 > columns();
+    fprintf(stderr, "  %s%-12s%s %s%stry %s\n", colour(s, YELLOW), "doctor", colour(s, RESET), f->text,
+            folded ? ";\n               " : "; ", f->advice);
+}
+
 void cli_screen(void *user, const ct_event *e) {
     cli *c = user;
     screen *s = &c->screen;
@@ -113,6 +125,8 @@ void cli_screen(void *user, const ct_event *e) {
         live(s, e);
     } else if (e->kind == CT_EVENT_EPOCH) {
         row(s, e);
+    } else if (e->kind == CT_EVENT_FINDING) {
+        finding(s, e->finding);
     } else {
         cli_screen_clear(s);
         fprintf(stderr, "  %s\n", e->text);

@@ -10,10 +10,15 @@ static double meant(const cli *c, const char *name, double v) {
     return cli_given(c, name) && !(fabs(v) > 0) ? CT_ZERO : v;
 }
 
+/* The folder or list: of the command line, else as --config has it; NULL: a run that is resumed knows it. */
+static const char *data_of(const cli *c) {
+    return c->words > 1 ? c->word[1] : c->config_data && *c->config_data ? c->config_data : NULL;
+}
+
 static ct_image_train job_of(cli *c, const char *command) {
     ct_options context = cli_context(c);
     return (ct_image_train){
-        .data = c->words > 1 ? c->word[1] : NULL,
+        .data = data_of(c),
         .output = c->output,
         .model = c->config_net ? c->config_model : c->model,
         .net = c->net,
@@ -55,6 +60,9 @@ static ct_image_train job_of(cli *c, const char *command) {
         .strict = c->strict,
         .follow_links = c->follow_links,
         .allow_broken = c->allow_broken,
+        .report = c->report,
+        .tensorboard = c->tensorboard,
+        .doctor = c->doctor && strcmp(c->doctor, "off") == 0 ? -1 : 0,
         .files = *context.files,
         .log = context.log,
         .stop = &cli_stop,
@@ -64,19 +72,21 @@ static ct_image_train job_of(cli *c, const char *command) {
 }
 
 /* The words that make the same model again: every option of the recipe that was given. What a time limit,
- * a bound of memory and a range test decided is added by the job as numbers. */
+ * a bound of memory and a range test decided is added by the job as numbers. A net that came from a run's config.json has no other
+ * name. */
 static const char *command_of(cli *c) {
     static const char *const left_out[] = {"resume", "force", "dry-run", "config",
                                            "json",   "quiet", "set",     NULL};
     ct_text t = {0};
     ct_text_add(&t, "cotan train image ");
-    cli_quote(&t, c->words > 1 ? c->word[1] : "DIR");
+    cli_quote(&t, data_of(c) ? data_of(c) : "DIR");
     for (const option *o = cli_options; o->name; o++) {
         const char *text = c->given[o - cli_options];
         int skip = !text || strcmp(o->name, "time-limit") == 0 || strcmp(o->name, "memory") == 0 ||
                    (strcmp(o->name, "lr") == 0 && !(c->lr > 0)) ||
                    (c->time_limit > 0 && strcmp(o->name, "epochs") == 0);
         for (int i = 0; left_out[i]; i++) skip |= strcmp(o->name, left_out[i]) == 0;
+        if (c->config_net && strcmp(o->name, "config") == 0) skip = 0;
         if (skip) continue;
         ct_text_format(&t, o->letter ? " -%.1s" : " --%s", o->letter ? &o->letter : o->name);
         if (!o->value) continue;
@@ -94,16 +104,29 @@ static const char *command_of(cli *c) {
     return kept;
 }
 
+static json_t *findings_json(const ct_train_result *r) {
+    json_t *list = json_array();
+    for (int32_t i = 0; i < r->findings; i++) {
+        const ct_finding *f = &r->finding[i];
+        json_array_append_new(
+            list, json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:s}", "fault", ct_fault_name(f->fault), "step",
+                            (json_int_t)f->step, "layer", f->layer, "value", cli_number(f->value), "limit",
+                            cli_number(f->limit), "text", cli_path(f->text), "advice", f->advice));
+    }
+    return list;
+}
+
 static void report_json(const ct_train_result *r) {
     json_t *metrics = r->validation.samples ? cli_score(&r->validation) : json_null();
     if (json_is_object(metrics)) {
         json_object_set_new(metrics, "part", json_string("validation"));
         json_object_set_new(metrics, "best_epoch", json_integer(r->best_epoch));
     }
-    cli_json(json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:b}", "model", cli_path(r->model), "run",
-                       cli_path(r->run), "epochs", (json_int_t)r->epochs, "steps", (json_int_t)r->steps,
-                       "seconds", cli_number(r->seconds), "metrics", metrics, "resumed", r->resumed,
-                       "finished_before", r->finished_before));
+    cli_json(json_pack("{s:o, s:o, s:I, s:I, s:o, s:o, s:b, s:b, s:o, s:o}", "model", cli_path(r->model),
+                       "run", cli_path(r->run), "epochs", (json_int_t)r->epochs, "steps",
+                       (json_int_t)r->steps, "seconds", cli_number(r->seconds), "metrics", metrics, "resumed",
+                       r->resumed, "finished_before", r->finished_before, "findings", findings_json(r),
+                       "report", r->report[0] ? cli_path(r->report) : json_null()));
 }
 
 static void next_commands(const cli *c, const ct_train_result *r) {
@@ -133,9 +156,10 @@ static void report(const cli *c, const ct_train_result *r) {
             "best epoch", (long long)r->best_epoch, (long long)r->epochs, v->accuracy * 100, v->low * 100,
             v->high * 100, v->baseline * 100);
     if (!r->finished_before)
-        fprintf(stderr, "  %-12s %s\n  %-12s %s/\n  %-12s %s\n", "model",
-                ct_escape(r->model, model, sizeof model), "run", ct_escape(r->run, run, sizeof run), "time",
-                cli_time(r->seconds, spent));
+        fprintf(stderr, "  %-12s %s\n  %-12s %s/\n", "model", ct_escape(r->model, model, sizeof model), "run",
+                ct_escape(r->run, run, sizeof run));
+    if (r->report[0]) fprintf(stderr, "  %-12s %s\n", "report", ct_escape(r->report, model, sizeof model));
+    if (!r->finished_before) fprintf(stderr, "  %-12s %s\n", "time", cli_time(r->seconds, spent));
     next_commands(c, r);
 }
 
@@ -156,17 +180,18 @@ static ct_status check(cli *c) {
                        "cotan train %.200s: no such task; wanted image; write cotan train image %.200s",
                        c->word[0], access(c->word[0], F_OK) == 0 ? c->word[0] : "DIR -o MODEL");
     if (c->config && cli_config(c, c->config)) return CT_EUSAGE;
-    if (!c->output && c->words < 2)
+    if (cli_output(c)) return CT_EUSAGE;
+    if (!c->output && !data_of(c))
         return ct_fail(&c->e, CT_EUSAGE,
                        "cotan train image: no data and no output; wanted both; write cotan train image DIR "
                        "-o m.safetensors");
     if (!c->output)
         return ct_fail(&c->e, CT_EUSAGE,
                        "cotan train image: no output; wanted -o FILE; add -o m.safetensors, for one");
-    if (c->words < 2 && !c->resume)
+    if (!data_of(c) && !c->resume)
         return ct_fail(
             &c->e, CT_EUSAGE,
-            "cotan train image: no data; wanted a folder of idx files; write cotan train image DIR -o %.200s",
+            "cotan train image: no data; wanted a folder of pictures; write cotan train image DIR -o %.200s",
             c->output);
     if (c->resume && c->force)
         return ct_fail(
@@ -179,23 +204,11 @@ static ct_status check(cli *c) {
     return CT_OK;
 }
 
-/* @FILE: the list of steps in a file. */
-static ct_status read_transform(cli *c) {
-    void *data;
-    uint64_t bytes;
-    if (!c->transform || c->transform[0] != '@') return CT_OK;
-    ct_status s = ct_file_read(cli_files(), NULL, c->transform + 1, 1 << 20, &data, &bytes, &c->e);
-    if (s) return s;
-    c->transform = ct_arena_format(&c->arena, "%.*s", (int)bytes, (const char *)data);
-    ct_delete(NULL, data, bytes);
-    return c->transform ? CT_OK : ct_fail(&c->e, CT_ELIMIT, "--transform: out of memory");
-}
-
 int cli_train(cli *c) {
     ct_train_result *result =
         ct_arena_new(&c->arena, sizeof *result); /* its paths are too much for a small stack */
     int32_t background = 0;
-    if (check(c) || read_transform(c)) return cli_fail(c);
+    if (check(c) || cli_transform(c)) return cli_fail(c);
     if (c->background && ct_picture_background(c->background, &background, &c->e)) return cli_fail(c);
     const char *command = command_of(c);
     if (!command || !result) ct_fail(&c->e, CT_ELIMIT, "out of memory");

@@ -23,6 +23,10 @@ const verb cli_verbs[] = {
      "epoch. "
      "The test part (t10k-images-idx3-ubyte and its labels; else another tenth) is read by cotan evaluate "
      "alone.\n\n"
+     "What is not given is chosen by the size and number of the pictures, said, and stored: net, epochs, "
+     "augmentation, label smoothing, averaging, early stop (docs/pictures.md has the rules). --time-limit, "
+     "--memory and --lr auto are decided before the first step and stored as numbers with which the run "
+     "repeats.\n\n"
      "The first Ctrl-C ends the step, saves, and says how to go on; a second one leaves at once. --resume "
      "takes "
      "every option from the run: what is given beside it must be equal, except for what changes no result "
@@ -35,32 +39,59 @@ const verb cli_verbs[] = {
      "# a net of your own, with another width\n"
      "cotan presets cnn > my.net\n"
      "cotan train image fashion/ -o my.safetensors --net my.net --set width=64\n"
+     "# the layers of another model, all but the last left as they are\n"
+     "cotan train image birds/ -o birds.safetensors --model resnet18 --init pets.safetensors --freeze "
+     "\"conv1, bn1, "
+     "layer*\"\n"
      "# ready in ten minutes\n"
      "cotan train image fashion/ -o quick.safetensors --time-limit 10m",
      cli_train, 1, 2},
     {"evaluate", "MODEL DIR [options]", "score a model on data",
      "Scores the model on the test part of DIR: accuracy with its 95 % interval (Wilson) beside the naive "
-     "baseline, which always names the most frequent class; loss, F1, calibration error, and what is "
-     "confused "
-     "with what. The last line is the accuracy.\n\n"
+     "baseline, which always names the most frequent class; loss, precision, recall and F1 of each class and "
+     "their "
+     "means (macro; the micro averages are the accuracy), calibration error before and after the temperature "
+     "that "
+     "training fitted on its validation part, and what is confused with what. Where the run's folder stands "
+     "beside "
+     "the model, it says whether training was too short or too long. The last line is the accuracy.\n\n"
+     "--coverage 0.9 also makes of each picture a set of labels that holds the right one nine times in ten "
+     "(split "
+     "conformal, calibrated on the validation part), and tells how often it did here.\n\n"
      "Where DIR has no test part: on the data the model was trained on, the tenth that training kept away; "
-     "on "
-     "other data, all of it.",
+     "on other data, all of it.",
      "cotan evaluate fashion.safetensors fashion/\n"
-     "cotan evaluate fashion.safetensors fashion/ --part validation --json",
+     "cotan evaluate fashion.safetensors fashion/ --part validation --json\n"
+     "cotan evaluate fashion.safetensors fashion/ --coverage 0.9 --top 3",
      cli_evaluate, 2, 2},
     {"predict", "MODEL FILE... [options]", "name what pictures show",
      "One line a picture: path, label and probability, separated by tabs; of idx files the number of the "
-     "record "
-     "stands in place of the path. FILE is a picture, a folder of pictures, an idx file, or - for standard "
-     "input. "
-     "With --json one object a line: path, index, label, probability, top. A file that is broken is named, "
-     "the rest "
-     "is predicted, and the exit status is 3.",
+     "record stands in place of the path. FILE is a picture, a folder of pictures, an idx file, or - for "
+     "standard "
+     "input. With --json one object a line: path, index, label, probability, top. A file that is broken is "
+     "named, "
+     "the rest is predicted, and the exit status is 3.\n\n"
+     "Probabilities are those of the temperature that training fitted on its validation part; the label is "
+     "the same "
+     "without it. --unsure 0.6 adds the word unsure to lines under that probability (with --json \"unsure\": "
+     "true), "
+     "--coverage 0.9 a set of labels, the most probable first, that holds the right one nine times in "
+     "ten.\n\n"
+     "--layer NAME writes what that layer makes of each picture, to search or to train on: CSV with path, "
+     "index and a "
+     "column a number; objects with \"features\" under --json; with -o an .npy array [pictures, numbers], "
+     "whose rows "
+     "standard output names. --similar DIR names for each FILE the pictures of DIR whose features (what the "
+     "last "
+     "layer reads, or --layer) point in the nearest direction, with the cosine.",
      "cotan predict birds.safetensors photo.jpg more/\n"
      "cotan predict fashion.safetensors fashion/t10k-images-idx3-ubyte.gz --limit 3\n"
-     "cotan predict fashion.safetensors pictures.idx --top 5 --json",
-     cli_predict, 2, INT32_MAX},
+     "cotan predict fashion.safetensors pictures.idx --top 5 --json\n"
+     "find . -name '*.jpg' -print0 | cotan predict birds.safetensors --paths - --unsure 0.6\n"
+     "cotan predict birds.safetensors photo.jpg --similar photos/ --top 3\n"
+     "# features to work on elsewhere\n"
+     "cotan predict birds.safetensors photos/ --layer fc1 -o features.npy",
+     cli_predict, 1, INT32_MAX},
     {"pca", "DATA|DIR [options]", "principal components of a table or of pictures",
      "Finds the directions in which records vary most: of a CSV file, every column but --target a feature, "
      "of an .npy "

@@ -27,7 +27,7 @@ struct ct_loader {
     const ct_allocator *allocator;
     ct_source source;
     ct_loader_options o;
-    int64_t batches;
+    int64_t batches, rows; /* of an epoch; the most that a batch has */
     ct__order order;
     int64_t claimed, given; /* numbers in the sequence */
     int64_t epoch_given;    /* whose end has not been told */
@@ -90,12 +90,12 @@ static void *reader(void *data) {
 static int slot_new(ct_loader *l, slot *s) {
     for (int32_t i = 0; i < l->source.fields; i++) {
         uint64_t bytes = 0;
-        if (!ct_mul_ok(l->bytes[i], (uint64_t)l->o.batch, &bytes)) return 0;
+        if (!ct_mul_ok(l->bytes[i], (uint64_t)l->rows, &bytes)) return 0;
         s->field[i] = ct_new(l->allocator, bytes + 64);
         if (!s->field[i]) return 0;
         s->batch.field[i] = s->field[i];
     }
-    s->record = ct_new_array(l->allocator, (uint64_t)l->o.batch, sizeof *s->record);
+    s->record = ct_new_array(l->allocator, (uint64_t)l->rows, sizeof *s->record);
     s->batch.record = s->record;
     return s->record != NULL;
 }
@@ -156,6 +156,7 @@ ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_opt
     l->source = *s;
     l->o = o;
     l->batches = batches_of(s, &o);
+    l->rows = o.batch < s->count ? o.batch : s->count;
     l->claimed = l->given = o.epoch * l->batches + o.position;
     l->epoch_given = l->given / l->batches;
     l->slots = o.threads ? o.threads + 2 : 1;
@@ -188,8 +189,8 @@ void ct_loader_free(ct_loader *l) {
     for (int32_t i = 0; i < l->threads; i++) pthread_join(l->thread[i], NULL);
     for (int32_t i = 0; l->slot && i < l->slots; i++) {
         for (int32_t k = 0; k < l->source.fields; k++)
-            ct_delete(l->allocator, l->slot[i].field[k], l->bytes[k] * (uint64_t)l->o.batch + 64);
-        ct_delete(l->allocator, l->slot[i].record, (size_t)l->o.batch * sizeof(int64_t));
+            ct_delete(l->allocator, l->slot[i].field[k], l->bytes[k] * (uint64_t)l->rows + 64);
+        ct_delete(l->allocator, l->slot[i].record, (size_t)l->rows * sizeof(int64_t));
     }
     ct_delete(l->allocator, l->slot, (size_t)l->slots * sizeof *l->slot);
     ct__order_close(&l->order);

@@ -6,6 +6,11 @@
 
 #define BINS 15
 
+typedef struct bins { /* samples by the probability of the class named */
+    int64_t count[BINS], right[BINS];
+    double confidence[BINS];
+} bins;
+
 struct ct_scores {
     const ct_allocator *allocator;
     int64_t classes, samples;
@@ -13,8 +18,10 @@ struct ct_scores {
     int64_t *confusion; /* [truth, predicted] */
     int64_t *rank;      /* [classes]: samples whose label has so many classes above it */
     double *probability;
-    int64_t bin_count[BINS], bin_right[BINS];
-    double bin_confidence[BINS];
+    bins plain, scaled;            /* scaled: of logits / temperature */
+    double temperature, threshold; /* 1; -1: no sets */
+    double scaled_loss;
+    int64_t covered, members; /* sets with the label in it; classes in all sets */
 };
 
 ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out, ct_err *e) {
@@ -25,6 +32,8 @@ ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out,
     if (!s) return ct_fail(e, CT_ELIMIT, "scores: out of memory");
     s->allocator = a;
     s->classes = classes;
+    s->temperature = 1;
+    s->threshold = -1;
     s->confusion = ct_new_array(a, cells, sizeof *s->confusion);
     s->rank = ct_new_array(a, (uint64_t)classes, sizeof *s->rank);
     s->probability = ct_new_array(a, (uint64_t)classes, sizeof *s->probability);
@@ -44,23 +53,32 @@ void ct_scores_free(ct_scores *s) {
     ct_delete(s->allocator, s, sizeof *s);
 }
 
-int64_t ct_softmax_row(const float *logits, int64_t classes, double *probability) {
+int64_t ct_softmax_at(const float *logits, int64_t classes, double temperature, double *probability) {
     int64_t best = 0;
     double sum = 0;
     for (int64_t c = 1; c < classes; c++) /* NaN wins, the first of several */
         if (logits[c] > logits[best] || (isnan(logits[c]) && !isnan(logits[best]))) best = c;
     for (int64_t c = 0; c < classes; c++)
-        sum += probability[c] = exp((double)logits[c] - (double)logits[best]);
+        sum += probability[c] = exp(((double)logits[c] - (double)logits[best]) / temperature);
     for (int64_t c = 0; c < classes; c++) probability[c] /= sum;
     return best;
 }
 
-static double cross_entropy(const float *logits, int64_t classes, int64_t label) {
+int64_t ct_softmax_row(const float *logits, int64_t classes, double *probability) {
+    return ct_softmax_at(logits, classes, 1, probability);
+}
+
+static double cross_entropy(const float *logits, int64_t classes, int64_t label, double temperature) {
     double max = (double)logits[0], sum = 0;
     for (int64_t c = 1; c < classes; c++)
         if ((double)logits[c] > max) max = (double)logits[c];
-    for (int64_t c = 0; c < classes; c++) sum += exp((double)logits[c] - max);
-    return log(sum) + max - (double)logits[label];
+    for (int64_t c = 0; c < classes; c++) sum += exp(((double)logits[c] - max) / temperature);
+    return log(sum) + (max - (double)logits[label]) / temperature;
+}
+
+void ct_scores_calibrate(ct_scores *s, double temperature, double threshold) {
+    s->temperature = temperature;
+    s->threshold = threshold;
 }
 
 static ct_status check_logits(const ct_scores *s, const float *logits, ct_err *e) {
@@ -70,6 +88,25 @@ static ct_status check_logits(const ct_scores *s, const float *logits, ct_err *e
                            "scores: sample %lld has %g for class %lld; wanted a number, or -inf",
                            (long long)s->samples, (double)logits[c], (long long)c);
     return CT_OK;
+}
+
+static void count_bin(bins *b, double confidence, int right) {
+    int32_t bin = confidence >= 1 ? BINS - 1 : (int32_t)(confidence * BINS);
+    b->count[bin]++;
+    b->right[bin] += right;
+    b->confidence[bin] += confidence;
+}
+
+/* The same sample at the temperature, and its set; s->probability is this temperature's afterwards. */
+static void add_scaled(ct_scores *s, const float *logits, int64_t label, int64_t best) {
+    int64_t size = 0;
+    (void)ct_softmax_at(logits, s->classes, s->temperature, s->probability);
+    count_bin(&s->scaled, s->probability[best], best == label);
+    s->scaled_loss += cross_entropy(logits, s->classes, label, s->temperature);
+    if (s->threshold < 0) return;
+    for (int64_t c = 0; c < s->classes; c++) size += s->probability[c] >= s->threshold || c == best;
+    s->members += size;
+    s->covered += s->probability[label] >= s->threshold || label == best;
 }
 
 ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label, int64_t rows, ct_err *e) {
@@ -82,13 +119,10 @@ ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label,
         int64_t best = ct_softmax_row(logits, s->classes, s->probability), above = 0;
         for (int64_t c = 0; c < s->classes; c++)
             above += logits[c] > logits[label[r]] || (logits[c] == logits[label[r]] && c < label[r]);
-        double confidence = s->probability[best];
-        int32_t bin = confidence >= 1 ? BINS - 1 : (int32_t)(confidence * BINS);
-        s->bin_count[bin]++;
-        s->bin_right[bin] += best == label[r];
-        s->bin_confidence[bin] += confidence;
+        count_bin(&s->plain, s->probability[best], best == label[r]);
+        s->loss += cross_entropy(logits, s->classes, label[r], 1);
+        add_scaled(s, logits, label[r], best);
         s->confusion[label[r] * s->classes + best]++;
-        s->loss += cross_entropy(logits, s->classes, label[r]);
         s->rank[above]++;
         s->samples++;
     }
@@ -107,22 +141,26 @@ static void wilson(double share, double n, double *low, double *high) {
 static void per_class(const ct_scores *s, ct_score *r, int64_t *right, int64_t *largest) {
     int64_t used = 0;
     for (int64_t c = 0; c < s->classes; c++) {
-        int64_t truth = 0, predicted = 0, both = s->confusion[c * s->classes + c];
-        for (int64_t k = 0; k < s->classes; k++) {
-            truth += s->confusion[c * s->classes + k];
-            predicted += s->confusion[k * s->classes + c];
-        }
-        *right += both;
-        if (truth > *largest) *largest = truth;
-        if (truth + predicted == 0) continue;
+        ct_class_score one = ct_scores_class(s, c);
+        *right += one.right;
+        if (one.samples > *largest) *largest = one.samples;
+        if (one.samples + one.predicted == 0) continue;
         used++;
-        r->macro_precision += predicted ? (double)both / (double)predicted : 0;
-        r->macro_recall += truth ? (double)both / (double)truth : 0;
-        r->macro_f1 += 2 * (double)both / (double)(truth + predicted);
+        r->macro_precision += one.predicted ? one.precision : 0;
+        r->macro_recall += one.samples ? one.recall : 0;
+        r->macro_f1 += one.f1;
     }
     r->macro_precision /= (double)used;
     r->macro_recall /= (double)used;
     r->macro_f1 /= (double)used;
+}
+
+/* Expected calibration error: the distance of confidence and accuracy, weighted by the samples in a bin. */
+static double error_of(const bins *b, double n) {
+    double sum = 0;
+    for (int32_t i = 0; i < BINS; i++)
+        if (b->count[i]) sum += fabs((double)b->right[i] - b->confidence[i]) / n;
+    return sum;
 }
 
 ct_score ct_scores_result(const ct_scores *s) {
@@ -140,8 +178,35 @@ ct_score ct_scores_result(const ct_scores *s) {
     r.top5 = ct_scores_top(s, 5);
     r.baseline = (double)largest / n;
     wilson(r.accuracy, n, &r.low, &r.high);
-    for (int32_t b = 0; b < BINS; b++)
-        if (s->bin_count[b]) r.ece += fabs((double)s->bin_right[b] - s->bin_confidence[b]) / n;
+    r.ece = error_of(&s->plain, n);
+    return r;
+}
+
+ct_calibrated ct_scores_calibrated(const ct_scores *s) {
+    double n = (double)s->samples;
+    ct_calibrated r = {.temperature = s->temperature, .threshold = s->threshold};
+    r.loss = r.ece = r.covered = r.low = r.high = r.mean_size = NAN;
+    if (s->samples == 0) return r;
+    r.loss = s->scaled_loss / n;
+    r.ece = error_of(&s->scaled, n);
+    if (s->threshold < 0) return r;
+    r.covered = (double)s->covered / n;
+    r.mean_size = (double)s->members / n;
+    wilson(r.covered, n, &r.low, &r.high);
+    return r;
+}
+
+ct_class_score ct_scores_class(const ct_scores *s, int64_t c) {
+    ct_class_score r = {.precision = NAN, .recall = NAN, .f1 = NAN};
+    if (c < 0 || c >= s->classes) return r;
+    for (int64_t k = 0; k < s->classes; k++) {
+        r.samples += s->confusion[c * s->classes + k];
+        r.predicted += s->confusion[k * s->classes + c];
+    }
+    r.right = s->confusion[c * s->classes + c];
+    if (r.predicted) r.precision = (double)r.right / (double)r.predicted;
+    if (r.samples) r.recall = (double)r.right / (double)r.samples;
+    if (r.samples + r.predicted) r.f1 = 2 * (double)r.right / (double)(r.samples + r.predicted);
     return r;
 }
 

@@ -159,22 +159,28 @@ static ct_t zeros_like(ct_t x) {
     return ct_shape_of(x).rank == 0 ? zero : ct_expand(zero, ct_shape_of(x));
 }
 
+/* Every target is a tensor of y's graph. */
+static int targets_fit(ct_graph *g, const ct_t *wrt, int32_t count) {
+    for (int32_t i = 0; i < count && !g->error.status; i++)
+        if (!wrt[i].node || wrt[i].node->graph != g)
+            ct__graph_fail(g, "gradient: target %d is %s; wanted a tensor of the result's graph", i + 1,
+                           wrt[i].node ? "of another graph" : "none");
+    return !g->error.status;
+}
+
 ct_status ct_grad(ct_t y, const ct_t *dy, const ct_t *wrt, int32_t count, ct_t *out) {
     walk w;
     if (!y.node) return CT_EUSAGE;
     ct_graph *g = y.node->graph;
     for (int32_t i = 0; i < count; i++) out[i] = ct__poison(g);
-    if (g->error.status || !open_walk(&w, g, y.node->id + 1)) {
-        return (ct_status)g->error.status;
-    }
+    if (!targets_fit(g, wrt, count) || !open_walk(&w, g, y.node->id + 1)) return (ct_status)g->error.status;
     for (int32_t i = 0; i < count; i++)
-        if (wrt[i].node && wrt[i].node->graph == g && wrt[i].node->id <= y.node->id && wrt[i].node->id >= 0)
-            w.target[wrt[i].node->id] = 1;
+        if (wrt[i].node->id < w.nodes) w.target[wrt[i].node->id] = 1;
     ct_t seed = dy ? *dy : ones_like(y);
     run(&w, &y, &seed, 1, 0);
     for (int32_t i = 0; i < count && !g->error.status; i++) {
         ct_t c = ct__none();
-        if (ct_ok(wrt[i]) && wrt[i].node->id < w.nodes) c = w.cot[wrt[i].node->id * CT__MAX_OUT + wrt[i].out];
+        if (wrt[i].node->id < w.nodes) c = w.cot[wrt[i].node->id * CT__MAX_OUT + wrt[i].out];
         out[i] = c.node ? c : zeros_like(wrt[i]);
     }
     close_walk(&w);

@@ -44,6 +44,11 @@ static ct_t place(ct_graph *g, const source *s) {
     return ct__rebuild(g, &n, NULL);
 }
 
+/* What nodes may hold; the other types are of host arrays and files. */
+static int is_graph_type(int32_t dtype) {
+    return dtype == CT_F32 || dtype == CT_I64 || dtype == CT_I32 || dtype == CT_BOOL;
+}
+
 static int name_taken(const ct_graph *g, const ct__op *op, const char *name) {
     for (int32_t i = 0; i < g->nodes; i++)
         if (g->node[i]->op == op && strcmp(g->node[i]->name, name) == 0) return 1;
@@ -64,7 +69,7 @@ ct_t ct_graph_input(ct_graph *g, const char *name, ct_dtype dtype, ct_shape shap
                        ct_shape_format(&shape, text), CT_MAX_RANK);
         return ct__poison(g);
     }
-    if (dtype != CT_F32 && dtype != CT_I64 && dtype != CT_I32 && dtype != CT_BOOL) {
+    if (!is_graph_type((int32_t)dtype)) {
         ct__graph_fail(g, "input \"%.60s\": type %s; wanted f32, i64, i32 or bool", name,
                        ct_dtype_name(dtype));
         return ct__poison(g);
@@ -79,7 +84,11 @@ ct_t ct_input(ct_ctx *c, const char *name, ct_dtype dtype, ct_shape shape) {
 ct_t ct_constant(ct_graph *g, ct_dtype dtype, ct_shape shape, const void *data) {
     uint64_t count, bytes;
     if (g->error.status) return ct__poison(g);
-    if (ct__batch_axis(&shape) != -1 || !ct_shape_count(&shape, 0, &count) ||
+    if (!is_graph_type((int32_t)dtype)) {
+        ct__graph_fail(g, "constant: type %s; wanted f32, i64, i32 or bool", ct_dtype_name(dtype));
+        return ct__poison(g);
+    }
+    if (!ct_shape_count(&shape, 0, &count) || ct__batch_axis(&shape) != -1 ||
         !ct_mul_ok(count, ct_dtype_size(dtype), &bytes) || (!data && count)) {
         ct__graph_fail(g, "constant: its shape is not fixed, or its data is missing; wanted both");
         return ct__poison(g);
@@ -113,6 +122,10 @@ ct_t ct_scalar(ct_graph *g, const char *name, double initial) {
     ct_ctx *c = g->ctx;
     int32_t i = 0;
     if (g->error.status) return ct__poison(g);
+    if (!name || !name[0]) {
+        ct__graph_fail(g, "scalar: its name is %s; wanted a name; give one", name ? "empty" : "NULL");
+        return ct__poison(g);
+    }
     while (i < c->scalars && strcmp(c->scalar_name[i], name) != 0) i++;
     if (i == c->scalars) {
         const char *copy = i < CT__MAX_SCALARS ? ct_arena_text(&c->arena, name) : NULL;
@@ -143,6 +156,11 @@ ct_t ct_var_new(ct_graph *g, ct_var_kind kind, const char *name, ct_dtype dtype,
                        "share it by tie= "
                        "(ct_param in C)",
                        full);
+        return ct__poison(g);
+    }
+    if (!is_graph_type((int32_t)dtype)) {
+        ct__graph_fail(g, "variable \"%.200s\": type %s; wanted f32, i64, i32 or bool", full,
+                       ct_dtype_name(dtype));
         return ct__poison(g);
     }
     ct__var *v = ct__var_bind(g->ctx, kind, full, (int32_t)dtype, &shape, &init, &g->error);

@@ -135,6 +135,12 @@ ct__var *ct__var_bind(ct_ctx *c, ct_var_kind kind, const char *name, int32_t dty
                 CT_PARAM, CT_STATE);
         return NULL;
     }
+    if (!ct_shape_count(shape, 0, &count)) {
+        ct_fail(e, CT_EUSAGE,
+                "variable \"%s\": shape %s; wanted extents whose product fits, at most %d of them", name,
+                ct_shape_format(shape, wanted), CT_MAX_RANK);
+        return NULL;
+    }
     ct__var *v = ct__var_lookup(c, name);
     if (v) {
         static const char *const kinds[] = {"", "parameter", "buffer", "moment", "state"};
@@ -162,9 +168,9 @@ ct__var *ct__var_bind(ct_ctx *c, ct_var_kind kind, const char *name, int32_t dty
                 name, ct_shape_format(shape, wanted));
         return NULL;
     }
-    if ((rows != -1 && (kind != CT_STATE || rows != 0)) || !ct_shape_count(shape, 0, &count)) {
-        ct_fail(e, CT_EUSAGE, "variable \"%s\": shape %s; wanted fixed extents whose product fits", name,
-                ct_shape_format(shape, wanted));
+    if (rows != -1 && (kind != CT_STATE || rows != 0)) {
+        ct_fail(e, CT_EUSAGE, "variable \"%s\": shape %s; wanted fixed extents, or N as a state's first",
+                name, ct_shape_format(shape, wanted));
         return NULL;
     }
     return var_create(c, kind, name, dtype, shape, count, init, e);

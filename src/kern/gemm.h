@@ -47,15 +47,14 @@ typedef struct ct__gemm_table {
 uint64_t ct__gemm_scratch(const ct__gemm *g); /* bytes */
 
 /* Blocks of the product: K in pieces of CT__GEMM_K, M in pieces of CT__GEMM_M where A is copied. A is copied
- * when its rows, or its columns, lie a multiple of 1024 bytes apart, so that what a tile reads of it would fight
- * for the same cache sets. */
+ * when its rows are contiguous and lie a multiple of 1024 bytes apart, so that what a tile reads of it would fight for
+ * the same cache sets. */
 #define CT__GEMM_K 256
 #define CT__GEMM_M 112
 #define CT__GEMM_PACKED 4 /* panels of B packed at a time */
 #define CT__GEMM_A_ROW (CT__GEMM_K + 16)
 static inline int ct__gemm_copies(const ct__gemm *g) {
-    int64_t stride = g->a_col == 1 ? g->a_row : 1;
-    return stride % 256 == 0 && g->m > 8 && g->k > 256 && g->n >= 64;
+    return g->a_col == 1 && g->a_row % 256 == 0 && g->m > 8 && g->k > 256 && g->n >= 64;
 }
 static inline uint64_t ct__panel_floats(int64_t r, int64_t s) {
     return (uint64_t)((s + 15) / 16) * 16 * (uint64_t)r;

@@ -3,7 +3,8 @@
  *     beta = (y - 2 d |y|^2 / d'y)' g' / d'y,   at least -1 / (|d| min(0.01, |g|))
  *
  * which is a descent direction with any line search. The first trial lowers f as much, to first order, as the last step
- * did (Nocedal and Wright, 3.60). Also steepest descent, d = -g, with either line search. */
+ * did (Nocedal and Wright, 3.60), but is at most four times as long: where slopes fall by orders from one direction to the
+ * next that rule overshoots by as much. Also steepest descent, d = -g, with either line search. */
 #include <string.h>
 
 #include "maths/minimise.h"
@@ -31,7 +32,8 @@ ct_status ct__minimise_conjugate(ct__search *s) {
     while (!ct__step_done(s, ct__largest(s->g, n))) {
         double slope = ct__inner(s->g, d, n);
         memcpy(g, s->g, (size_t)n * sizeof *g);
-        if (!ct__wolfe(s, d, gain < 0 ? gain / slope : 1 / ct__norm(s->g, n), 0.4)) {
+        double step = gain < 0 ? fmin(gain / slope, 4 * s->step) : 1 / ct__norm(s->g, n);
+        if (!ct__wolfe(s, d, step, 0.4)) {
             if (!(gain < 0)) {
                 s->r.stop = CT_STOP_PRECISION;
                 break;

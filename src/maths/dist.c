@@ -275,6 +275,13 @@ ct_status ct_dist_kl(const ct_dist *p, const ct_dist *q, double *out, ct_err *e)
                        "dist_kl: %s has no closed form; wanted another distribution, or a sample's mean; "
                        "average log p - log q over a sample",
                        p->record->name);
-    *out = p->record->kl(p, q);
+    double divergence = p->record->kl(p, q);
+    if (isnan(divergence))
+        return ct_fail(
+            e, CT_EUSAGE,
+            "dist_kl: %s of different n has no closed form; wanted equal ones; average log p - log q "
+            "over a sample",
+            p->record->name);
+    *out = divergence;
     return CT_OK;
 }

@@ -42,10 +42,11 @@ static void bernoulli_sample(const ct_dist *d, ct_random *r, double *out) {
 }
 static void mean(const ct_dist *d, double *out) { *out = d->c[0] * d->c[1]; }
 static void variance(const ct_dist *d, double *out) { *out = d->c[0] * d->c[1] * (1 - d->c[1]); }
+/* For large variances its expansion (Cichon, Golebiewski 2012): the next term is of order 1 / spread^2. */
 static double entropy(const ct_dist *d) {
-    double spread = d->c[0] * d->c[1] * (1 - d->c[1]);
-    if (spread > 1e13) return 0.5 + CT__HALF_LOG_2PI + 0.5 * log(spread); /* a normal's, to 1 / n */
-    return ct__discrete_entropy(d, floor((d->c[0] + 1) * d->c[1]));
+    double n = d->c[0], p = d->c[1], spread = n * p * (1 - p);
+    if (spread > 1e7) return 0.5 + CT__HALF_LOG_2PI + 0.5 * log(spread) + (4 - n / spread) / (12 * n);
+    return ct__discrete_entropy(d, floor((n + 1) * p));
 }
 
 static ct_status bernoulli_fit(ct__fit *f) {

@@ -148,14 +148,22 @@ static void multi_variance(const ct_dist *d, double *out) {
         for (int64_t l = 0; l < d->k; l++)
             out[i * d->k + l] = d->p[0] * d->v[i] * (i == l ? 1 - d->v[i] : -d->v[l]);
 }
-/* n H(p) - log n! + sum_i E log x_i!, each x_i binomial */
+/* E of -log Poisson(x; m), x binomial and m = n p its mean. Above a variance of 1e7 by its expansion, to 1 / m^2. */
+static double surprise(double n, double p) {
+    double q = 1 - p, m = n * p, sum = 0, mode = floor((n + 1) * p);
+    if (m * q > 1e7) return CT__HALF_LOG_2PI + 0.5 * log(m) + 0.5 * q + (3 - p - 1 / p) / (12 * n);
+    for (int side = -1; side <= 1; side += 2)
+        for (double x = side < 0 ? fmin(mode, n) : mode + 1; x >= 0 && x <= n; x += side) {
+            double share = exp(ct__binomial_log(x, n, p, q));
+            if (share > 0) sum -= share * ct__poisson_log(x, m);
+            if (share < 1e-25) break;
+        }
+    return sum;
+}
+/* A multinomial is Poisson variates of means n p_i, given that their sum is n: no large terms that cancel. */
 static double multi_entropy(const ct_dist *d) {
-    double n = d->p[0], sum = -ct__log_gamma(n + 1);
-    for (int64_t i = 0; i < d->k; i++) {
-        sum -= n * ct__xlogy(d->v[i], d->v[i]);
-        for (double x = 2; x <= n && d->v[i] > 0; x++)
-            sum += exp(ct__binomial_log(x, n, d->v[i], 1 - d->v[i])) * ct__log_gamma(x + 1);
-    }
+    double n = d->p[0], sum = ct__poisson_log(n, n);
+    for (int64_t i = 0; i < d->k; i++) sum += surprise(n, d->v[i]);
     return sum;
 }
 static ct_status multi_fit(ct__fit *f) {

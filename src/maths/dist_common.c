@@ -34,7 +34,7 @@ ct_status ct__fit_range(ct__fit *f, double low, double high, int whole, const ch
     return CT_OK;
 }
 
-double ct__fit_mean(const ct__fit *f) { return ct__sum(f->x, f->n) / (double)f->n; }
+double ct__fit_mean(const ct__fit *f) { return ct__mean(f->x, f->n); }
 
 double ct__fit_mean_log(ct__fit *f, double *logs) {
     for (int64_t i = 0; i < f->n; i++) logs[i] = log(f->x[i]);
@@ -85,6 +85,7 @@ double ct__discrete_quantile(const ct_dist *d, double p, double q, double guess,
     }
     while (above - below > 1) {
         double middle = floor(below + (above - below) / 2);
+        if (middle <= below || middle >= above) break; /* beyond 2^53 they are neighbours */
         if (reaches(d, middle, p, q))
             above = middle;
         else

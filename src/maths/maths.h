@@ -71,6 +71,7 @@ ct_status ct__refuse_nonfinite(ct__job *j, const char *what, const ct_array *sha
 
 /* ---- sums (sum.c) ---- */
 double ct__sum(const double *v, int64_t n);
+double ct__mean(const double *v, int64_t n); /* finite where all of v are */
 double ct__dot(const double *a, const double *b, int64_t n);
 /* sqrt(sum v^2), scaled by the largest */
 double ct__length(const double *v, int64_t n);

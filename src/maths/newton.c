@@ -25,7 +25,7 @@ static void hessian_by_differences(ct__search *s, double *h) {
 /* d = -(h + shift)^-1 g; 0 when no shift was enough. */
 static int solve(ct__search *s, const double *h, double *work, double *d) {
     int64_t n = s->n;
-    double norm = LAPACK(cblas_dnrm2)((int)(n * n), h, 1), least = h[0], shift;
+    double norm = ct__length(h, n * n), least = h[0], shift;
     for (int64_t i = 1; i < n; i++) least = fmin(least, h[i * n + i]);
     shift = least > 0 ? 0 : 1e-3 * norm - least;
     if (!isfinite(norm)) return 0;

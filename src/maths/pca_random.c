@@ -55,7 +55,8 @@ static ct_status add_pass(void *user, int64_t lane, int64_t from, int64_t count,
     (void)from, (void)e;
     if (p->sums) {
         ct__column_sums_add(p->sums, lane, count, block, 0);
-        p->square[lane] += LAPACK(cblas_ddot)(n * d, block, 1, block, 1);
+        for (int64_t i = 0; i < count; i++)
+            p->square[lane] += LAPACK(cblas_ddot)(d, block + i * d, 1, block + i * d, 1);
     }
     if (p->block_f32) {
         add_single(p, lane, n, block);
@@ -184,7 +185,7 @@ static ct_status nystroem(ct__job *j, const basis *b, double nu, int64_t k, doub
     double *v = s ? NULL : ct__job_doubles(j, m, 1);
     if (!v) return CT_ELIMIT;
     if (!(nu > 0)) nu = 1e-300; /* no variance at all: any directions will do */
-    LAPACK(cblas_daxpy)((int)(m * d), nu, b->q, 1, b->w, 1);
+    for (int64_t i = 0; i < m * d; i++) b->w[i] += nu * b->q[i];
     LAPACK(cblas_dgemm)
     (CblasColMajor, CblasTrans, CblasNoTrans, (int)m, (int)m, (int)d, 1, b->q, (int)d, b->w, (int)d, 0, t.v,
      (int)m);

@@ -10,15 +10,16 @@
 
 #define DOUBLES_OF_BLOCK (INT64_C(1) << 18)
 
-static int64_t rows_of_block(int64_t d) {
-    int64_t rows = DOUBLES_OF_BLOCK / d;
-    return rows < 64 ? 64 : rows > 1024 ? 1024 : rows;
+static int64_t rows_of_block(int64_t n, int64_t d) {
+    int64_t rows = DOUBLES_OF_BLOCK / d, least = d > DOUBLES_OF_BLOCK ? 8 : 64;
+    rows = rows < least ? least : rows > 1024 ? 1024 : rows;
+    return rows < n ? rows : n;
 }
 
 ct_status ct__rows_open(ct__job *j, const ct_array *x, const char *what, int64_t rows_min, ct__rows *out) {
     ct_status s = ct__array_check(j, x, what, 2, 2);
     if (s) return s;
-    *out = (ct__rows){.x = x, .n = x->dim[0], .d = x->dim[1], .block = rows_of_block(x->dim[1])};
+    *out = (ct__rows){.x = x, .n = x->dim[0], .d = x->dim[1], .block = rows_of_block(x->dim[0], x->dim[1])};
     if (out->n >= rows_min) return CT_OK;
     return ct_fail(j->e, CT_EDATA, "%s: %lld record%s; wanted at least %lld; take more data", j->name,
                    (long long)out->n, out->n == 1 ? "" : "s", (long long)rows_min);

@@ -9,7 +9,7 @@ typedef struct ct__rows {
     int64_t n, d;
     const double *mean;  /* [d] subtracted; NULL: nothing */
     const double *scale; /* [d] divided by; NULL: nothing */
-    int64_t block;       /* rows of a block: a constant of d */
+    int64_t block;       /* rows of a block: of the shape alone */
 } ct__rows;
 
 /* Checks the array and sets all but mean and scale. `rows_min`: how many records it takes. */

@@ -10,9 +10,8 @@
 /* A list of finite doubles, at least `least` of them. */
 ct_status ct__stat_load(ct__job *j, const ct_array *x, const char *what, int64_t least, double **v,
                         int64_t *n);
-double ct__mean(const double *v, int64_t n);
-/* Sum of squared deviations from `mean`; NaN when there is no memory. */
-double ct__squares(ct__job *j, const double *v, int64_t n, double mean);
+/* Sum of squared deviations from `mean`; CT_ENONFINITE where it overflows. */
+ct_status ct__squares(ct__job *j, const double *v, int64_t n, double mean, double *out);
 /* Average ranks from 1; *ties (may be NULL) gets sum (t^3 - t) over groups of t equal values. */
 ct_status ct__ranks(ct__job *j, const double *v, int64_t n, double *ranks, double *ties);
 ct_status ct__level(const char *name, double level, double *out, ct_err *e); /* 0: 0.95 */

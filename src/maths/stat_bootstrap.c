@@ -60,8 +60,9 @@ static ct_status interval(ct__job *j, draws *d, const ct_bootstrap_options *o, c
                        "%s: the statistic of a resample is not finite; wanted one that is defined for "
                        "repeated values; use another statistic",
                        j->name);
-    double mean = ct__mean(d->value, d->count), square = ct__squares(j, d->value, d->count, mean);
-    if (isnan(square)) return CT_ELIMIT;
+    double square;
+    ct_status s = ct__squares(j, d->value, d->count, ct__mean(d->value, d->count), &square);
+    if (s) return s;
     out->error = sqrt(square / (double)(d->count - 1));
     if (!o->percentile) {
         double *left_out = ct__job_doubles(j, d->n, 1);

@@ -12,13 +12,14 @@ ct_status ct__stat_load(ct__job *j, const ct_array *x, const char *what, int64_t
                    what, (long long)*n, *n == 1 ? "" : "s", (long long)least);
 }
 
-double ct__mean(const double *v, int64_t n) { return ct__sum(v, n) / (double)n; }
-
-double ct__squares(ct__job *j, const double *v, int64_t n, double mean) {
+ct_status ct__squares(ct__job *j, const double *v, int64_t n, double mean, double *out) {
     double *off = ct__job_doubles(j, n, 1);
-    if (!off) return NAN;
+    if (!off) return CT_ELIMIT;
     for (int64_t i = 0; i < n; i++) off[i] = v[i] - mean;
-    return ct__dot(off, off, n);
+    *out = ct__dot(off, off, n);
+    if (isfinite(*out)) return CT_OK;
+    return ct_fail(j->e, CT_ENONFINITE, "%s: the squares overflow; wanted smaller numbers; scale the data",
+                   j->name);
 }
 
 static int ascending(const void *a, const void *b) {
@@ -57,8 +58,8 @@ ct_status ct_stat_variance(const ct_maths *m, const ct_array *x, int64_t ddof, d
     if (!s && ddof < 0)
         s = ct_fail(e, CT_EUSAGE, "stat_variance: ddof %lld; wanted 0 or more; give 0 or 1", (long long)ddof);
     if (!s) s = ct__stat_load(&j, x, "x", ddof + 1, &v, &n);
-    double sum = s ? 0 : ct__squares(&j, v, n, ct__mean(v, n));
-    if (!s && isnan(sum)) s = CT_ELIMIT;
+    double sum = 0;
+    if (!s) s = ct__squares(&j, v, n, ct__mean(v, n), &sum);
     if (!s) *out = sum / (double)(n - ddof);
     ct__job_end(&j);
     return s;
@@ -75,8 +76,9 @@ static ct_status standardise(ct__job *j, const ct_array *x, ct_array *out) {
     if (!column) return CT_ELIMIT;
     for (int64_t k = 0; k < cols; k++) {
         for (int64_t i = 0; i < rows; i++) column[i] = v[i * cols + k];
-        double mean = ct__mean(column, rows), square = ct__squares(j, column, rows, mean);
-        if (isnan(square)) return CT_ELIMIT;
+        double mean = ct__mean(column, rows), square;
+        s = ct__squares(j, column, rows, mean, &square);
+        if (s) return s;
         double deviation = sqrt(square / (double)rows);
         int flat = !(deviation > (double)rows * CT__EPS * fabs(mean)); /* the rounding of the mean */
         for (int64_t i = 0; i < rows; i++) v[i * cols + k] = flat ? 0 : (column[i] - mean) / deviation;
@@ -104,8 +106,8 @@ ct_status ct_stat_mean_interval(const ct_maths *m, const ct_array *x, double lev
     ct_status s = ct__job_begin(&j, m, "stat_mean_interval", e);
     if (!s) s = ct__level(j.name, level, &level, e);
     if (!s) s = ct__stat_load(&j, x, "x", 2, &v, &n);
-    double mean = s ? 0 : ct__mean(v, n), square = s ? 0 : ct__squares(&j, v, n, mean);
-    if (!s && isnan(square)) s = CT_ELIMIT;
+    double mean = s ? 0 : ct__mean(v, n), square = 0;
+    if (!s) s = ct__squares(&j, v, n, mean, &square);
     if (!s) {
         double df = (double)(n - 1),
                reach = ct__t_quantile(0.5 + level / 2, df) * sqrt(square / df / (double)n);

@@ -97,8 +97,9 @@ static ct_status density(ct__job *j, const ct_array *x, double bandwidth, const 
     term = s ? NULL : ct__job_doubles(j, n, 1);
     if (!term) return s ? s : CT_ELIMIT;
     if (!(bandwidth > 0)) { /* Scott 1992 */
-        double square = ct__squares(j, v, n, ct__mean(v, n));
-        if (isnan(square)) return CT_ELIMIT;
+        double square;
+        s = ct__squares(j, v, n, ct__mean(v, n), &square);
+        if (s) return s;
         bandwidth = pow((double)n, -0.2) * sqrt(square / (double)(n - 1));
         if (!(bandwidth > 0))
             return ct_fail(j->e, CT_EDATA,

@@ -23,6 +23,14 @@ double ct__sum(const double *v, int64_t n) {
     return isfinite(p.sum) ? p.sum + p.lost : p.sum;
 }
 
+double ct__mean(const double *v, int64_t n) {
+    double sum = ct__sum(v, n);
+    if (isfinite(sum)) return sum / (double)n;
+    pair p = {0, 0}; /* the sum overflows, the mean does not */
+    for (int64_t i = 0; i < n; i++) add(&p, ldexp(v[i], -64));
+    return ldexp((p.sum + p.lost) / (double)n, 64);
+}
+
 double ct__dot(const double *a, const double *b, int64_t n) {
     pair p = {0, 0};
     double low = 0;

@@ -88,7 +88,8 @@ static ct_status run(ct__job *j, exchange *x, int64_t resamples, uint64_t seed, 
     int64_t *chosen = ct_arena_array(&j->arena, (uint64_t)x->n, sizeof *chosen);
     if (!room || !chosen) return ct__job_memory(j);
     int exact = arrangements(x) <= (double)resamples + 0.5;
-    x->slack = 1e-13 * fabs(x->observed);
+    for (int64_t i = 0; i < x->n; i++) room[i] = fabs(x->v[i]);
+    x->slack = 1e-13 * fabs(x->observed) + 1e-15 * ct__mean(room, x->n); /* equal but for rounding is equal */
     if (x->first)
         exact ? all_choices(x, chosen) : random_choices(x, room, resamples, seed);
     else

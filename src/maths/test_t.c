@@ -53,8 +53,9 @@ static void finish(double estimate, double against, double error, double df, int
 
 static ct_status one(ct__job *j, const double *v, int64_t n, double mean, ct_alternative alternative,
                      ct_test *out) {
-    double m = ct__mean(v, n), square = ct__squares(j, v, n, m), df = (double)(n - 1);
-    if (isnan(square)) return CT_ELIMIT;
+    double m = ct__mean(v, n), square, df = (double)(n - 1);
+    ct_status s = ct__squares(j, v, n, m, &square);
+    if (s) return s;
     finish(m, mean, sqrt(square / df / (double)n), df, n, alternative, out);
     return CT_OK;
 }
@@ -97,10 +98,11 @@ static ct_status two(ct__job *j, const ct_array *x, const ct_array *y, int32_t p
     ct_status s = ct__stat_load(j, x, "x", 2, &a, &na);
     if (!s) s = ct__stat_load(j, y, "y", 2, &b, &nb);
     if (s) return s;
-    double ma = ct__mean(a, na), mb = ct__mean(b, nb), sa = ct__squares(j, a, na, ma),
-           sb = ct__squares(j, b, nb, mb), da = (double)(na - 1), db = (double)(nb - 1),
-           va = sa / da / (double)na, vb = sb / db / (double)nb;
-    if (isnan(sa + sb)) return CT_ELIMIT;
+    double ma = ct__mean(a, na), mb = ct__mean(b, nb), sa, sb;
+    s = ct__squares(j, a, na, ma, &sa);
+    if (!s) s = ct__squares(j, b, nb, mb, &sb);
+    if (s) return s;
+    double da = (double)(na - 1), db = (double)(nb - 1), va = sa / da / (double)na, vb = sb / db / (double)nb;
     double error = pooled ? sqrt((sa + sb) / (da + db) * (1 / (double)na + 1 / (double)nb)) : sqrt(va + vb),
            df = pooled || !(va + vb > 0) ? da + db : (va + vb) * (va + vb) / (va * va / da + vb * vb / db);
     finish(ma - mb, 0, error, df, na + nb, alternative, out);

@@ -29,17 +29,19 @@ char *ct__document_dump(const json_t *doc) {
 
 static json_t *tensor_hashes(const ct_tensors *t) {
     json_t *map = json_object();
+    int failed = 0;
     for (int64_t i = 0; map && i < t->count; i++) {
         char hex[33];
         ct_hash_hex(ct_hash_bytes(t->tensor[i].data, t->tensor[i].bytes), hex);
-        json_object_set_new(map, t->tensor[i].name, json_string(hex));
+        failed |= json_object_set_new(map, t->tensor[i].name, json_string(hex));
     }
-    return map;
+    if (failed) json_decref(map);
+    return failed ? NULL : map;
 }
 
 static ct_status set_document(ct_tensors *t, json_t *doc, const char *digits, ct_err *e) {
-    json_object_set_new(doc, "header", json_string(digits));
-    char *text = ct__document_dump(doc);
+    int failed = json_object_set_new(doc, "header", json_string(digits));
+    char *text = failed ? NULL : ct__document_dump(doc);
     ct_status s = text ? ct_tensors_set(t, "cotan", text, e)
                        : ct_fail(e, CT_ELIMIT, "model: out of memory for its document");
     free(text);
@@ -49,8 +51,9 @@ static ct_status set_document(ct_tensors *t, json_t *doc, const char *digits, ct
 ct_status ct__document_seal(ct_tensors *t, json_t *doc, ct_err *e) {
     char hex[33];
     ct_text header = {.allocator = t->allocator};
-    json_object_set_new(doc, "tensors", tensor_hashes(t));
-    ct_status s = ct_tensors_set(t, "format", "pt", e);
+    ct_status s = json_object_set_new(doc, "tensors", tensor_hashes(t))
+                      ? ct_fail(e, CT_ELIMIT, "model: out of memory for its document")
+                      : ct_tensors_set(t, "format", "pt", e);
     if (!s) s = set_document(t, doc, zeros, e);
     if (!s) s = ct__safetensors_header(t, &header, e);
     if (!s) {

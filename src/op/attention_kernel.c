@@ -185,15 +185,16 @@ void ct__attention_mask(ct__attention *a, const ct__type *mask, int32_t arg) {
     }
 }
 
-/* The greatest scratch of the three products; extents at most those of a whole block. */
+/* The greatest scratch of the products, with the strides that they have and the extents of a whole block. */
 static uint64_t gemm_scratch(const attention *c) {
     const ct__attention *a = &c->a;
     int64_t deep = a->d > a->e ? a->d : a->e;
-    ct__gemm g[3] = {{.m = c->block, .n = a->s, .k = deep, .a_row = deep, .a_col = 1, .b_row = 1},
+    ct__gemm g[4] = {{.m = c->block, .n = a->s, .k = a->d, .a_row = a->q.row, .a_col = 1, .b_row = 1},
+                     {.m = c->block, .n = a->s, .k = a->e, .a_row = a->y.row, .a_col = 1, .b_row = 1},
                      {.m = c->block, .n = deep, .k = a->s, .a_row = c->stride, .a_col = 1, .b_col = 1},
                      {.m = a->s, .n = deep, .k = c->block, .a_row = 1, .a_col = c->stride, .b_col = 1}};
     uint64_t most = 0;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (ct__gemm_scratch(&g[i]) > most) most = ct__gemm_scratch(&g[i]);
     return most;
 }

@@ -1,9 +1,10 @@
 /* Other element types, and the end of a gradient.
  *
- *     cast(x, dtype): f32, i64, i32 or bool; floats to integers are truncated toward zero; to bool: not 0
+ *     cast(x, dtype): f32, i64, i32 or bool; floats to integers are truncated toward zero, NaN is 0
+ *         and what does not fit the nearest number that does; to bool: not 0
  *     dx = dy (f32 to f32); other casts have no gradient through integers
  *     detach(x) = x, dx = 0 */
-#include "op/common.h"
+#include "op/integer.h"
 
 static const ct__attr attrs[] = {
     POS_CHOICE(dtype, "none|f32|f64|bf16|i64|i32|u8|bool", "the new type: f32, i64, i32 or bool"), {0}};
@@ -20,6 +21,11 @@ static ct__tile_any tile(const struct ct__simd *s, const ct__value *a, float p[4
     (void)a;
     (void)p;
     return s->tile->copy_;
+}
+static int whole(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) {
+    (void)g;
+    (void)train;
+    return ct__integers_cast(node, in, out);
 }
 static void ref(ct__ref *r) {
     for (uint64_t i = 0; i < ct__ref_count(&r->in[0]); i++) {
@@ -64,6 +70,7 @@ const ct__op ct__op_cast = {.name = "cast",
                             .infer = infer,
                             .grad = grad,
                             .batch = ct__batch_rows,
+                            .expand = whole,
                             .tile = tile,
                             .ref = ref,
                             .cases = cases};

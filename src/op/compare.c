@@ -1,9 +1,10 @@
 /* Comparison, logic and choice, elementwise with broadcasting.
  *
- *     eq ne lt le gt ge: bool; NaN is unequal to everything
+ *     eq ne lt le gt ge: bool; NaN is unequal to everything. Integers are compared as they are; beside an f32 they
+ *         become f32 (as in PyTorch)
  *     logical_and, logical_or, logical_not: bool of non-zero
  *     where(c, x, y): x where c is true, else y     dx = dz where c, dy = dz where not c */
-#include "op/common.h"
+#include "op/integer.h"
 
 #define TILE(name, member) \
     static ct__tile_any tile_##name(const struct ct__simd *s, const ct__value *a, float p[4]) { \
@@ -61,6 +62,19 @@ static void grad_where(ct__grad *g) {
     if (g->need[2]) g->din[2] = ct_where(g->in[0], zero, g->dout[0]);
 }
 
+#define WHOLE(name, kind) \
+    static int whole_##name(ct_graph *g, ct_node *node, const ct_t *in, int32_t train, ct_t *out) { \
+        (void)g; \
+        (void)train; \
+        return ct__integers_compared(node, in, kind, out); \
+    }
+WHOLE(eq, 0)
+WHOLE(ne, 1)
+WHOLE(lt, 2)
+WHOLE(le, 3)
+WHOLE(gt, 4)
+WHOLE(ge, 5)
+
 #define CASES(name) \
     static const ct__case cases_##name[] = { \
         {.text = "x=f32[N,5]; y=f32[5]; " #name "(x, y)"}, \
@@ -89,18 +103,48 @@ static const ct__case where_cases[] = {
 #define COMPARE \
     .inputs_min = 2, .inputs_max = 2, .flags = CT__OP_FOLLOW, .infer = ct__compare_infer, \
     .batch = ct__batch_rows, .nondiff = "its result is true or false"
-const ct__op ct__op_eq = {
-    .name = "eq", .summary = "x == y", COMPARE, .tile = tile_eq, .ref = ref_eq, .cases = cases_eq};
-const ct__op ct__op_ne = {
-    .name = "ne", .summary = "x != y", COMPARE, .tile = tile_ne, .ref = ref_ne, .cases = cases_ne};
-const ct__op ct__op_lt = {
-    .name = "lt", .summary = "x < y", COMPARE, .tile = tile_lt, .ref = ref_lt, .cases = cases_lt};
-const ct__op ct__op_le = {
-    .name = "le", .summary = "x <= y", COMPARE, .tile = tile_le, .ref = ref_le, .cases = cases_le};
-const ct__op ct__op_gt = {
-    .name = "gt", .summary = "x > y", COMPARE, .tile = tile_gt, .ref = ref_gt, .cases = cases_gt};
-const ct__op ct__op_ge = {
-    .name = "ge", .summary = "x >= y", COMPARE, .tile = tile_ge, .ref = ref_ge, .cases = cases_ge};
+const ct__op ct__op_eq = {.name = "eq",
+                          .summary = "x == y",
+                          COMPARE,
+                          .expand = whole_eq,
+                          .tile = tile_eq,
+                          .ref = ref_eq,
+                          .cases = cases_eq};
+const ct__op ct__op_ne = {.name = "ne",
+                          .summary = "x != y",
+                          COMPARE,
+                          .expand = whole_ne,
+                          .tile = tile_ne,
+                          .ref = ref_ne,
+                          .cases = cases_ne};
+const ct__op ct__op_lt = {.name = "lt",
+                          .summary = "x < y",
+                          COMPARE,
+                          .expand = whole_lt,
+                          .tile = tile_lt,
+                          .ref = ref_lt,
+                          .cases = cases_lt};
+const ct__op ct__op_le = {.name = "le",
+                          .summary = "x <= y",
+                          COMPARE,
+                          .expand = whole_le,
+                          .tile = tile_le,
+                          .ref = ref_le,
+                          .cases = cases_le};
+const ct__op ct__op_gt = {.name = "gt",
+                          .summary = "x > y",
+                          COMPARE,
+                          .expand = whole_gt,
+                          .tile = tile_gt,
+                          .ref = ref_gt,
+                          .cases = cases_gt};
+const ct__op ct__op_ge = {.name = "ge",
+                          .summary = "x >= y",
+                          COMPARE,
+                          .expand = whole_ge,
+                          .tile = tile_ge,
+                          .ref = ref_ge,
+                          .cases = cases_ge};
 const ct__op ct__op_logical_and = {.name = "logical_and",
                                    .summary = "both are not 0",
                                    COMPARE,

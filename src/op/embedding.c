@@ -6,8 +6,9 @@
  *
  * Weight: standard normal. With has_padding=1 the row `padding` starts as zeros (unless another initialiser is
  * asked for, as in PyTorch) and gets no gradient. With sparse=1, training touches the rows used alone, where every use
- * of the table is such a lookup (sparse.c; Adam is PyTorch's SparseAdam then). Sums go in the order of the places. The table's home stays
- * plain, since rows are read one by one. An id outside 0..V-1 is an error of the data at run time. */
+ * of the table is such a lookup (sparse.c; Adam is PyTorch's SparseAdam then). Sums go in the order of the places. A
+ * table so big that a gradient for each shard would pass 32 MB has one, cut over rows into tasks. The table's home
+ * stays plain, since rows are read one by one. An id outside 0..V-1 is an error of the data at run time. */
 #include "op/index.h"
 #include "op/strided.h"
 
@@ -109,6 +110,7 @@ static void layout(ct__layouts *q) { q->in[1].kind = CT__PLAIN; }
 typedef struct table {
     ct__ids ids;
     int64_t vocabulary, dimension, padding;
+    int32_t cut, reserved; /* 1: a task has some rows of the table, and looks at all ids */
 } table;
 
 static ct_status run(const void *data, void *const *arg, const ct__exec *x) {
@@ -131,11 +133,13 @@ static ct_status run_weight(const void *data, void *const *arg, const ct__exec *
     const table *d = data;
     const float *dy = arg[0];
     float *dw = arg[2];
-    memset(dw, 0, (size_t)d->vocabulary * (size_t)d->dimension * sizeof *dw);
+    int64_t first = 0, end = d->vocabulary;
+    if (d->cut) first = end * x->task / x->tasks, end = end * (x->task + 1) / x->tasks;
+    memset(dw + first * d->dimension, 0, (size_t)(end - first) * (size_t)d->dimension * sizeof *dw);
     for (int64_t i = 0; i < d->ids.count; i++, dy += d->dimension) {
         int64_t id = ct__id(&d->ids, arg[1], i);
         if (id < 0 || id >= d->vocabulary) return ct__id_fail(&d->ids, x, i, id, d->vocabulary);
-        if (id == d->padding) continue;
+        if (id == d->padding || id < first || id >= end) continue;
         float *row = dw + id * d->dimension;
         for (int64_t k = 0; k < d->dimension; k++) row[k] += dy[k];
     }
@@ -150,6 +154,7 @@ static ct_status lower_with(ct__lower *l, int32_t ids, int64_t dimension, int64_
     d->vocabulary = l->attr[0].i;
     d->dimension = dimension;
     d->padding = padding;
+    d->cut = l->pieces > 0;
     l->run = kernel;
     l->data = d;
     l->impl = "rows";
@@ -162,6 +167,12 @@ static ct_status rows_lower(ct__lower *l) {
 }
 static ct_status weight_lower(ct__lower *l) {
     return lower_with(l, 1, l->out[0].shape.dim[1], l->attr[W_PADDING].i, run_weight);
+}
+
+/* A gradient of the table for each shard would be too much: the whole batch is added into one, by rows of the table. */
+#define MOST_BYTES (32 << 20)
+static int32_t weight_pieces(const ct__lower *l) {
+    return l->shards > 1 && ct__count(&l->out[0].shape) > MOST_BYTES / 4 / l->shards ? 8 : 0;
 }
 
 static void ref_rows(ct__ref *r, int64_t padding) {
@@ -244,6 +255,7 @@ const ct__op ct__op_embedding_weight = {
     .infer = weight_infer,
     .grad = weight_grad,
     .batch = weight_batch,
+    .pieces = weight_pieces,
     .lower = weight_lower,
     .ref = weight_ref,
 };

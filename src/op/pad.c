@@ -30,6 +30,10 @@ static ct_status infer(ct__infer *f) {
     if (count < 0 || count % 2 || count > 2 * s->rank)
         return ct__infer_fail(f, "%d widths for x %s; wanted pairs, at most %d", count,
                               ct_shape_format(s, text), 2 * s->rank);
+    double most = f->in[0].dtype == CT_I32 ? 0x1p31 : f->in[0].dtype == CT_I64 ? 0x1p63 : INFINITY;
+    if (fabs(f->attr[VALUE].f) >= most)
+        return ct__infer_fail(f, "value is %g, x %s; wanted a number that fits; cast x first",
+                              f->attr[VALUE].f, ct_dtype_name((ct_dtype)f->in[0].dtype));
     f->out[0].shape = *s;
     for (int32_t i = 0; i < s->rank; i++) {
         int64_t before, after;
@@ -126,6 +130,8 @@ static const ct__case cases[] = {
     {.text = "x=f32[3,5]; pad(x, 4)"},
     {.text = "x=f32[]; pad(x, 4)"},
     {.text = "x=i64<5>[N,3]; pad(x, -1, 2, 1)", .flags = CT__CASE_NO_GRAD},
+    {.text = "x=i32<5>[N,3]; pad(x, 1e10, 2, 1)",
+     .error = "value is 1e+10, x i32; wanted a number that fits"},
     {.text = "x=i32<5>[3]; pad(x, 9, 1, 1)", .flags = CT__CASE_NO_GRAD},
     {.text = "x=f32[3,5]; pad(x, 0, 1)", .error = "1 widths for x [3,5]; wanted pairs, at most 4"},
     {.text = "x=f32[3]; pad(x, 0, 1, 1, 1, 1)", .error = "4 widths for x [3]"},

@@ -41,11 +41,16 @@ static int64_t per_sample(const ct_shape *s, int32_t *n) {
 static ct_status order_infer(ct__infer *f) {
     int64_t places = 0;
     int32_t ns = 0, n;
+    char text[CT_SHAPE_TEXT], first[CT_SHAPE_TEXT];
     for (int32_t i = 0; i < f->n_in; i++) {
         if (ct__infer_index(f, i)) return CT_EUSAGE;
         int64_t k = per_sample(&f->in[i].shape, &n);
         if (k < 0 || (i && n != ns))
-            return ct__infer_fail(f, "ids with N in all of them, or in none; wanted that");
+            return ct__infer_fail(
+                f,
+                "ids of a table are %s and %s; wanted N once in all of them or in none, and less "
+                "than 2^31 a sample; leave sparse=1 out",
+                ct_shape_format(&f->in[0].shape, first), ct_shape_format(&f->in[i].shape, text));
         ns = n;
         places += k;
     }
@@ -243,7 +248,6 @@ const ct__op ct__op_sparse_order = {
     .lower = order_lower,
     .tested = "tests/test_sparse.c",
     .ref = order_ref,
-    .tested = "tests/test_sparse.c",
 };
 const ct__op ct__op_sparse_sum = {
     .name = "sparse_sum",
@@ -257,7 +261,6 @@ const ct__op ct__op_sparse_sum = {
     .lower = sum_lower,
     .tested = "tests/test_sparse.c",
     .ref = sum_ref,
-    .tested = "tests/test_sparse.c",
 };
 
 /* ---- from a dense gradient to the rows used ---- */

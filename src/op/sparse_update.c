@@ -149,7 +149,6 @@ const ct__op ct__op_sparse_sgd_update = {
     .lower = sgd_lower,
     .tested = "tests/test_sparse.c",
     .ref = sgd_ref,
-    .tested = "tests/test_sparse.c",
 };
 const ct__op ct__op_sparse_adam_update = {
     .name = "sparse_adam_update",
@@ -165,7 +164,6 @@ const ct__op ct__op_sparse_adam_update = {
     .lower = adam_lower,
     .tested = "tests/test_sparse.c",
     .ref = adam_ref,
-    .tested = "tests/test_sparse.c",
 };
 const ct__op ct__op_sparse_adagrad_update = {
     .name = "sparse_adagrad_update",
@@ -181,7 +179,6 @@ const ct__op ct__op_sparse_adagrad_update = {
     .lower = adagrad_lower,
     .tested = "tests/test_sparse.c",
     .ref = adagrad_ref,
-    .tested = "tests/test_sparse.c",
 };
 
 static ct_t step(const ct__op *op, const ct_t *in, int32_t n, int32_t moments, const ct__value *positional) {

@@ -35,9 +35,11 @@ extern const ct__op ct__op_bn_stats;
 extern const ct__op ct__op_bn_sums;
 extern const ct__op ct__op_by_mode;
 extern const ct__op ct__op_cast;
+extern const ct__op ct__op_cast_integers;
 extern const ct__op ct__op_channel_sum;
 extern const ct__op ct__op_clip;
 extern const ct__op ct__op_clip_grad;
+extern const ct__op ct__op_compare_integers;
 extern const ct__op ct__op_concat;
 extern const ct__op ct__op_conv1d;
 extern const ct__op ct__op_conv2d;
@@ -255,9 +257,11 @@ const ct__op *const ct__ops[] = {
     &ct__op_bn_sums,
     &ct__op_by_mode,
     &ct__op_cast,
+    &ct__op_cast_integers,
     &ct__op_channel_sum,
     &ct__op_clip,
     &ct__op_clip_grad,
+    &ct__op_compare_integers,
     &ct__op_concat,
     &ct__op_conv1d,
     &ct__op_conv2d,

@@ -42,7 +42,7 @@ typedef struct grouping {
     ct__instance *t;
     ct__chain chain;
     int32_t in[MAX_LOADS];
-    int32_t value_of[MAX_INSTR]; /* the value each instruction makes */
+    int32_t open_instr, open_loads; /* what the nodes that wait for their inputs will take at most */
 } grouping;
 
 static int same_form(const ct__val *a, const ct__val *b) {
@@ -59,20 +59,28 @@ static ct__pnode *joinable(const ct__instance *t, const ct__pnode *n, int32_t v,
     return same_form(&t->val[v], &t->val[root_value]) ? p : NULL;
 }
 
-/* Instructions for n (inputs first); returns its register or -1 when the group would grow too large. */
+static int has_room(const grouping *g, const ct__pnode *p) {
+    return g->chain.n_instr + g->open_instr < MAX_INSTR - 4 &&
+           g->chain.n_loads + g->open_loads + p->n_in <= MAX_LOADS;
+}
+
+/* Instructions for n (inputs first); returns its register. A producer that the group has no room for stays a node. */
 static int32_t emit(grouping *g, ct__pnode *n, int32_t root_value, int allow) {
     int32_t src[3] = {-1, -1, -1};
+    g->open_instr++;
+    g->open_loads += n->n_in;
     for (int32_t i = 0; i < n->n_in; i++) {
+        g->open_loads--;
         if (n->in[i] < 0) continue;
         ct__pnode *p = allow ? joinable(g->t, n, n->in[i], root_value) : NULL;
-        if (p && g->chain.n_instr < MAX_INSTR - 4 && g->chain.n_loads < MAX_LOADS - 4) {
+        if (p && has_room(g, p)) {
             src[i] = emit(g, p, root_value, 1);
-            if (src[i] >= 0) p->dead = 1;
+            p->dead = 1;
+        } else {
+            src[i] = load_of(&g->chain, g->in, n->in[i]);
         }
-        if (src[i] < 0) src[i] = load_of(&g->chain, g->in, n->in[i]);
-        if (src[i] < 0) return -1;
     }
-    if (g->chain.n_instr == MAX_INSTR) return -1;
+    g->open_instr--;
     ct__instr *k = &g->chain.instr[g->chain.n_instr];
     *k = (ct__instr){n, {src[0], src[1], src[2]}, MAX_LOADS + g->chain.n_instr};
     g->chain.n_instr++;
@@ -81,8 +89,7 @@ static int32_t emit(grouping *g, ct__pnode *n, int32_t root_value, int allow) {
 
 static ct_status make_group(ct__instance *t, ct__pnode *n) {
     grouping g = {.t = t};
-    if (emit(&g, n, n->out[0], !t->plan->options.no_fuse) < 0)
-        return ct_fail(t->e, CT_EINTERNAL, "plan: elementwise group too large");
+    emit(&g, n, n->out[0], !t->plan->options.no_fuse);
     ct__chain *c = ct_arena_new(&t->arena, sizeof *c);
     int32_t *in = ct_arena_array(&t->arena, (uint64_t)g.chain.n_loads + 2, sizeof *in);
     if (!c || !in) return ct_fail(t->e, CT_ELIMIT, "plan: out of memory");
@@ -183,15 +190,21 @@ static const float *bring(const load *l, const void *p, float *tile, int64_t beg
     return tile;
 }
 
+/* Towards zero; NaN is 0, what does not fit the nearest that does. limit: 2^63 or 2^31, which floats hold. */
+static int64_t to_integer(float v, float limit) {
+    if (!(v > -limit)) return v <= -limit ? -(int64_t)(limit / 2) * 2 : 0;
+    return v >= limit ? (int64_t)(limit / 2) - 1 + (int64_t)(limit / 2) : (int64_t)v;
+}
+
 static void store(int32_t dtype, void *out, const float *tile, int64_t begin, int64_t n) {
     if (dtype == CT_F32)
         memcpy((float *)out + begin, tile, (size_t)n * sizeof *tile);
     else if (dtype == CT_BOOL)
         for (int64_t i = 0; i < n; i++) ((uint8_t *)out)[begin + i] = tile[i] != 0;
     else if (dtype == CT_I64)
-        for (int64_t i = 0; i < n; i++) ((int64_t *)out)[begin + i] = (int64_t)tile[i];
+        for (int64_t i = 0; i < n; i++) ((int64_t *)out)[begin + i] = to_integer(tile[i], 0x1p63f);
     else
-        for (int64_t i = 0; i < n; i++) ((int32_t *)out)[begin + i] = (int32_t)tile[i];
+        for (int64_t i = 0; i < n; i++) ((int32_t *)out)[begin + i] = (int32_t)to_integer(tile[i], 0x1p31f);
 }
 
 static ct_status run(const void *data, void *const *arg, const ct__exec *x) {

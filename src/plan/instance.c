@@ -130,7 +130,8 @@ static double work_of(const ct_plan *p, int64_t batch) {
         flops += (double)out;
         for (int32_t k = 0; k < n->n_in; k++) {
             const ct_node *w = n->in[k].node;
-            if (!w || !w->var || w->var->shape.rank < 2 || !ct_shape_count(&w->var->shape, 1, &weight))
+            if (!w || !w->var || w->var->shape.rank < 2 || !w->var->shape.dim[0] ||
+                !ct_shape_count(&w->var->shape, 1, &weight))
                 continue;
             flops += 2.0 * (double)out * (double)(weight / (uint64_t)w->var->shape.dim[0]);
         }

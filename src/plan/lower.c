@@ -53,10 +53,10 @@ static ct_status lower_one(ct__instance *t, ct__pnode *n, int ragged, ct__lower 
 static ct_status lower_step(ct__instance *t, ct__pnode *n, ct__step *s) {
     int both = n->kind == CT__SHARDED && t->last_rows != t->rows;
     int32_t args = n->n_in + n->n_out, tasks = 1;
-    s->node = n;
     if (args > CT__MAX_ARGS)
-        return ct_fail(t->e, CT_EINTERNAL, "plan: %s has %d arguments; wanted at most %d", n->op->name, args,
+        return ct_fail(t->e, CT_ELIMIT, "plan: %s: %d arguments; wanted at most %d", n->op->name, args,
                        CT__MAX_ARGS);
+    s->node = n;
     s->arg = ct_arena_array(&t->arena, (uint64_t)args + 1, sizeof *s->arg);
     if (!s->arg) return ct_fail(t->e, CT_ELIMIT, "plan: out of memory");
     for (int k = 0; k <= both; k++) {

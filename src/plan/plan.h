@@ -24,9 +24,9 @@
 #include "kern/simd.h"
 
 #define CT__MAX_FUSED 4
-#define CT__MAX_ARGS 640                   /* inputs and outputs of a step */
 #define CT__VALUE_BYTES (INT64_C(1) << 44) /* of one value at most; 32768 of them fit in 64 bits */
 #define CT__LANES 8                        /* buffers at most of what is summed over the batch */
+#define CT__MAX_ARGS 640                   /* of a step; a run holds them on the stack */
 
 typedef enum ct__kind { CT__ONCE = 0, CT__PIECE = 1, CT__SHARDED = 2 } ct__kind; /* order within a level */
 

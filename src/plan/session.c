@@ -21,14 +21,15 @@ void ct_session_free(ct_session *s) {
 }
 
 ct_status ct_session_set(ct_session *s, const char *scalar, double value) {
-    for (int32_t i = 0; i < s->ctx->scalars; i++)
+    for (int32_t i = 0; scalar && i < s->ctx->scalars; i++)
         if (strcmp(s->ctx->scalar_name[i], scalar) == 0) {
             s->scalar[i] = value;
             s->scalar_set[i] = 1;
             return CT_OK;
         }
+    ct_error_clear(&s->error); /* of an earlier run */
     return ct_fail(&s->error, CT_EUSAGE, "session: no scalar \"%.60s\"; wanted one made by ct_scalar",
-                   scalar);
+                   scalar ? scalar : "NULL");
 }
 
 void ct_session_step(ct_session *s, uint64_t step) { s->step = step; }
@@ -60,7 +61,11 @@ static void explain(ct_session *s, ct__instance *t, const void *const *in) {
 
 ct_status ct_run(ct_session *s, ct_plan *p, const void *const *in, int64_t batch, void *const *out) {
     ct__instance *t;
+    if (!s) return CT_EUSAGE;
     ct_error_clear(&s->error);
+    if (!p || p->ctx != s->ctx)
+        return ct_fail(&s->error, CT_EUSAGE, "run: the plan is %s; wanted one of the session's context",
+                       p ? "of another context" : "NULL");
     if (batch == 0 && p->n_effects > 0)
         return ct_fail(&s->error, CT_EUSAGE,
                        "run: batch is 0; wanted at least 1 in a step that updates; leave it out");

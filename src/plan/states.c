@@ -78,7 +78,7 @@ ct_status ct_state_info(ct_session *s, const char *name, ct_var_info *out, ct_er
         return ct_fail(e, CT_EUSAGE, "state \"%s\": has no values yet; wanted a run before, or ct_state_set",
                        v->name);
     *out = (ct_var_info){.name = v->name, .shape = v->shape, .dtype = v->dtype, .kind = v->kind};
-    if (k->rows) out->shape.dim[0] = -v->shape.dim[0] * k->rows;
+    if (ct__batch_axis(&v->shape) == 0) out->shape.dim[0] = -v->shape.dim[0] * k->rows;
     ct_shape_count(&v->shape, k->rows, &out->count);
     return CT_OK;
 }

@@ -1,7 +1,7 @@
 /* update.c: the optimiser as one streaming pass.
  *
- * Update nodes of one op with equal attributes and equal scalar inputs become one step over a list of
- * segments (parameter, gradient shards, moments). The step is cut into pieces of 16,384 floats that threads
+ * Update nodes of one op with equal attributes and equal scalar inputs become one step (or a few, where they are
+ * many) over a list of segments (parameter, gradient shards, moments). The step is cut into pieces of 16,384 floats that threads
  * claim; a piece adds the gradient's shards pairwise by index, then updates parameter and moments in place:
  * each number is read and written once. */
 #include <string.h>
@@ -44,6 +44,12 @@ static int same_group(const ct__pnode *a, const ct__pnode *b) {
     return 1;
 }
 
+/* So many that the group's arguments are at most CT__MAX_ARGS; the others make further groups. */
+static int32_t most_members(const ct__pnode *n) {
+    int32_t moments = n->op->update->moments, scalars = n->n_in - 2 - moments;
+    return (CT__MAX_ARGS - scalars) / (2 + moments + 1 + moments);
+}
+
 /* All inputs of the members become the group's inputs: members' parameter, gradient, moments; then scalars. */
 static ct_status merge_group(ct__instance *t, ct__pnode *first, ct__pnode **member, int32_t n) {
     const ct__update *u = first->op->update;
@@ -68,12 +74,6 @@ static ct_status merge_group(ct__instance *t, ct__pnode *first, ct__pnode **memb
     return CT_OK;
 }
 
-/* A step has CT__MAX_ARGS arguments at most; a net of more parameters gets several. */
-static int32_t most_members(const ct__pnode *first) {
-    int32_t moments = first->op->update->moments, each = 2 + moments, scalars = first->n_in - each;
-    return (CT__MAX_ARGS - scalars) / (each + 1 + moments);
-}
-
 ct_status ct__pass_update(ct__instance *t) {
     int32_t before = t->nodes;
     ct__pnode **list = ct_arena_array(&t->arena, 2 * (uint64_t)before + 2, sizeof *list);
@@ -86,10 +86,8 @@ ct_status ct__pass_update(ct__instance *t) {
     for (int32_t i = 0; i < before && !s; i++) {
         int32_t n = 0;
         if (!list[i]->op->update || list[i]->dead) continue;
-        for (int32_t k = i; k < before; k++)
-            if (!list[k]->dead && list[k]->op->update && n < most_members(list[i]) &&
-                same_group(list[i], list[k]))
-                member[n++] = list[k];
+        for (int32_t k = i; k < before && n < most_members(list[i]); k++)
+            if (!list[k]->dead && list[k]->op->update && same_group(list[i], list[k])) member[n++] = list[k];
         s = merge_group(t, list[i], member, n);
     }
     int32_t after = t->nodes;

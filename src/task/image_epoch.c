@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "task/image_calibration.h"
 #include "task/image_job.h"
 
 typedef struct visit {
@@ -11,6 +12,8 @@ typedef struct visit {
     ct_status (*each)(struct visit *v, const ct_batch *b, const float *logits);
     ct_scores *scores;
     ct_text *lines;
+    float *kept; /* [rows, classes]: logits of every `every`-th record, and its label */
+    int64_t *label, rows, every, seen;
 } visit;
 
 /* By the recipe alone: where there is little memory for batches there is little for these. */
@@ -62,6 +65,7 @@ static ct_status write_row(ct__image_job *j, const ct_epoch *row) {
                           "validation_loss", ct__json_number(row->validation), "validation_accuracy",
                           ct__json_number(row->accuracy), "lr", ct__json_number(row->lr), "gradient_norm",
                           ct__json_number(row->norm), "best", row->best);
+    ct__doctor_row(j, v);
     ct_status s = v ? ct__run_append(&j->run, "metrics.jsonl", v, j->e)
                     : ct_fail(j->e, CT_ELIMIT, "metrics: out of memory");
     json_decref(v);
@@ -78,6 +82,10 @@ static ct_status validate_with(ct__image_job *j, const ct_tensors *weights, ct_s
     if (!s) s = ct_weights_apply(j->ctx, now, "weights", CT_MODEL_KINDS, 0, j->e);
     ct_tensors_free(now);
     return s;
+}
+
+int ct__image_patience_over(const ct__image_job *j) {
+    return j->recipe.patience > 0 && j->bad_epochs >= j->recipe.patience;
 }
 
 ct_status ct__image_end_epoch(ct__image_job *j, double begin, int *stop) {
@@ -118,8 +126,9 @@ ct_status ct__image_end_epoch(ct__image_job *j, double begin, int *stop) {
         j->bad_epochs++;
         if (strcmp(j->recipe.schedule, "plateau") == 0 && j->bad_epochs % 3 == 0) j->plateau *= 0.1;
     }
-    *stop = j->recipe.patience > 0 && j->bad_epochs >= j->recipe.patience;
+    *stop = ct__image_patience_over(j);
     s = write_row(j, &row);
+    if (!s) s = ct__image_events_epoch(j, &row);
     j->rows++;
     ct_event event = {.kind = CT_EVENT_EPOCH,
                       .row = &row,
@@ -161,6 +170,8 @@ static ct_status add_line(visit *v, const ct_batch *b, const float *logits) {
         ct_text_format(v->lines, ",\"label\":%lld,\"prediction\":%lld,\"loss\":", (long long)label,
                        (long long)best);
         ct_text_number(v->lines, p[label] > 0 ? -log(p[label]) : 745.0); /* the least double's logarithm */
+        ct_text_add(v->lines, ",\"probability\":");
+        ct_text_number(v->lines, p[best]);
         ct_text_add(v->lines, "}\n");
     }
     ct_delete(&j->o->allocator, p, (uint64_t)j->classes * sizeof *p);
@@ -176,6 +187,35 @@ static ct_status write_validation(ct__image_job *j) {
         s = ct_file_write(&j->o->files, &j->o->allocator, ct__run_path(&j->run, "validation.jsonl", path),
                           lines.data, lines.length, j->e);
     ct_text_free(&lines);
+    return s;
+}
+
+static ct_status keep_logits(visit *v, const ct_batch *b, const float *logits) {
+    int64_t classes = v->j->classes;
+    for (int64_t r = 0; r < b->rows; r++) {
+        if (v->seen++ % v->every) continue;
+        v->label[v->rows] = ((const int64_t *)b->field[1])[r];
+        memcpy(v->kept + v->rows++ * classes, logits + r * classes, (size_t)classes * sizeof *logits);
+    }
+    return CT_OK;
+}
+
+/* Temperature and scores of prediction sets, from the logits of the validation part; of many, a share evenly spread. */
+static ct_status calibrate(ct__image_job *j, json_t **out) {
+    const ct_allocator *a = &j->o->allocator;
+    int64_t all = j->validation_count,
+            every = (all * j->classes + CT__CALIBRATION_NUMBERS - 1) / CT__CALIBRATION_NUMBERS;
+    if (every < 1) every = 1;
+    uint64_t rows = (uint64_t)((all + every - 1) / every), numbers = rows * (uint64_t)j->classes;
+    visit v = {.j = j, .each = keep_logits, .every = every};
+    v.kept = ct_new_array(a, numbers, sizeof *v.kept);
+    v.label = ct_new_array(a, rows, sizeof *v.label);
+    ct_status s = v.kept && v.label ? CT_OK : ct_fail(j->e, CT_ELIMIT, "calibration: out of memory");
+    if (!s) s = walk_validation(&v);
+    if (!s) *out = ct__calibration_json(a, v.kept, v.label, v.rows, j->classes, j->e);
+    if (!s && !*out) s = (ct_status)j->e->status;
+    ct_delete(a, v.kept, numbers * sizeof *v.kept);
+    ct_delete(a, v.label, rows * sizeof *v.label);
     return s;
 }
 
@@ -205,40 +245,44 @@ static json_t *metrics_json(const ct__image_job *j, const ct_score *score) {
     json_t *v = text.failed ? NULL : json_loads(text.data, 0, NULL);
     ct_text_free(&text);
     if (!v) return NULL;
-    json_object_set_new(v, "part", json_string("validation"));
-    json_object_set_new(v, "best_epoch", json_integer(j->best_epoch));
-    json_object_set_new(v, "epochs", json_integer(j->epoch));
-    json_object_set_new(v, "steps", json_integer(j->step));
-    return v;
+    int failed = json_object_set_new(v, "part", json_string("validation"));
+    failed |= json_object_set_new(v, "best_epoch", json_integer(j->best_epoch));
+    failed |= json_object_set_new(v, "epochs", json_integer(j->epoch));
+    failed |= json_object_set_new(v, "steps", json_integer(j->step));
+    if (failed) json_decref(v);
+    return failed ? NULL : v;
 }
 
-static char *model_document(ct__image_job *j, const ct_score *score) {
+/* Takes the reference to `calibration`. */
+static char *model_document(ct__image_job *j, const ct_score *score, json_t *calibration) {
     char classes[32];
     json_t *metrics = metrics_json(j, score);
-    if (!metrics) return NULL;
     json_t *labels = json_array(), *doc = json_object();
+    int failed = json_object_set_new(doc, "calibration", calibration);
     for (int64_t c = 0; c < j->classes; c++) {
         char name[32];
         snprintf(name, sizeof name, "%lld", (long long)c);
-        json_array_append_new(labels, j->set ? ct__json_path(ct_images_class(j->set, c)) : json_string(name));
+        failed |= json_array_append_new(labels, j->set ? ct__json_path(ct_images_class(j->set, c))
+                                                       : json_string(name));
     }
     snprintf(classes, sizeof classes, "%lld", (long long)j->classes);
-    json_object_set_new(doc, "task", json_string("image"));
-    json_object_set_new(doc, "version", json_string(CT_VERSION));
-    json_object_set_new(doc, "net", json_string(j->recipe.net));
-    json_object_set_new(doc, "inputs",
-                        json_pack("[{s:s, s:s, s:[i,I,I,I]}]", "name", "image", "dtype", "f32", "shape", -1,
-                                  (json_int_t)j->shape[0], (json_int_t)j->shape[1], (json_int_t)j->shape[2]));
-    json_object_set_new(doc, "constants", json_pack("{s:s}", "classes", classes));
-    json_object_set_new(doc, "labels", labels);
-    json_object_set_new(doc, "transform", json_string(j->recipe.transform));
-    json_object_set_new(doc, "recipe", ct__recipe_json(j));
-    json_object_set_new(doc, "metrics", metrics);
-    json_object_set_new(doc, "data",
-                        json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation",
-                                  j->validation_hash, "all", j->all_hash, "own_test", j->own_test,
-                                  "validation_given", j->validate != NULL));
-    char *text = json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
+    failed |= json_object_set_new(doc, "task", json_string("image"));
+    failed |= json_object_set_new(doc, "version", json_string(CT_VERSION));
+    failed |= json_object_set_new(doc, "net", json_string(j->recipe.net));
+    failed |= json_object_set_new(doc, "inputs",
+                                  json_pack("[{s:s, s:s, s:[i,I,I,I]}]", "name", "image", "dtype", "f32",
+                                            "shape", -1, (json_int_t)j->shape[0], (json_int_t)j->shape[1],
+                                            (json_int_t)j->shape[2]));
+    failed |= json_object_set_new(doc, "constants", json_pack("{s:s}", "classes", classes));
+    failed |= json_object_set_new(doc, "labels", labels);
+    failed |= json_object_set_new(doc, "transform", json_string(j->recipe.transform));
+    failed |= json_object_set_new(doc, "recipe", ct__recipe_json(j));
+    failed |= json_object_set_new(doc, "metrics", metrics);
+    failed |= json_object_set_new(doc, "data",
+                                  json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation",
+                                            j->validation_hash, "all", j->all_hash, "own_test", j->own_test,
+                                            "validation_given", j->validate != NULL));
+    char *text = failed ? NULL : json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(doc);
     return text;
 }
@@ -249,12 +293,15 @@ ct_status ct__image_finish(ct__image_job *j) {
         j->best ? ct_weights_apply(j->ctx, j->best, "best weights", CT_MODEL_KINDS, 0, j->e) : CT_OK;
     if (!s) s = ct__image_validate(j, &score);
     if (!s) s = write_validation(j);
-    char *doc = s ? NULL : model_document(j, &score);
+    json_t *calibration = NULL;
+    if (!s) s = calibrate(j, &calibration);
+    char *doc = s ? NULL : model_document(j, &score, calibration);
     if (!s && !doc) s = ct_fail(j->e, CT_ELIMIT, "model: out of memory");
     if (!s) s = ct_model_save(j->ctx, j->run.model, doc, j->e);
     free(doc);
     if (s) return s;
     j->result.validation = score;
     j->result.best_epoch = j->best_epoch;
+    ct__image_report(j);
     return CT_OK;
 }

@@ -134,23 +134,27 @@ static ct_status tell_batch(files *q, const ct_batch *b, double *probability) {
             tell_error(q, q->path[i], q->why[i]->text);
             continue;
         }
-        int64_t label = ct_softmax_row(q->p.logits + r * q->p.classes, q->p.classes, probability);
-        ct_prediction p = {.path = q->path[i],
-                           .label = label,
-                           .name = ct_model_label(q->p.m, label),
-                           .probability = probability,
-                           .classes = q->p.classes,
-                           .file = 1};
+        ct_prediction p = {.path = q->path[i], .file = 1};
+        ct__pass_row(&q->p, r, probability, &p);
         if (q->each(q->user, &p)) q->stopped = 1;
     }
     return q->stopped ? ct_fail(q->p.e, CT_ECANCEL, "predict: stopped; wanted all; call again") : CT_OK;
 }
 
+static ct_status open_pass(ct__pass *p, const ct_predict_options *o) {
+    ct_status s = ct__pass_open(p);
+    if (!s && o->layer) s = ct__pass_layer(p, o->layer);
+    if (!s) s = ct__pass_coverage(p, o->coverage);
+    if (s) ct__pass_close(p);
+    return s;
+}
+
 ct_status ct__bytes_predict(ct_model *m, const char *name, const void *data, uint64_t bytes,
-                            int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e) {
+                            const ct_predict_options *o, int (*each)(void *user, const ct_prediction *p),
+                            void *user, ct_err *e) {
     ct__pass p = {.m = m, .e = e};
     ct_array x = {0};
-    ct_status s = ct__pass_open(&p);
+    ct_status s = open_pass(&p, o);
     if (s) return s;
     int64_t n = p.want[0] * p.want[1] * p.want[2];
     float *picture = ct_new_array(p.allocator, (uint64_t)n + 16, sizeof *picture);
@@ -159,12 +163,13 @@ ct_status ct__bytes_predict(ct_model *m, const char *name, const void *data, uin
     if (!s) s = ct_picture_decode(p.allocator, data, bytes, name, &p.picture, &x, NULL, e);
     if (!s) s = ct__pass_fits(&p, x.dim, name, -1);
     if (!s) s = ct_transform_run(p.transform, NULL, x.data, x.dim, (ct_draw){0, -1, 0}, picture, e);
-    if (!s &&
-        ct_run(p.session, ct_model_plan(m), (const void *const[1]){picture}, 1, (void *const[1]){p.logits}))
-        s = ct_fail(e, CT_EINTERNAL, "%s", ct_session_error(p.session));
     if (!s) {
-        int64_t label = ct_softmax_row(p.logits, p.classes, probability);
-        ct_prediction q = {name, 0, label, ct_model_label(m, label), probability, p.classes, 1, 0, NULL};
+        s = ct_run(p.session, p.plan, (const void *const[1]){picture}, 1, (void *const[1]){p.logits});
+        if (s) ct_fail(e, s, "%s", ct_session_error(p.session));
+    }
+    if (!s) {
+        ct_prediction q = {.path = name, .file = 1};
+        ct__pass_row(&p, 0, probability, &q);
         if (each(user, &q)) s = ct_fail(e, CT_ECANCEL, "predict: stopped; wanted all; call again");
     }
     if (x.data) ct_array_free(&x);
@@ -197,10 +202,10 @@ static ct_status predict(files *q) {
     return s;
 }
 
-ct_status ct__files_predict(ct_model *m, const char *const *path, int64_t n,
+ct_status ct__files_predict(ct_model *m, const char *const *path, int64_t n, const ct_predict_options *o,
                             int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e) {
     files q = {.p = {.m = m, .e = e}, .each = each, .user = user};
-    ct_status s = ct__pass_open(&q.p);
+    ct_status s = open_pass(&q.p, o);
     if (s) return s;
     q.arena.allocator = q.p.allocator;
     s = list(&q, path, n);

@@ -58,6 +58,7 @@ ct_status ct__finite_step(ct__image_job *j, const ct_batch *b, double lr, double
         j->skips_in_row = 0;
         return CT_OK;
     }
+    if (s == CT_ENONFINITE) ct__doctor_nonfinite(j, inner.text);
     if (s != CT_ENONFINITE || is(j, "stop")) return ct_fail(j->e, s, "%s", inner.text);
     *loss = NAN;
     s = is(j, "skip") ? skip(j, inner.text) : roll_back(j, inner.text);

@@ -14,11 +14,12 @@ uint64_t ct__cache_bytes(void);
 int32_t ct__all_threads(int32_t wanted); /* 0: the cores allowed */
 
 /* The parts of the jobs that are about picture files. */
-ct_status ct__folder_evaluate(ct_model *m, const char *data, const char *part, int64_t limit,
-                              ct_evaluation *out, ct_err *e); /* image_folder_evaluate.c */
+ct_status ct__folder_evaluate(ct_model *m, const char *data, const ct_evaluate_options *o, ct_evaluation *out,
+                              ct_err *e); /* image_folder_evaluate.c */
 ct_status ct__bytes_predict(ct_model *m, const char *name, const void *data, uint64_t bytes,
-                            int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e);
-ct_status ct__files_predict(ct_model *m, const char *const *path, int64_t n,
+                            const ct_predict_options *o, int (*each)(void *user, const ct_prediction *p),
+                            void *user, ct_err *e);
+ct_status ct__files_predict(ct_model *m, const char *const *path, int64_t n, const ct_predict_options *o,
                             int (*each)(void *user, const ct_prediction *p), void *user,
                             ct_err *e); /* image_files.c */
 

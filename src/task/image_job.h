@@ -4,6 +4,7 @@
 
 #include "task/image_data.h"
 #include "task/run.h"
+#include "task/tensorboard.h"
 
 typedef struct ct__recipe { /* every option that changes the result, defaults filled in */
     char model[64];
@@ -68,7 +69,11 @@ typedef struct ct__image_job {
     ct_tensors *back; /* what a rollback goes back to; NULL: none is wanted */
     int32_t finished, resumed, limited;
     double last_lr, last_norm;
-    ct_text curve; /* of the range test, the lines of lr.jsonl */
+    ct_text curve;     /* of the range test, the lines of lr.jsonl */
+    ct__events events; /* with o->tensorboard */
+    ct_doctor *doctor; /* NULL: none */
+    int32_t told;      /* of its findings */
+    int32_t reserved;
     ct_train_result result;
 } ct__image_job;
 
@@ -128,11 +133,27 @@ ct_status ct__image_restore(ct__image_job *j);
 ct_status ct__image_validate(ct__image_job *j, ct_score *score);
 int64_t ct__image_eval_batch(const ct__image_job *j);
 ct_status ct__image_end_epoch(ct__image_job *j, double begin,
-                              int *stop); /* begin: of the epoch, by the clock */
+                              int *stop);            /* begin: of the epoch, by the clock */
+int ct__image_patience_over(const ct__image_job *j); /* 1: stop early */
 ct_status ct__image_finish(ct__image_job *j);
 /* image_finite.c: a step, and what becomes of one that is not finite: *loss is NaN then. */
 ct_status ct__finite_step(ct__image_job *j, const ct_batch *b, double lr, double *loss);
-ct_status ct__finite_keep(ct__image_job *j);       /* at the begin, and at the end of each epoch */
+ct_status ct__finite_keep(ct__image_job *j); /* at the begin, and at the end of each epoch */
+void ct__image_report(ct__image_job *j);     /* image_report.c: after the model is written */
+/* image_events.c */
+ct_status ct__image_events_open(ct__image_job *j);
+void ct__image_events_step(ct__image_job *j, double loss);
+ct_status ct__image_events_epoch(ct__image_job *j, const ct_epoch *row);
+/* image_doctor.c */
+ct_status ct__doctor_open(ct__image_job *j);
+ct_status ct__doctor_begin(ct__image_job *j, const ct_batch *b); /* before a step */
+ct_status ct__doctor_end(ct__image_job *j, double loss);         /* and after it */
+void ct__doctor_nonfinite(ct__image_job *j, const char *what);
+void ct__doctor_row(const ct__image_job *j, json_t *row); /* what it knows, into the row of an epoch */
+json_t *ct__finding_json(const ct_finding *f);
+ct_status ct__doctor_save(const ct__image_job *j, ct_tensors *t);
+ct_status ct__doctor_restore(ct__image_job *j, const ct_tensors *t);
+void ct__doctor_result(const ct__image_job *j, ct_train_result *r);
 void ct__score_read(const json_t *v, ct_score *s); /* of ct_score_json */
 
 #endif

@@ -4,8 +4,12 @@
 
 #include "task/image_job.h"
 
+static uint64_t most_rows(const ct__image_job *j) {
+    return (uint64_t)(j->recipe.batch < j->train_count ? j->recipe.batch : j->train_count);
+}
+
 ct_status ct__image_mix_open(ct__image_job *j) {
-    uint64_t pixels = (uint64_t)(j->shape[0] * j->shape[1] * j->shape[2]), rows = (uint64_t)j->recipe.batch;
+    uint64_t pixels = (uint64_t)(j->shape[0] * j->shape[1] * j->shape[2]), rows = most_rows(j);
     uint64_t values = 0, shares = 0;
     j->like = j->train_source;
     if (!ct_transform_mixes(j->transform)) return CT_OK;
@@ -20,7 +24,7 @@ ct_status ct__image_mix_open(ct__image_job *j) {
 }
 
 void ct__image_mix_close(ct__image_job *j) {
-    uint64_t pixels = (uint64_t)(j->shape[0] * j->shape[1] * j->shape[2]), rows = (uint64_t)j->recipe.batch;
+    uint64_t pixels = (uint64_t)(j->shape[0] * j->shape[1] * j->shape[2]), rows = most_rows(j);
     ct_delete(&j->o->allocator, j->mixed, pixels * rows * sizeof *j->mixed);
     ct_delete(&j->o->allocator, j->shares, (uint64_t)j->classes * rows * sizeof *j->shares);
     j->mixed = j->shares = NULL;

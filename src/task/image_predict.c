@@ -33,6 +33,7 @@ typedef struct choice {
     int64_t records;     /* those training may have met: the first `limit` of its recipe */
     uint64_t seed;       /* of the split */
     int own_validation;  /* training had another folder for it */
+    int64_t limit;       /* so many of the part chosen, the first; 0: all */
     int64_t *index, n;   /* the records chosen */
     int64_t index_bytes; /* to free */
 } choice;
@@ -92,11 +93,20 @@ static ct_status choose_part(ct__pass *p, choice *c, const char *wanted, ct_eval
     return records_of(p, c, with_test, part);
 }
 
-static ct_status check_part(const char *part, ct_err *e) {
+static ct_status check(const ct_evaluate_options *o, ct_err *e) {
     static const char *const names[] = {"train", "validation", "test", "all"};
+    int known = !o->part;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!part || strcmp(part, names[i]) == 0) return CT_OK;
-    return ct_fail(e, CT_EUSAGE, "--part: %.40s; wanted train, validation, test or all; choose one", part);
+        if (o->part && strcmp(o->part, names[i]) == 0) known = 1;
+    if (!known)
+        return ct_fail(e, CT_EUSAGE, "--part: %.40s; wanted train, validation, test or all; choose one",
+                       o->part);
+    if (o->coverage != 0 && o->part && strcmp(o->part, "validation") == 0)
+        return ct_fail(
+            e, CT_EUSAGE,
+            "--coverage: --part validation calibrated the sets; wanted records that did not; leave --part "
+            "out");
+    return CT_OK;
 }
 
 static ct_status score_chosen(ct__pass *p, choice *c, const char *part, ct_evaluation *out) {
@@ -105,7 +115,8 @@ static ct_status score_chosen(ct__pass *p, choice *c, const char *part, ct_evalu
     if (!s && c->n == 0)
         s = ct_fail_at(p->e, CT_EDATA, c->pictures->path, -1,
                        "the %s part has no record; wanted at least one; choose another --part", out->part);
-    if (!s) s = ct_source_subset(p->allocator, &p->source, c->index, c->n, &chosen, p->e);
+    int64_t n = c->limit > 0 && c->limit < c->n ? c->limit : c->n;
+    if (!s) s = ct_source_subset(p->allocator, &p->source, c->index, n, &chosen, p->e);
     if (!s) s = ct__pass_score(p, &chosen, out);
     ct_loader_free(p->loader);
     p->loader = NULL;
@@ -114,23 +125,23 @@ static ct_status score_chosen(ct__pass *p, choice *c, const char *part, ct_evalu
     return s;
 }
 
-ct_status ct_evaluate_image(ct_model *m, const char *data, const char *part, int64_t limit,
-                            ct_evaluation *out, ct_err *e) {
+static ct_status evaluate_idx(ct_model *m, const char *data, const ct_evaluate_options *o, ct_evaluation *out,
+                              ct_err *e) {
+    const char *part = o->part;
     ct__pass p = {.m = m, .e = e};
     ct__pictures pictures = {0};
-    ct_evaluation v = {0};
+    ct_evaluation v = {.top = o->top, .coverage = o->coverage};
     choice c = {.pictures = &pictures,
                 .seed = strtoull(ct_model_text(m, "recipe/seed"), NULL, 10),
-                .own_validation = ct_model_number(m, "data/validation_given", 0) > 0};
+                .own_validation = ct_model_number(m, "data/validation_given", 0) > 0,
+                .limit = o->limit};
     int64_t classes = ct_shape_of(ct_model_output(m)).dim[1],
             trained = (int64_t)ct_model_number(m, "recipe/limit", 0);
     const ct_allocator *a = ct_allocator_of(ct_model_context(m));
-    ct_status s = check_part(part, e);
-    if (s) return s;
-    if (ct__is_folder(data)) return ct__folder_evaluate(m, data, part, limit, out, e);
     int own_test = ct__pictures_has(data, CT__PART_TEST) && (!part || strcmp(part, "test") == 0);
-    s = ct__pictures_load(ct_files_of(ct_model_context(m)), a, data,
-                          own_test ? CT__PART_TEST : CT__PART_TRAIN, limit, &pictures, e);
+    ct_status s =
+        ct__pictures_load(ct_files_of(ct_model_context(m)), a, data,
+                          own_test ? CT__PART_TEST : CT__PART_TRAIN, own_test ? o->limit : 0, &pictures, e);
     if (!s) s = ct__pictures_check(&pictures, classes, e);
     if (!s) s = open_source(&p, &pictures.images, &pictures.labels, pictures.path);
     if (!s) c.records = trained > 0 && trained < pictures.images.dim[0] ? trained : pictures.images.dim[0];
@@ -149,9 +160,26 @@ ct_status ct_evaluate_image(ct_model *m, const char *data, const char *part, int
     return s;
 }
 
+ct_status ct_evaluate_image_with(ct_model *m, const char *data, const ct_evaluate_options *o,
+                                 ct_evaluation *out, ct_err *e) {
+    ct_evaluate_options none = {0};
+    if (!o) o = &none;
+    ct_status s = check(o, e);
+    if (s) return s;
+    return ct__is_folder(data) ? ct__folder_evaluate(m, data, o, out, e) : evaluate_idx(m, data, o, out, e);
+}
+
+ct_status ct_evaluate_image(ct_model *m, const char *data, const char *part, int64_t limit,
+                            ct_evaluation *out, ct_err *e) {
+    ct_evaluate_options o = {.part = part, .limit = limit};
+    return ct_evaluate_image_with(m, data, &o, out, e);
+}
+
 void ct_evaluation_free(ct_evaluation *v) {
     free(v->confusion);
+    free(v->each);
     v->confusion = NULL;
+    v->each = NULL;
 }
 
 /* ---- predict ---- */
@@ -159,21 +187,16 @@ void ct_evaluation_free(ct_evaluation *v) {
 static ct_status tell_rows(ct__pass *p, const char *path, const ct_batch *b, double *probability,
                            int (*each)(void *user, const ct_prediction *p), void *user) {
     for (int64_t r = 0; r < b->rows; r++) {
-        int64_t label = ct_softmax_row(p->logits + r * p->classes, p->classes, probability);
-        ct_prediction q = {.path = path,
-                           .index = b->record[r],
-                           .label = label,
-                           .name = ct_model_label(p->m, label),
-                           .probability = probability,
-                           .classes = p->classes};
+        ct_prediction q = {.path = path, .index = b->record[r]};
+        ct__pass_row(p, r, probability, &q);
         if (each(user, &q)) return ct_fail(p->e, CT_ECANCEL, "predict: stopped; wanted all; call again");
     }
     return CT_OK;
 }
 
 /* idx files, and standard input, which may be one or a picture. */
-static ct_status predict_idx(ct_model *m, const char *path, int (*each)(void *user, const ct_prediction *p),
-                             void *user, ct_err *e) {
+static ct_status predict_idx(ct_model *m, const char *path, const ct_predict_options *o,
+                             int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e) {
     ct__pass p = {.m = m, .e = e};
     ct_array images = {0};
     const ct_allocator *a = ct_allocator_of(ct_model_context(m));
@@ -184,7 +207,7 @@ static ct_status predict_idx(ct_model *m, const char *path, int (*each)(void *us
     ct_status s = input ? ct_file_inflate(f, a, path, CT_PICTURE_FILE, &data, &bytes, e)
                         : ct_idx_load(f, a, path, &images, e);
     if (!s && input && (bytes < 2 || memcmp(data, "\0\0", 2) != 0)) {
-        s = ct__bytes_predict(m, path, data, bytes, each, user, e);
+        s = ct__bytes_predict(m, path, data, bytes, o, each, user, e);
         ct_delete(a, data, bytes);
         return s;
     }
@@ -192,6 +215,8 @@ static ct_status predict_idx(ct_model *m, const char *path, int (*each)(void *us
     ct_delete(a, data, bytes);
     if (!s) s = ct__pictures_pixels(&images, path, e);
     if (!s) s = open_source(&p, &images, NULL, path);
+    if (!s && o->layer) s = ct__pass_layer(&p, o->layer);
+    if (!s) s = ct__pass_coverage(&p, o->coverage);
     if (!s)
         s = ct_loader_new(a, &p.source, (ct_loader_options){.batch = p.batch, .evaluate = 1}, &p.loader, e);
     double *probability = s ? NULL : ct_new_array(a, (uint64_t)p.classes + 1, sizeof *probability);
@@ -208,16 +233,22 @@ static ct_status predict_idx(ct_model *m, const char *path, int (*each)(void *us
 }
 
 /* Neighbours that are picture files go through the net together. */
-ct_status ct_predict_images(ct_model *m, const char *const *path, int64_t n,
-                            int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e) {
+ct_status ct_predict_images_with(ct_model *m, const char *const *path, int64_t n, const ct_predict_options *o,
+                                 int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e) {
+    ct_predict_options none = {0};
     ct_status s = CT_OK, broken = CT_OK;
+    if (!o) o = &none;
+    if (o->layer && o->coverage != 0)
+        return ct_fail(
+            e, CT_EUSAGE,
+            "--coverage: sets of labels, and --layer gives none; wanted one of them; leave one out");
     for (int64_t i = 0, k; i < n && !s; i = k) {
         ct_err own = {0};
         for (k = i; k < n && ct__is_pictures(path[k]);) k++;
         if (k == i)
-            s = predict_idx(m, path[k++], each, user, &own);
+            s = predict_idx(m, path[k++], o, each, user, &own);
         else
-            s = ct__files_predict(m, path + i, k - i, each, user, &own);
+            s = ct__files_predict(m, path + i, k - i, o, each, user, &own);
         if (own.status && e && !e->status) *e = own;
         if (s == CT_EDATA && k > i && ct__is_pictures(path[i]))
             broken = s, s = CT_OK; /* the rest is predicted */
@@ -225,7 +256,15 @@ ct_status ct_predict_images(ct_model *m, const char *const *path, int64_t n,
     return s ? s : broken;
 }
 
+ct_status ct_predict_images(ct_model *m, const char *const *path, int64_t n,
+                            int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e) {
+    return ct_predict_images_with(m, path, n, NULL, each, user, e);
+}
+
 ct_status ct_predict_image(ct_model *m, const char *path, int (*each)(void *user, const ct_prediction *p),
                            void *user, ct_err *e) {
-    return ct_predict_images(m, &path, 1, each, user, e);
+    return ct_predict_images_with(m, &path, 1, NULL, each, user, e);
 }
+
+_Static_assert(sizeof(ct_evaluate_options) == 64, "ct_evaluate_options");
+_Static_assert(sizeof(ct_predict_options) == 64, "ct_predict_options");

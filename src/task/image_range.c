@@ -30,10 +30,8 @@ static ct_status add_row(ct__image_job *j, const range *t, double loss) {
     const struct {
         const char *key;
         double value;
-    } rows[] = {{"{\"step\":", t->steps},
-                {",\"lr\":", t->lr},
-                {",\"loss\":", loss},
-                {",\"smoothed\":", t->smoothed}};
+    } rows[] = {
+        {"{\"step\":", t->steps}, {",\"lr\":", t->lr}, {",\"loss\":", loss}, {",\"smoothed\":", t->smoothed}};
     c->allocator = &j->o->allocator;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ct_text_add(c, rows[i].key);
@@ -72,12 +70,11 @@ static ct_status one_step(ct__image_job *j, ct_loader *l, double *loss) {
 static ct_status walk(ct__image_job *j, range *t) {
     ct_loader *l = NULL;
     double sum = 0, top = largest(j);
-    ct_status s = ct_loader_new(&j->o->allocator, &j->train_source,
-                                (ct_loader_options){.batch = j->recipe.batch,
-                                                    .seed = j->recipe.seed,
-                                                    .shuffle = 1,
-                                                    .threads = ct__readers(j)},
-                                &l, j->e);
+    ct_status s = ct_loader_new(
+        &j->o->allocator, &j->train_source,
+        (ct_loader_options){
+            .batch = j->recipe.batch, .seed = j->recipe.seed, .shuffle = 1, .threads = ct__readers(j)},
+        &l, j->e);
     while (!s && !t->over && t->steps < STEPS) {
         double loss = t->lr = rate_at(top, t->steps); /* in: the rate */
         s = one_step(j, l, &loss);
@@ -101,8 +98,9 @@ ct_status ct__range_test(ct__image_job *j) {
     s = ct__trial_end(j, keep, s);
     if (s) return s;
     if (!(t.best > 0))
-        return ct_fail(j->e, CT_ENONFINITE,
-                       "--lr auto: the loss is not finite at the first step; wanted numbers; look at the data");
+        return ct_fail(
+            j->e, CT_ENONFINITE,
+            "--lr auto: the loss is not finite at the first step; wanted numbers; look at the data");
     snprintf(text, sizeof text, "%.1e", t.best / 10);
     j->recipe.lr = strtod(text, NULL);
     ct__tell_fact(j, "lr auto", "%.4g: a tenth of %.3g, where the loss of %d steps of growing rate is lowest",

@@ -53,8 +53,10 @@ static ct_status background(const ct__image_job *j) {
 }
 
 static ct_status patience(const ct__image_job *j) {
+    char b[40];
     int32_t given = j->o->patience, stored = j->recipe.patience;
-    if (given < 0 && stored > 0) return differs(j, "patience", "0", "more");
+    snprintf(b, sizeof b, "%d", stored);
+    if (given < 0 && stored > 0) return differs(j, "patience", "0", b);
     return given < 0 ? CT_OK : whole(j, "patience", given, stored);
 }
 

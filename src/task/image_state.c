@@ -50,17 +50,18 @@ static double *real_at(ct__image_job *j, size_t offset) { return (double *)(void
 
 static char *document(ct__image_job *j) {
     json_t *doc = json_object();
-    json_object_set_new(doc, "task", json_string("checkpoint"));
+    int failed = 0;
+    failed |= json_object_set_new(doc, "task", json_string("checkpoint"));
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
-        json_object_set_new(doc, whole[i].name, json_integer(*whole_at(j, whole[i].offset)));
+        failed |= json_object_set_new(doc, whole[i].name, json_integer(*whole_at(j, whole[i].offset)));
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
-        json_object_set_new(doc, reals[i].name, exact(*real_at(j, reals[i].offset)));
-    json_object_set_new(doc, "data", json_string(j->train_hash));
-    json_object_set_new(doc, "validation", json_string(j->validation_hash));
-    json_object_set_new(doc, "recipe", ct__recipe_json(j));
-    json_object_set_new(doc, "instructions", json_string(ct_cpu_features()));
-    json_object_set_new(doc, "kernels", json_string(ct_kernel_library()));
-    char *text = json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
+        failed |= json_object_set_new(doc, reals[i].name, exact(*real_at(j, reals[i].offset)));
+    failed |= json_object_set_new(doc, "data", json_string(j->train_hash));
+    failed |= json_object_set_new(doc, "validation", json_string(j->validation_hash));
+    failed |= json_object_set_new(doc, "recipe", ct__recipe_json(j));
+    failed |= json_object_set_new(doc, "instructions", json_string(ct_cpu_features()));
+    failed |= json_object_set_new(doc, "kernels", json_string(ct_kernel_library()));
+    char *text = failed ? NULL : json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(doc);
     return text;
 }
@@ -84,6 +85,7 @@ ct_status ct__image_save(ct__image_job *j) {
     if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, t, j->e);
     if (!s) s = add_set(j, "best", j->best, t);
     if (!s) s = add_set(j, "back", j->back, t);
+    if (!s) s = ct__doctor_save(j, t);
     char *doc = s ? NULL : document(j);
     if (!s && !doc) s = ct_fail(j->e, CT_ELIMIT, "checkpoint: out of memory");
     if (!s) s = ct_tensors_seal(t, doc, j->e);
@@ -131,6 +133,8 @@ static ct_status check_same(ct__image_job *j, const json_t *doc) {
                *validation = json_string_value(json_object_get(doc, "validation"));
     json_t *now = ct__recipe_json(j), *then = json_object_get(doc, "recipe");
     ct_status s = CT_OK;
+    json_object_del(now, "stop_at"); /* a time limit sets it when all is saved; config.json has it */
+    json_object_del(then, "stop_at");
     if (!data || strcmp(data, j->train_hash) != 0)
         s = differs(j, "the hash of the data", j->train_hash, data ? data : "none");
     else if (!validation || strcmp(validation, j->validation_hash) != 0)
@@ -207,6 +211,7 @@ ct_status ct__image_restore(ct__image_job *j) {
     if (!s) s = ct_weights_apply(j->ctx, t, j->run.folder, CT_MODEL_KINDS | 1 << CT_MOMENT, 1, j->e);
     if (!s) s = take_set(j, "best", t, &j->best);
     if (!s) s = take_set(j, "back", t, &j->back);
+    if (!s) s = ct__doctor_restore(j, t);
     if (!s) s = ct__run_truncate(&j->run, "metrics.jsonl", j->rows, j->e);
     if (!s) {
         const char *isa = json_string_value(json_object_get(doc, "instructions")),

@@ -85,7 +85,7 @@ static ct_status check_output(ct__image_job *j, int *nothing_to_do) {
         *nothing_to_do = !s;
         return s;
     }
-    if (o->resume || o->force || o->dry_run) return CT_OK;
+    if (o->resume || o->force) return CT_OK;
     if (model)
         return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; wanted a new name; give --force to train anew",
                        j->run.model);
@@ -250,7 +250,9 @@ static ct_status one_step(ct__image_job *j, const ct_batch *b, double begin, int
     double before = j->now;
     j->last_lr = rate_now(j);
     ct_status s = ct__image_mix(j, b, &mixed);
+    if (!s) s = ct__doctor_begin(j, &mixed);
     if (!s) s = ct__finite_step(j, &mixed, j->last_lr, &loss);
+    if (!s) s = ct__doctor_end(j, loss);
     if (s) return s;
     j->step++;
     j->position++;
@@ -261,6 +263,7 @@ static ct_status one_step(ct__image_job *j, const ct_batch *b, double begin, int
         j->loss_sum += loss * (double)b->rows;
         j->loss_count += b->rows;
     }
+    ct__image_events_step(j, loss);
     tell_step(j, loss, begin, first_step);
     return CT_OK;
 }
@@ -287,9 +290,14 @@ static ct_status save(ct__image_job *j) {
     return s;
 }
 
+/* The last step: of the schedule, or where a time limit once cut it. */
+static int64_t last_step(const ct__image_job *j) {
+    return j->recipe.stop_at > 0 ? j->recipe.stop_at : j->recipe.steps;
+}
+
 static ct_status loop(ct__image_job *j) {
     ct_loader *l = NULL;
-    int stop = 0;
+    int stop = ct__image_patience_over(j); /* what was resumed may have been about to write its model */
     ct_status s = end_stopped_epoch(j, &stop);
     ct_loader_options lo = {.batch = j->recipe.batch,
                             .seed = j->recipe.seed,
@@ -300,7 +308,7 @@ static ct_status loop(ct__image_job *j) {
     if (!s) s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
     double begin = j->now = ct__job_now(j), epoch_begin = begin;
     int64_t first_step = j->step;
-    while (!s && !stop && j->step < j->recipe.steps) {
+    while (!s && !stop && j->step < last_step(j)) {
         ct_batch b;
         s = ct_next(l, &b, j->e);
         if (!s && b.rows) s = one_step(j, &b, begin, first_step);
@@ -310,7 +318,7 @@ static ct_status loop(ct__image_job *j) {
             break;
         }
         if (j->step == j->recipe.stop_at) break;
-        if (ct__time_is_over(j) && j->step < j->recipe.steps) {
+        if (ct__time_is_over(j) && j->step < last_step(j)) {
             j->recipe.stop_at = j->step;
             j->limited = 1;
             char step[32], steps[32];
@@ -344,13 +352,14 @@ static void fill_result(ct__image_job *j) {
     if (r->finished_before) return; /* epochs and steps are those of the model */
     r->epochs = j->epoch;
     r->steps = j->step;
+    ct__doctor_result(j, r);
 }
 
 /* Everything that may be refused comes before the first write. */
 static ct_status train(ct__image_job *j) {
     int nothing_to_do = 0;
     ct_status s = ct__run_paths(&j->run, j->o->output, j->e);
-    if (!s && !j->o->dry_run) s = ct__run_open(&j->run, j->e);
+    if (!s) s = j->o->dry_run ? ct__run_possible(&j->run, j->e) : ct__run_open(&j->run, j->e);
     if (!s) s = check_output(j, &nothing_to_do);
     if (s) return s;
     if (nothing_to_do) {
@@ -364,15 +373,18 @@ static ct_status train(ct__image_job *j) {
     if (!s && j->o->dry_run) ct__tell_note(j, "a dry run: nothing is written");
     if (s || j->o->dry_run) return s;
     if (j->resumed) {
-        s = ct__image_restore(j);
+        s = ct__doctor_open(j);
+        if (!s) s = ct__image_restore(j);
     } else {
         s = ct__range_test(j);
         if (!s) s = ct__time_plan(j);
         if (!s) tell_training(j);
+        if (!s) s = ct__doctor_open(j);
         if (!s) s = begin_anew(j);
         if (!s) s = write_config(j);
         if (!s) s = write_curve(j);
     }
+    if (!s) s = ct__image_events_open(j);
     if (!s && !j->back) s = ct__finite_keep(j);
     if (!s) s = loop(j);
     if (!s && j->limited) s = write_config(j);
@@ -381,6 +393,8 @@ static ct_status train(ct__image_job *j) {
 
 static void close_job(ct__image_job *j) {
     const ct_allocator *a = &j->o->allocator;
+    ct__events_close(&j->events);
+    ct_doctor_free(j->doctor);
     ct_tensors_free(j->best);
     ct_tensors_free(j->back);
     ct__image_close_net(j);

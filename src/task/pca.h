@@ -52,5 +52,7 @@ ct_status ct__pca_with_file(ct__pca_job *j, ct_status s, const ct_err *inner);
 ct_status ct__pca_score(ct__pca_job *j);      /* pca_score.c */
 ct_status ct__pca_save_model(ct__pca_job *j); /* pca_model.c */
 ct_status ct__pca_report(ct__pca_job *j);     /* pca_report.c */
+/* Mean and components as pictures (pca_pictures.c); 0: the records are no pictures that fit. */
+int ct__pca_pictures(const ct__pca_job *j, ct_text *t);
 
 #endif

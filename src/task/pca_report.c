@@ -12,9 +12,10 @@ enum { BARS = 40, CLASSES = 10, WEIGHTS = 8 };
 
 static double at(const ct_array *a, int64_t i) { return ((const double *)a->data)[i]; }
 
+/* To a hundredth: "33.62 %", with a point whatever the locale. */
 static void percent(ct_text *t, double share) {
-    ct__plot_number(t, share * 100);
-    ct_text_add(t, "&nbsp;%");
+    long v = lrint(share * 10000);
+    ct_text_format(t, "%ld.%02ld&nbsp;%%", v / 100, v % 100);
 }
 
 /* ---- facts ---- */
@@ -65,7 +66,7 @@ static void scree(const ct__pca_job *j, ct_text *t) {
         ct__plot_bar(&plot, x[i], 0.7, at(&p->ratio, i), title);
     }
     ct__plot_line(&plot, x, y, n);
-    for (int64_t i = 0; i < n; i++) ct__plot_point(&plot, x[i], y[i], "#d55e00");
+    for (int64_t i = 0; i < n; i++) ct__plot_point(&plot, x[i], y[i], "#d55e00", NULL);
     ct__plot_end(&plot);
 }
 
@@ -156,9 +157,23 @@ static void axis_name(const ct__pca_job *j, int64_t i, char out[120]) {
     ct_text_free(&share);
 }
 
+/* What a reader sees who points at point i: "record 12: kidney", or the picture's file. */
+static const char *title_of(const ct__pca_job *j, int64_t i, char out[4400]) {
+    char path[4200];
+    long long record = (long long)(i * j->every);
+    int32_t label = j->point[i].label;
+    if (j->records.pictures)
+        snprintf(out, 4400, "record %lld: %s", record, ct__pictures_path(&j->records, record, path));
+    else if (label >= 0)
+        snprintf(out, 4400, "record %lld: %.200s", record, j->records.label[label]);
+    else
+        snprintf(out, 4400, "record %lld", record);
+    return out;
+}
+
 static ct_status scatter(ct__pca_job *j, ct_text *t) {
     palette p;
-    char x_name[120], y_name[120] = "record", room[16];
+    char title[4400], x_name[120], y_name[120] = "record", room[16];
     ct__plot plot = {t, INFINITY, -INFINITY, INFINITY, -INFINITY, 0, 0};
     ct_status s = find_palette(j, &p);
     if (s) return s;
@@ -173,7 +188,8 @@ static ct_status scatter(ct__pca_job *j, ct_text *t) {
     ct_text_add(t, "<div>");
     ct__plot_begin(&plot, "Records by their first scores", x_name, y_name);
     for (int64_t i = 0; i < j->points; i++)
-        ct__plot_point(&plot, j->point[i].x, j->point[i].y, colour_of(&p, &j->point[i], room));
+        ct__plot_point(&plot, j->point[i].x, j->point[i].y, colour_of(&p, &j->point[i], room),
+                       title_of(j, i, title));
     ct__plot_end(&plot);
     keys(j, &p, t);
     ct_text_add(t, "</div>\n");
@@ -185,9 +201,11 @@ static ct_status scatter(ct__pca_job *j, ct_text *t) {
 static void shares(const ct__pca_job *j, ct_text *t) {
     const ct_pca *p = &j->result->pca;
     double sum = 0;
-    ct_text_add(
-        t, "<h2>Components</h2>\n<table><tr><th>component</th><th>share</th><th>sum</th><th>variance</th>"
-           "<th>singular value</th></tr>\n");
+    ct_text_add(t, "<div><h2>Components</h2>\n");
+    if (p->components.dim[0] > BARS)
+        ct_text_format(t, "<p>The first %d of %lld.</p>\n", BARS, (long long)p->components.dim[0]);
+    ct_text_add(t, "<table><tr><th>component</th><th>share</th><th>sum</th><th>variance</th>"
+                   "<th>singular value</th></tr>\n");
     for (int64_t i = 0; i < p->components.dim[0] && i < BARS; i++) {
         sum += at(&p->ratio, i);
         ct_text_format(t, "<tr><td>%lld</td><td>", (long long)i + 1);
@@ -200,7 +218,7 @@ static void shares(const ct__pca_job *j, ct_text *t) {
         ct__plot_number(t, at(&p->singular, i));
         ct_text_add(t, "</td></tr>\n");
     }
-    ct_text_add(t, "</table>\n");
+    ct_text_add(t, "</table></div>\n");
 }
 
 /* The features with the largest weights of component i, by size. */
@@ -243,9 +261,10 @@ ct_status ct__pca_report(ct__pca_job *j) {
     scree(j, &t);
     ct_status s = scatter(j, &t);
     ct_text_add(&t, "</div>\n");
-    shares(j, &t);
+    int pictures = ct__pca_pictures(j, &t);
     ct_text_add(&t, "<div class=\"plots\">\n");
-    for (int64_t i = 0; i < 2 && i < j->result->pca.components.dim[0]; i++) weights(j, i, &t);
+    shares(j, &t);
+    for (int64_t i = 0; !pictures && i < 2 && i < j->result->pca.components.dim[0]; i++) weights(j, i, &t);
     ct_text_add(&t, "</div>\n");
     ct__page_end(&t);
     if (!s && t.failed) s = ct_fail(j->e, CT_ELIMIT, "pca: out of memory; use a smaller file");

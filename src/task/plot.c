@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WIDTH = 640, HEIGHT = 400, LEFT = 64, RIGHT = 16, TOP = 34, BOTTOM = 50 };
+enum { WIDTH = 640, LEFT = 64, RIGHT = 16, TOP = 34, BOTTOM = 50 };
 
 /* ---- pages ---- */
 
@@ -32,7 +32,7 @@ void ct__page_begin(ct_text *t, const char *title) {
         "</title>\n<style>\n"
         ":root{color-scheme:light dark;--ink:#222;--soft:#666;--rule:#ddd;--paper:#fff;--mark:#0072b2}\n"
         "@media(prefers-color-scheme:dark){:root{--ink:#ddd;--soft:#999;--rule:#333;--paper:#16181c;--mark:#"
-        "56b4e9}}\n"
+        "56b4e9}svg circle{fill-opacity:.9!important}}\n"
         "body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:1340px;"
         "margin:2em auto;padding:0 1em}\nh1{font-size:1.4em;margin-bottom:.2em}\n"
         ".plots{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1.5em}.plots>div{max-width:640px}"
@@ -54,18 +54,24 @@ void ct__page_end(ct_text *t) { ct_text_add(t, "</body></html>\n"); }
 
 /* ---- axes ---- */
 
+static int height(const ct__plot *p) { return p->height ? p->height : 400; }
 static double x_at(const ct__plot *p, double x) {
     return LEFT + (x - p->x_low) / (p->x_high - p->x_low) * (WIDTH - LEFT - RIGHT);
 }
 static double y_at(const ct__plot *p, double y) {
-    return HEIGHT - BOTTOM - (y - p->y_low) / (p->y_high - p->y_low) * (HEIGHT - TOP - BOTTOM);
+    return height(p) - BOTTOM - (y - p->y_low) / (p->y_high - p->y_low) * (height(p) - TOP - BOTTOM);
 }
 
-/* name="12.3": with a point whatever the locale, to a tenth of a pixel. */
-static void coordinate(ct_text *t, const char *name, double v) {
+/* With a point whatever the locale, to a tenth of a pixel. */
+static void pixels(ct_text *t, double v) {
     double bound = v < -1e6 || isnan(v) ? -1e6 : v > 1e6 ? 1e6 : v;
     long tenths = lrint(bound * 10);
-    ct_text_format(t, " %s=\"%s%ld.%ld\"", name, tenths < 0 ? "-" : "", labs(tenths) / 10, labs(tenths) % 10);
+    ct_text_format(t, "%s%ld.%ld", tenths < 0 ? "-" : "", labs(tenths) / 10, labs(tenths) % 10);
+}
+static void coordinate(ct_text *t, const char *name, double v) { /* name="12.3" */
+    ct_text_format(t, " %s=\"", name);
+    pixels(t, v);
+    ct_text_add(t, "\"");
 }
 
 void ct__plot_number(ct_text *t, double v) {
@@ -84,10 +90,11 @@ static void x_ticks(const ct__plot *p) {
     double step = step_of(p->x_high - p->x_low);
     if (p->whole && step < 1) step = 1;
     for (double i = ceil(p->x_low / step); i * step <= p->x_high + 1e-9 * step; i++) {
-        ct_text_format(p->t, "<line class=\"rule\" y1=\"%d\" y2=\"%d\"", TOP, HEIGHT - BOTTOM);
+        ct_text_format(p->t, "<line class=\"rule\" y1=\"%d\" y2=\"%d\"", TOP, height(p) - BOTTOM);
         coordinate(p->t, "x1", x_at(p, i * step));
         coordinate(p->t, "x2", x_at(p, i * step));
-        ct_text_format(p->t, "/><text class=\"soft\" text-anchor=\"middle\" y=\"%d\"", HEIGHT - BOTTOM + 16);
+        ct_text_format(p->t, "/><text class=\"soft\" text-anchor=\"middle\" y=\"%d\"",
+                       height(p) - BOTTOM + 16);
         coordinate(p->t, "x", x_at(p, i * step));
         ct_text_add(p->t, ">");
         ct__plot_number(p->t, i * step);
@@ -115,8 +122,8 @@ void ct__plot_begin(ct__plot *p, const char *title, const char *x_label, const c
     ct_text_format(
         t,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
-        "role=\"img\" aria-label=\"",
-        WIDTH, HEIGHT, WIDTH, HEIGHT);
+        "class=\"plot\" role=\"img\" aria-label=\"",
+        WIDTH, height(p), WIDTH, height(p));
     ct__page_text(t, title);
     ct_text_format(t, "\">\n<text x=\"%d\" y=\"20\" font-weight=\"600\">", LEFT);
     ct__page_text(t, title);
@@ -124,12 +131,12 @@ void ct__plot_begin(ct__plot *p, const char *title, const char *x_label, const c
     x_ticks(p);
     y_ticks(p);
     ct_text_format(t, "<rect class=\"axis\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n", LEFT, TOP,
-                   WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM);
+                   WIDTH - LEFT - RIGHT, height(p) - TOP - BOTTOM);
     ct_text_format(t, "<text text-anchor=\"middle\" x=\"%d\" y=\"%d\">", (LEFT + WIDTH - RIGHT) / 2,
-                   HEIGHT - 12);
+                   height(p) - 12);
     ct__page_text(t, x_label);
     ct_text_format(t, "</text><text text-anchor=\"middle\" transform=\"translate(16 %d) rotate(-90)\">",
-                   (TOP + HEIGHT - BOTTOM) / 2);
+                   (TOP + height(p) - BOTTOM) / 2);
     ct__page_text(t, y_label);
     ct_text_add(t, "</text>\n");
 }
@@ -160,11 +167,56 @@ void ct__plot_line(ct__plot *p, const double *x, const double *y, int64_t n) {
     }
 }
 
-void ct__plot_point(ct__plot *p, double x, double y, const char *colour) {
+void ct__plot_series(ct__plot *p, const double *x, const double *y, int64_t n, int series) {
+    int open = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (!isfinite(y[i]) || !isfinite(x[i])) {
+            if (open) ct_text_add(p->t, "\"/>\n");
+            open = 0;
+            continue;
+        }
+        if (!open) ct_text_format(p->t, "<polyline class=\"s%d\" points=\"", series);
+        if (open) ct_text_add(p->t, " ");
+        pixels(p->t, x_at(p, x[i]));
+        ct_text_add(p->t, ",");
+        pixels(p->t, y_at(p, y[i]));
+        open = 1;
+    }
+    if (open) ct_text_add(p->t, "\"/>\n");
+}
+
+void ct__plot_names(ct__plot *p, const char *first, const char *second) {
+    ct_text_format(p->t, "<text text-anchor=\"end\" x=\"%d\" y=\"20\"><tspan class=\"s0\">", WIDTH - RIGHT);
+    ct__page_text(p->t, first);
+    ct_text_add(p->t, "</tspan><tspan class=\"s1\" dx=\"14\">");
+    ct__page_text(p->t, second);
+    ct_text_add(p->t, "</tspan></text>\n");
+}
+
+void ct__plot_mark(ct__plot *p, double x, double y, int series, const char *text) {
+    ct_text_format(p->t, "<line class=\"best\" y1=\"%d\" y2=\"%d\"", TOP, height(p) - BOTTOM);
+    coordinate(p->t, "x1", x_at(p, x));
+    coordinate(p->t, "x2", x_at(p, x));
+    ct_text_format(p->t, "/><circle r=\"4.5\" class=\"s%d\"", series);
+    coordinate(p->t, "cx", x_at(p, x));
+    coordinate(p->t, "cy", y_at(p, y));
+    int left = x_at(p, x) > WIDTH / 2;
+    ct_text_format(p->t, "/><text class=\"soft\" text-anchor=\"%s\" y=\"%d\"", left ? "end" : "start",
+                   TOP + 14);
+    coordinate(p->t, "x", x_at(p, x) + (left ? -7 : 7));
+    ct_text_add(p->t, ">");
+    ct__page_text(p->t, text);
+    ct_text_add(p->t, "</text>\n");
+}
+
+void ct__plot_point(ct__plot *p, double x, double y, const char *colour, const char *title) {
     ct_text_add(p->t, "<circle r=\"3\"");
     coordinate(p->t, "cx", x_at(p, x));
     coordinate(p->t, "cy", y_at(p, y));
-    ct_text_format(p->t, " fill=\"%s\"/>\n", colour);
+    ct_text_format(p->t, " fill=\"%s\"%s\n", colour, title ? "><title>" : "/>");
+    if (!title) return;
+    ct__page_text(p->t, title);
+    ct_text_add(p->t, "</title></circle>\n");
 }
 
 const char *ct__plot_colour(int64_t index) {

@@ -1,11 +1,13 @@
 /* run.c: a run owns a folder beside its model. Writing is always a temporary file, fsync, rename. */
 #include "task/run.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 ct_status ct__run_paths(ct__run *r, const char *output, ct_err *e) {
     struct stat st;
@@ -68,6 +70,20 @@ ct_status ct__run_open(ct__run *r, ct_err *e) {
     r->begun = ct__run_has(r, "config.json");
     remove_leftovers(r);
     return probe(r, e);
+}
+
+ct_status ct__run_possible(const ct__run *r, ct_err *e) {
+    char parent[4200];
+    snprintf(parent, sizeof parent, "%s", r->model);
+    char *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = '\0';
+    else
+        snprintf(parent, sizeof parent, ".");
+    if (access(parent, W_OK | X_OK) == 0) return CT_OK;
+    return ct_fail_at(e, CT_EIO, r->model, -1,
+                      "%s: %s; wanted a folder that may be written to; choose another", parent,
+                      strerror(errno));
 }
 
 void ct__run_close(ct__run *r) {
@@ -142,15 +158,15 @@ ct_status ct__run_append(const ct__run *r, const char *name, const json_t *row, 
     return s;
 }
 
-ct_status ct__run_save(const ct__run *r, const ct_tensors *t, ct_err *e) {
+ct_status ct__run_save(ct__run *r, const ct_tensors *t, ct_err *e) {
     char now[4200], before[4200];
     ct__run_path(r, "checkpoint.safetensors", now);
     ct__run_path(r, "previous.safetensors", before);
-    if (ct__run_has(r, "checkpoint.safetensors")) {
-        ct_status s = ct_file_rename(r->files, now, before, e);
-        if (s) return s;
-    }
-    return ct_tensors_save(r->files, t, now, e);
+    ct_status s = CT_OK;
+    if (!r->damaged && ct__run_has(r, "checkpoint.safetensors")) s = ct_file_rename(r->files, now, before, e);
+    if (!s) s = ct_tensors_save(r->files, t, now, e);
+    if (!s) r->damaged = 0;
+    return s;
 }
 
 /* A newer program's checkpoint is not damaged: nothing is gone back to. */
@@ -180,7 +196,7 @@ static ct_status load_one(const ct__run *r, const char *name, ct_tensors **out, 
     return s;
 }
 
-ct_status ct__run_load(const ct__run *r, int strict, ct_tensors **out, const char **document, char note[600],
+ct_status ct__run_load(ct__run *r, int strict, ct_tensors **out, const char **document, char note[600],
                        ct_err *e) {
     static const char *const names[] = {"checkpoint.safetensors", "previous.safetensors"};
     ct_err inner[2] = {{0}, {0}};
@@ -191,6 +207,7 @@ ct_status ct__run_load(const ct__run *r, int strict, ct_tensors **out, const cha
         if (!ct__run_has(r, names[i])) continue;
         ct_status s = load_one(r, names[i], out, document, &inner[damaged]);
         if (!s) {
+            r->damaged = damaged;
             if (damaged)
                 snprintf(note, 600, "the last checkpoint is damaged (%.400s); the one before is used",
                          inner[0].text);

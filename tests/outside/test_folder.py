@@ -183,6 +183,47 @@ def honest():
             classes(f"{FOLDER}/other", 2, names=("left", "right")), folder=FOLDER, any_memory=True)
 
 
+def known_again():
+    """The data trained on are known again whatever options took them, and --limit never lets training records in."""
+    data, other, net = classes(f"{FOLDER}/known", 40), classes(f"{FOLDER}/known_other", 30, seed=9), f"{FOLDER}/net.net"
+    for k, name in enumerate(("across", "both", "down")):
+        for i in range(6):
+            os.symlink(f"../{name}/{i:03d}.png", f"{data}/{name}/link{i}.png")
+    base = ("train", "image", data, "--net", net, "--epochs", "1", "--quiet", "-o")
+
+    def evaluated(model, *words):
+        r = cotan("evaluate", model, *words, "--json")
+        v = json.loads(r.out) if r.status == 0 else {"part": None, "samples": -1}
+        return v["part"], v["samples"], "kept for the test" in r.err
+
+    for name, words in (("plain", ()), ("links", ("--follow-links",)), ("first", ("--limit", "60"))):
+        model = f"{FOLDER}/known_{name}.safetensors"
+        r = cotan(*base, model, *words)
+        check(f"{name}: trained", r.status == 0, r)
+        part, samples, told = evaluated(model, data)
+        check(f"{name}: the tenth that was kept", part == "test" and 0 < samples < 40 and told, (part, samples, told))
+        check(f"{name}: --limit takes the first of that tenth", evaluated(model, data, "--limit", "3") == ("test", 3, True))
+        check(f"{name}: all of other data", evaluated(model, other) == ("all", 90, False), evaluated(model, other))
+        check(f"{name}: all of a test part", evaluated(model, f"{FOLDER}/honest")[:2] == ("test", 30))
+    check("--part all is all", evaluated(f"{FOLDER}/known_first.safetensors", data, "--part", "all")[1] == 120)
+
+
+def odd_names():
+    """K9: whatever a folder is called, nothing of it moves the cursor, and nothing is lost."""
+    data = classes(f"{FOLDER}/odd", 30, names=("a\x1b[2J", "b\nzz", "d"))
+    write(os.fsencode(f"{data}/d/") + b"bad\xff.png", SIG + b"nothing")
+    model = f"{FOLDER}/odd.safetensors"
+    r = cotan("train", "image", data, "--net", f"{FOLDER}/net.net", "--epochs", "4", "--lr", "0.01", "-o", model, "--allow-broken")
+    check("trained", r.status == 0, r)
+    for words in (("inspect", data), ("inspect", model), ("evaluate", model, data, "--part", "all"), ("predict", model, f"{data}/d", f"{data}/a\x1b[2J/000.png")):
+        r = cotan(*words)
+        check(f"{words[0]}: no control bytes", r.status in (0, 3) and "\x1b" not in r.out + r.err and "\nzz" not in r.out, r)
+    r = cotan("inspect", data)
+    check("a class by its name", "a\\x1b[2J" in r.out and "b\\x0azz" in r.out, r.out)
+    lines = json.loads(cotan("inspect", data, "--json").out)["passed_over"]
+    check("a broken picture whose name is no UTF-8", len(lines) == 1 and "bad\\xff.png" in lines[0], lines)
+
+
 def backgrounds():
     """A transparent picture is its background: the choice stands in the model, and prediction makes it again."""
     clear = SIG + chunk(b"IHDR", struct.pack(">IIBBBBB", 12, 12, 8, 6, 0, 0, 0)) + chunk(b"IDAT", zlib.compress((b"\0" + bytes(48)) * 12)) + chunk(b"IEND")
@@ -227,6 +268,8 @@ bad_folders()
 links()
 same_bytes()
 honest()
+known_again()
+odd_names()
 backgrounds()
 predictions()
 finish()

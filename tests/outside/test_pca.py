@@ -107,6 +107,9 @@ def folders():
     data_set(f"{FOLDER}/digits", train=40, test=10)
     refused("a target of pictures", 2, ["target"], "pca", "--quiet", f"{FOLDER}/digits", "--target", "class", "-o", OUT, folder=FOLDER)
     refused("F8", 2, ["transform:1:1: ", "shrink"], "pca", "--quiet", f"{FOLDER}/digits", "--transform", "shrink", "-o", OUT, folder=FOLDER)
+    said = cotan("pca", "--json", f"{FOLDER}/digits", "--transform", "resize 5x5")
+    read_from = cotan("pca", "--json", f"{FOLDER}/digits", "--transform", "@" + write(f"{FOLDER}/steps", "resize 5x5\n"))
+    check("--transform @FILE", said.status == 0 and json.loads(said.out)["features"] == 25 and read_from.out == said.out, (said, read_from))
 
 
 # ---- models ----
@@ -127,6 +130,9 @@ def models():
     model = f"{FOLDER}/m.safetensors"
     r = cotan("pca", data, "--target", "class", "-o", model)
     check("a model to begin with", r.status == 0, r)
+    refused("--top of scores", 2, "names classes", "predict", model, data, "--top", "2", folder=FOLDER, any_memory=True)
+    r = cotan("predict", model, data, data, "--limit", "5")
+    check("--limit counts the records of all files", r.status == 0 and len(r.out.splitlines()) == min(5, 2 * (len(GOOD.splitlines()) - 1)), r)
     bad = f"{FOLDER}/bad.safetensors"
     predict = lambda code, status, parts, m=model, d=data: refused(code, status, parts, "predict", m, d, folder=FOLDER, files=[m], any_memory=True)
     write(f"{FOLDER}/other.csv", "a,c\n1,2\n")

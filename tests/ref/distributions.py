@@ -2,7 +2,7 @@
 """Writes distributions.safetensors: scipy.stats' distributions, for tests/test_distributions.c.
 
 usage: distributions.py [OUT]      needs scipy, mpmath
-NAME/i is the i-th row of parameters; NAME/i:x, :logpdf, :cdf, :sf, :p, :ppf, :q, :isf, :mean, :var, :entropy. NAME/fit is
+NAME/i is the i-th row of parameters; NAME/i:x, :logpdf, :pdf, :cdf, :sf, :p, :ppf, :q, :isf, :mean, :var, :entropy. NAME/fit is
 a sample and NAME/fit:p what maximises its likelihood (the score is solved to 1e-15). NAME/kl/i is two rows of parameters,
 one after the other, and NAME/kl/i:v their divergence, by quadrature.
 """
@@ -67,6 +67,7 @@ for name, rows in ROWS.items():
             x = x[(x > d.support()[0]) & (x < d.support()[1])]
         t[k + ":x"] = x.astype(float)
         t[k + ":logpdf"] = np.array([float(LOG[name](mp.mpf(float(v)), *[mp.mpf(float(w)) for w in p])) for v in x])
+        t[k + ":pdf"] = np.array([float(mp.exp(LOG[name](mp.mpf(float(v)), *[mp.mpf(float(w)) for w in p]))) for v in x])
         t[k + ":cdf"], t[k + ":sf"] = d.cdf(x), d.sf(x)
         t[k + ":p"], t[k + ":ppf"], t[k + ":q"], t[k + ":isf"] = P, d.ppf(P).astype(float), Q, d.isf(Q).astype(float)
         t[k + ":mean"], t[k + ":var"], t[k + ":entropy"] = np.float64(d.mean()), np.float64(d.var()), np.float64(d.entropy())
@@ -86,7 +87,8 @@ d = st.multivariate_normal(mean, cov)
 t["multivariate_normal/0"] = np.concatenate([mean, cov.ravel()])
 t["multivariate_normal/0:x"] = x = d.rvs(6, random_state=1)
 t["multivariate_normal/0:logpdf"], t["multivariate_normal/0:entropy"] = d.logpdf(x), np.float64(d.entropy())
-a = np.array([0.7, 2.0, 5.5])
+alpha = np.array([0.7, 2.0, 5.5])
+a = alpha
 d = st.dirichlet(a)
 t["dirichlet/0"] = a
 x = d.rvs(6, random_state=1)
@@ -99,6 +101,26 @@ t["multinomial/0"] = np.concatenate([[12], p])
 t["multinomial/0:x"] = x = d.rvs(6, random_state=1).astype(float)
 t["multinomial/0:logpdf"], t["multinomial/0:entropy"] = d.logpmf(x), np.float64(d.entropy())
 t["multinomial/0:mean"], t["multinomial/0:var"] = 12 * p, d.cov()
+
+t["multivariate_normal/0:mean"], t["multivariate_normal/0:var"] = mean, cov
+p = np.array([0.1, 0.45, 0.0, 0.25, 0.2])
+d = st.rv_discrete(values=(np.arange(5), p))
+t["categorical/0"] = p
+t["categorical/0:x"] = x = np.array([0, 1, 3, 4, 1.5, -1, 7.0])
+t["categorical/0:pdf"] = np.array([0.1, 0.45, 0.25, 0.2, 0, 0, 0])
+t["categorical/0:logpdf"] = np.array([*np.log([0.1, 0.45, 0.25, 0.2]), -np.inf, -np.inf, -np.inf])
+t["categorical/0:cdf"], t["categorical/0:sf"] = np.array([0.1, 0.55, 0.8, 1, 0.55, 0, 1]), np.array([0.9, 0.45, 0.2, 0, 0.45, 1, 0])
+t["categorical/0:p"], t["categorical/0:ppf"] = P, d.ppf(P).astype(float)
+t["categorical/0:q"], t["categorical/0:isf"] = Q, d.isf(Q).astype(float)
+t["categorical/0:mean"], t["categorical/0:var"], t["categorical/0:entropy"] = np.float64(p @ np.arange(5)), np.float64(p @ np.arange(5) ** 2 - (p @ np.arange(5)) ** 2), np.float64(st.entropy(p))
+n, p = 2000, [mp.mpf("0.2"), mp.mpf("0.5"), mp.mpf("0.3")]  # n H(p) - log n! + sum E log x_i!, at 30 digits
+f = lambda x, q: mp.binomial(n, x) * q ** x * (1 - q) ** (n - x) * mp.loggamma(x + 1)
+t["multinomial/1"] = np.array([n, 0.2, 0.5, 0.3])
+t["multinomial/1:entropy"] = np.float64(-mp.loggamma(n + 1) - sum(n * q * mp.log(q) - sum(f(x, q) for x in range(n + 1)) for q in p))
+n, p = 10 ** 8, mp.mpf("0.3")
+f = lambda x: mp.loggamma(n + 1) - mp.loggamma(x + 1) - mp.loggamma(n - x + 1) + x * mp.log(p) + (n - x) * mp.log(1 - p)
+t["binomial/4"] = np.array([1e8, 0.3])
+t["binomial/4:entropy"] = np.float64(-sum(mp.exp(f(x)) * f(x) for x in range(3 * 10 ** 7 - 45000, 3 * 10 ** 7 + 45000)))
 
 # ---- divergences, by quadrature of p log(p/q) ----
 KL = {
@@ -115,6 +137,26 @@ for name, pairs in KL.items():
         f = lambda x: mp.exp(LOG[name](x, *P_)) * (LOG[name](x, *P_) - LOG[name](x, *Q_))
         v = sum(f(x) for x in range(SPAN[name])) if isinstance(SPAN[name], int) else mp.quad(f, SPAN[name])
         t[f"{name}/kl/{i}"], t[f"{name}/kl/{i}:v"] = np.array(p + q, dtype=float), np.float64(v)
+
+# ... of vectors: by the sum, by quadrature over the triangle, by the formula with inverse and determinant
+from itertools import product
+a, b = np.array([0.2, 0.3, 0.5]), np.array([0.4, 0.5, 0.1])
+t["categorical/kl/0"], t["categorical/kl/0:v"] = np.concatenate([a, b]), np.float64(st.entropy(a, b))
+pa, pb = st.multinomial(7, a), st.multinomial(7, b)
+every = [np.array(x) for x in product(range(8), repeat=3) if sum(x) == 7]
+t["multinomial/kl/0"] = np.concatenate([[7], a, [7], b])
+t["multinomial/kl/0:v"] = np.float64(sum(pa.pmf(x) * (pa.logpmf(x) - pb.logpmf(x)) for x in every))
+a, b = [mp.mpf(v) for v in (2, 3, 2)], [mp.mpf(v) for v in (1.5, 2, 4)]
+L3 = lambda x, y, v: mp.loggamma(sum(v)) - sum(map(mp.loggamma, v)) + (v[0] - 1) * mp.log(x) + (v[1] - 1) * mp.log(y) + (v[2] - 1) * mp.log(1 - x - y)
+mp.mp.dps = 20
+inner = lambda x: mp.quad(lambda u: (1 - x) * mp.exp(L3(x, u * (1 - x), a)) * (L3(x, u * (1 - x), a) - L3(x, u * (1 - x), b)), [0, 1])
+t["dirichlet/kl/0"], t["dirichlet/kl/0:v"] = np.array([float(v) for v in a + b]), np.float64(mp.quad(inner, [0, 1]))
+mp.mp.dps = 30
+m2, c2 = np.array([0.0, 1, -1]), np.array([[2, 0.5, 0.1], [0.5, 1, -0.2], [0.1, -0.2, 1.5]])
+A, B, u = mp.matrix(cov.tolist()), mp.matrix(c2.tolist()), mp.matrix((m2 - mean).tolist())
+t["multivariate_normal/kl/0"] = np.concatenate([mean, cov.ravel(), m2, c2.ravel()])
+trace = sum((B ** -1 * A)[i, i] for i in range(3))
+t["multivariate_normal/kl/0:v"] = np.float64((trace + (u.T * B ** -1 * u)[0] - 3 + mp.log(mp.det(B) / mp.det(A))) / 2)
 
 # ---- maximum likelihood ----
 n = 60
@@ -157,8 +199,13 @@ for name, x in S.items():
     else:
         start = {"gamma": (2.5, 0.5), "beta": (2, 3.5), "chi_squared": (5,), "cauchy": (-1, 0.5)}[name]
         t[f"{name}/fit:p"] = score_zero(lambda *p: sum(LOG[name](v, *p) for v in X) / n, start)
+x = st.multinomial(9, [0.2, 0.5, 0.3]).rvs(20, random_state=2).astype(float)
+t["multinomial/fit"], t["multinomial/fit:p"] = x, np.concatenate([[9], x.sum(0) / 180])
+x = np.array([0, 2, 1, 1, 3, 0, 1.0])
+t["categorical/fit"], t["categorical/fit:p"] = x, np.array([2, 3, 1, 1]) / 7
 x = st.multivariate_normal(mean, cov).rvs(30, random_state=3)
 t["multivariate_normal/fit"], t["multivariate_normal/fit:p"] = x, np.concatenate([x.mean(0), np.cov(x.T, ddof=0).ravel()])
+a = alpha
 x = st.dirichlet(a).rvs(40, random_state=3)
 x /= x.sum(1, keepdims=True)
 t["dirichlet/fit"] = x

@@ -47,6 +47,7 @@ def square(name, a):
     t[f"{name}:solve1:b"], t[f"{name}:solve1"] = b[:, 0], np.linalg.solve(a, b[:, 0])
     w, v = np.linalg.eig(a)
     t[f"{name}:eig"] = np.stack([w.real, np.imag(w)])
+    t[f"{name}:eig:v"] = np.stack([v.real, np.imag(v)])
 
 
 def symmetric(name, a, definite):
@@ -59,7 +60,7 @@ def symmetric(name, a, definite):
 
 t["eig2"] = np.array([[1.0, 2.0], [3.0, 4.0]])
 w, v = np.linalg.eig(t["eig2"])
-t["eig2:eig"], t["eig2:eig:v"] = np.stack([w, 0 * w]), v
+t["eig2:eig"], t["eig2:eig:v"] = np.stack([w, 0 * w]), np.stack([v, 0 * v])
 square("one", np.array([[-2.5]]))
 square("five", r.standard_normal((5, 5)) + 3 * np.eye(5))
 square("twenty", r.standard_normal((20, 20)) + 8 * np.eye(20))

@@ -86,10 +86,62 @@ def logistic(x):
     return f, X.T @ (-t / (1 + np.exp(m))) + 0.1 * x
 
 
+def powell(x):
+    a, b, c, d = x[0] + 10 * x[1], x[2] - x[3], x[1] - 2 * x[2], x[0] - x[3]
+    return a * a + 5 * b * b + c ** 4 + 10 * d ** 4, np.array([2 * a + 40 * d ** 3, 20 * a + 4 * c ** 3, 10 * b - 8 * c ** 3, -10 * b - 40 * d ** 3])
+
+
+def brown(x):
+    a, b, c = x[0] - 1e6, x[1] - 2e-6, x[0] * x[1] - 2
+    return a * a + b * b + c * c, np.array([2 * a + 2 * c * x[1], 2 * b + 2 * c * x[0]])
+
+
+def trigonometric(x):
+    i = np.arange(1, len(x) + 1)
+    r = len(x) - np.cos(x).sum() + i * (1 - np.cos(x)) - np.sin(x)
+    return (r * r).sum(), 2 * (np.sin(x) * r.sum() + r * (i * np.sin(x) - np.cos(x)))
+
+
+def broyden(x):
+    left, right = np.r_[0, x[:-1]], np.r_[x[1:], 0]
+    r = (3 - 2 * x) * x - left - 2 * right + 1
+    g = 2 * r * (3 - 4 * x)
+    g[:-1] -= 2 * r[1:]
+    g[1:] -= 4 * r[:-1]
+    return (r * r).sum(), g
+
+
+def zakharov(x):
+    i = 0.5 * np.arange(1, len(x) + 1)
+    s = i @ x
+    return x @ x + s * s + s ** 4, 2 * x + (2 * s + 4 * s ** 3) * i
+
+
+def freudenstein(x):
+    y = x[1]
+    a, b = x[0] - 13 + ((5 - y) * y - 2) * y, x[0] - 29 + ((y + 1) * y - 14) * y
+    return a * a + b * b, np.array([2 * (a + b), 2 * a * (10 * y - 3 * y * y - 2) + 2 * b * (3 * y * y + 2 * y - 14)])
+
+
+def penalty(x):
+    q = x @ x - 0.25
+    return 1e-5 * ((x - 1) ** 2).sum() + q * q, 2e-5 * (x - 1) + 4 * q * x
+
+
+def ridge(x):
+    """The records of logistic, targets cos 2.1 i."""
+    n, d = 40, len(x)
+    X = np.sin(np.arange(n)[:, None] * (1.3 + 0.7 * np.arange(d)) + np.arange(d))
+    r = X @ x - np.cos(2.1 * np.arange(n))
+    return 0.5 * r @ r + 0.05 * x @ x, X.T @ r + 0.1 * x
+
+
 FUNCTIONS = {
     "rosenbrock2": (rosenbrock, [-1.2, 1]), "rosenbrock10": (rosenbrock, [0] * 10), "beale": (beale, [1, 1]), "booth": (booth, [0, 0]),
     "himmelblau": (himmelblau, [0, 0]), "wood": (wood, [-3, -1, -3, -1]), "helical": (helical, [-1, 0, 0]), "dixon": (dixon, [1] * 10),
-    "quadratic": (quadratic, [0] * 30), "logistic": (logistic, [0] * 5),
+    "quadratic": (quadratic, [0] * 30), "powell": (powell, [3, -1, 0, 1]), "brown": (brown, [1, 1]), "trigonometric": (trigonometric, [0.1] * 10),
+    "broyden": (broyden, [-1] * 10), "zakharov": (zakharov, [1] * 10), "freudenstein": (freudenstein, [0.5, -2]), "penalty": (penalty, [1, 2, 3, 4]),
+    "ridge": (ridge, [0] * 5), "logistic": (logistic, [0] * 5),
 }
 
 
@@ -105,7 +157,7 @@ t = {}
 for name, (f, start) in FUNCTIONS.items():
     start = np.array(start, dtype=float)
     for method in ("BFGS", "L-BFGS-B", "CG", "Newton-CG"):
-        options = {"gtol": 1e-8, "maxiter": 100000} if method != "Newton-CG" else {"xtol": 1e-12, "maxiter": 100000}
+        options = {"gtol": 1e-8, "maxiter": 100000} if method != "Newton-CG" else {"xtol": 1e-12, "maxiter": 2000}
         if method == "L-BFGS-B":
             options |= {"ftol": 0, "maxfun": 100000}
         r = minimize(f, start, jac=True, method=method, options=options, hess=hessian_of(f) if method == "Newton-CG" else None)

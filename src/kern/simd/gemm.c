@@ -215,15 +215,12 @@ static void columns_along(const ct__gemm *g, tile t, int64_t m, const float *b, 
     }
 }
 
-/* A [m,k] of a tile side by side. */
+/* A [m,k] of a tile, its rows moved together. */
 static void copy_block(tile *t, int64_t m, float *block) {
-    int by_row = t->a_col == 1;
-    int64_t count = by_row ? m : t->k, from = by_row ? t->a_row : t->a_col, to = by_row ? CT__GEMM_A_ROW : m;
-    for (int64_t i = 0; i < count; i++)
-        memcpy(block + i * to, t->a + i * from, (size_t)(by_row ? t->k : m) * sizeof *block);
+    for (int64_t i = 0; i < m; i++)
+        memcpy(block + i * CT__GEMM_A_ROW, t->a + i * t->a_row, (size_t)t->k * sizeof *block);
     t->a = block;
-    t->a_row = by_row ? to : 1;
-    t->a_col = by_row ? 1 : to;
+    t->a_row = CT__GEMM_A_ROW;
 }
 
 static void run(const ct__gemm *g, const float *a, const float *b, const float *bias, const float *plus,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes statistics.safetensors: numpy's and scipy.stats' statistics and tests, for tests/test_statistics.c and
-tests/test_tests.c.      usage: statistics.py [OUT]      needs numpy, scipy
+"""Writes statistical.safetensors: numpy's and scipy.stats' statistics and tests, for tests/test_statistics.c and
+tests/test_tests.c.      usage: statistical.py [OUT]      needs numpy, scipy
 """
 import numpy as np
 import scipy.stats as st

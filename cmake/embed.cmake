@@ -1,0 +1,11 @@
+# Writes OUT: every FILES as a C string ct__NAME_EXT with its bytes, as the report's style and script are kept.
+set(body "/* Made by cmake/embed.cmake. */\n#include \"task/report.h\"\n\n")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME)
+  string(REPLACE "." "_" name ${name})
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "\\1\n    " bytes "${bytes}")
+  string(APPEND body "const char ct__${name}[] = {\n    ${bytes}0};\n")
+endforeach()
+file(WRITE ${OUT} "${body}")
