@@ -23,6 +23,10 @@ const verb cli_verbs[] = {
      "epoch. "
      "The test part (t10k-images-idx3-ubyte and its labels; else another tenth) is read by cotan evaluate "
      "alone.\n\n"
+     "What is not given is chosen by the size and number of the pictures, said, and stored: net, epochs, "
+     "augmentation, label smoothing, averaging, early stop (docs/pictures.md has the rules). --time-limit, "
+     "--memory and --lr auto are decided before the first step and stored as numbers with which the run "
+     "repeats.\n\n"
      "The first Ctrl-C ends the step, saves, and says how to go on; a second one leaves at once. --resume "
      "takes "
      "every option from the run: what is given beside it must be equal, except for what changes no result "
@@ -35,6 +39,10 @@ const verb cli_verbs[] = {
      "# a net of your own, with another width\n"
      "cotan presets cnn > my.net\n"
      "cotan train image fashion/ -o my.safetensors --net my.net --set width=64\n"
+     "# the layers of another model, all but the last left as they are\n"
+     "cotan train image birds/ -o birds.safetensors --model resnet18 --init pets.safetensors --freeze "
+     "\"conv1, bn1, "
+     "layer*\"\n"
      "# ready in ten minutes\n"
      "cotan train image fashion/ -o quick.safetensors --time-limit 10m",
      cli_train, 1, 2},
