@@ -173,57 +173,56 @@ static dnnl_primitive_desc_t choose(ct__conv_wish *w, ct__conv *c, const_dnnl_pr
     return pd;
 }
 
-/* Are there kernels for all three directions with these layouts, with relu too where the planner may fuse one? */
-static int possible(const ct__conv_shape *s, int32_t src_blocked, int32_t dst_blocked) {
+/* Is there a kernel for a direction with these layouts? */
+static int possible(const ct__conv_shape *s, int32_t kind, int32_t relu, const int32_t blocked[2]) {
     ct__conv c = {0};
     dnnl_primitive_attr_t attr = NULL;
-    int found = 0;
+    ct__conv_wish w = {.shape = *s,
+                       .kind = kind,
+                       .bias = kind != CT__CONV_DATA,
+                       .relu = relu,
+                       .src_blocked = blocked[kind == CT__CONV_DATA ? 1 : 0],
+                       .dst_blocked = blocked[1],
+                       .any_weight = 1,
+                       .training = 1};
     if (ct__onednn_reserve(NULL) || dnnl_engine_create(&c.engine, dnnl_cpu, 0) != dnnl_success) return 0;
-    for (int32_t kind = CT__CONV_FORWARD; kind <= CT__CONV_WEIGHT; kind++) {
-        ct__conv_wish w = {.shape = *s,
-                           .kind = kind,
-                           .bias = kind != CT__CONV_DATA,
-                           .relu = kind == CT__CONV_FORWARD,
-                           .src_blocked = kind == CT__CONV_DATA ? dst_blocked : src_blocked,
-                           .dst_blocked = dst_blocked,
-                           .any_weight = 1,
-                           .training = 1};
-        dnnl_primitive_desc_t pd = attributes(&w, &attr) == dnnl_success ? choose(&w, &c, attr) : NULL;
-        if (attr) dnnl_primitive_attr_destroy(attr);
-        attr = NULL;
-        if (pd) found++;
-        if (pd)
-            dnnl_primitive_desc_destroy(pd);
-        else
-            break;
-    }
+    dnnl_primitive_desc_t pd = attributes(&w, &attr) == dnnl_success ? choose(&w, &c, attr) : NULL;
+    if (attr) dnnl_primitive_attr_destroy(attr);
+    if (pd) dnnl_primitive_desc_destroy(pd);
     dnnl_engine_destroy(c.engine);
-    return found == 3;
+    return pd != NULL;
+}
+
+static int all_possible(const ct__conv_shape *s, int32_t relu, const int32_t blocked[2]) {
+    for (int32_t kind = CT__CONV_FORWARD; kind <= CT__CONV_WEIGHT; kind++)
+        if (!possible(s, kind, relu && kind == CT__CONV_FORWARD, blocked)) return 0;
+    return 1;
 }
 
 /* Blocked wherever it can be; kernels for first layers read plain pictures. Shapes that fill whole blocks, with
  * images no smaller than the window and padding of at most half of it, are known to have kernels, the others are
- * tried. */
-static void choose_layouts(const ct__conv_shape *s, int32_t *src_blocked, int32_t *dst_blocked) {
+ * tried: an order that all directions have, so that nothing is moved between them, else one that this one has. */
+static void choose_layouts(const ct__conv_shape *s, int32_t kind, int32_t relu, int32_t out[2]) {
     int64_t b = ct__block_channels(), first = s->groups == 1 && s->ic <= 3,
             depthwise = s->groups == s->ic && s->groups == s->oc;
-    *src_blocked = !first;
-    *dst_blocked = 1;
-    if (s->groups > 1 && !depthwise && (s->ic / s->groups % b != 0 || s->oc / s->groups % b != 0))
-        *src_blocked = *dst_blocked = 0;
+    int plain = s->groups > 1 && !depthwise && (s->ic / s->groups % b != 0 || s->oc / s->groups % b != 0);
+    const int32_t orders[3][2] = {{!first && !plain, !plain}, {!plain, !plain}, {0, 0}};
     int known = b == 16 && (first || s->ic % b == 0) && s->oc % b == 0 && s->dilation_h == 1 &&
                 s->dilation_w == 1 && s->kh == s->kw && s->groups == 1 && 2 * s->pad_top < s->kh &&
                 2 * s->pad_left < s->kw && s->ih >= s->kh && s->iw >= s->kw;
-    if (known || possible(s, *src_blocked, *dst_blocked)) return;
-    if (first && possible(s, 1, 1))
-        *src_blocked = 1;
-    else
-        *src_blocked = *dst_blocked = 0;
+    int found = known ? 0 : -1;
+    for (int i = 0; i < 3 && found < 0; i++)
+        if (all_possible(s, relu, orders[i])) found = i;
+    for (int i = 0; i < 3 && found < 0; i++)
+        if (possible(s, kind, relu, orders[i])) found = i;
+    memcpy(out, orders[found < 0 ? 2 : found], sizeof orders[0]);
 }
 
-void ct__conv_layouts(const ct__conv_shape *s, int32_t kind, int32_t *src_blocked, int32_t *dst_blocked) {
-    choose_layouts(s, src_blocked, dst_blocked);
-    if (kind == CT__CONV_DATA && *dst_blocked) *src_blocked = 1;
+void ct__conv_layouts(ct__conv_wish *w) {
+    int32_t blocked[2];
+    choose_layouts(&w->shape, w->kind, w->relu, blocked);
+    w->dst_blocked = blocked[1];
+    w->src_blocked = w->kind == CT__CONV_DATA && blocked[1] ? 1 : blocked[0];
 }
 
 static void keep(ct__conv_wish *w, ct__conv *c, const_dnnl_primitive_desc_t pd) {

@@ -41,9 +41,10 @@ typedef struct ct__conv_wish {
 } ct__conv_wish;
 
 typedef struct ct__conv ct__conv;
-/* The activation layouts that suit a kind of primitive: 1 for blocked. dst is the same for all three kinds,
- * src blocked wherever dst is, except that a first layer of few channels reads plain pictures. */
-void ct__conv_layouts(const ct__conv_shape *s, int32_t kind, int32_t *src_blocked, int32_t *dst_blocked);
+/* Fills in the activation layouts that suit the wish: 1 for blocked. Wherever one order has kernels for all three kinds
+ * it is the same for them; src is blocked wherever dst is, except that a first layer of few channels reads plain
+ * pictures. */
+void ct__conv_layouts(ct__conv_wish *w);
 int32_t ct__block_channels(void); /* b */
 /* Create. A `ref` implementation is never accepted: where none takes the given weight order, the primitive
  * chooses; where there is none at all, CT_EINTERNAL with the shape. wish->weight tells the order taken. */

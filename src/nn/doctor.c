@@ -77,8 +77,7 @@ static ct_status find_activations(ct_doctor *d, ct_t loss, ct_err *e) {
     int32_t n = ct_nodes_of(loss, NULL, 0);
     ct_t *node = ct_arena_array(&d->arena, (uint64_t)n + 1, sizeof *node);
     d->act = ct_arena_array(&d->arena, MOST_ACTIVATIONS, sizeof *d->act);
-    if (!node || !d->act) return memory(e);
-    (void)ct_nodes_of(loss, node, n);
+    if (n == 0 || !node || !d->act || ct_nodes_of(loss, node, n) != n) return memory(e);
     for (int32_t i = 0; i < n && d->acts < MOST_ACTIVATIONS; i++) {
         if (!measurable(node[i])) continue;
         ct_t from = feeder(node[i]);
@@ -169,10 +168,12 @@ static ct_status find_logits(ct_doctor *d, ct_t logits, ct_err *e) {
 
 static ct_status make_plan(ct_doctor *d, ct_t loss, ct_t logits, ct_err *e) {
     int32_t params = ct_parameters(loss, NULL, 0);
+    ct_status short_of = params == 0 ? ct_graph_status(ct_graph_of(loss), e) : CT_OK;
+    if (short_of) return short_of;
     ct_t *param = ct_arena_array(&d->arena, 2 * (uint64_t)params + 1, sizeof *param), *grad;
     if (!param) return memory(e);
     grad = param + params;
-    (void)ct_parameters(loss, param, params);
+    if (ct_parameters(loss, param, params) != params) return memory(e);
     ct_status s = find_activations(d, loss, e);
     if (!s) s = find_weights(d, param, params, e);
     if (!s) s = find_logits(d, logits, e);

@@ -141,7 +141,7 @@ static ct__conv_wish wish_of(const ct__lower *l) {
                        .training = l->train};
     w.bias = l->n_in > 2 && l->in[2].dtype != 0;
     w.relu = l->n_fused > 0;
-    ct__conv_layouts(&w.shape, w.kind, &w.src_blocked, &w.dst_blocked);
+    ct__conv_layouts(&w);
     return w;
 }
 

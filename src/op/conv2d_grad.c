@@ -119,7 +119,7 @@ static ct__conv_wish data_wish(const ct__lower *l) {
     ct__conv_wish w = {.shape = ct__conv_geometry(l->attr, &x, &l->in[1].shape), .kind = CT__CONV_DATA};
     w.shape.oh = l->in[0].shape.dim[2];
     w.shape.ow = l->in[0].shape.dim[3];
-    ct__conv_layouts(&w.shape, w.kind, &w.src_blocked, &w.dst_blocked);
+    ct__conv_layouts(&w);
     return w;
 }
 
@@ -129,7 +129,7 @@ static ct__conv_wish weight_wish(const ct__lower *l) {
                        .bias = l->out[1].dtype != 0};
     w.shape.oh = l->in[0].shape.dim[2];
     w.shape.ow = l->in[0].shape.dim[3];
-    ct__conv_layouts(&w.shape, w.kind, &w.src_blocked, &w.dst_blocked);
+    ct__conv_layouts(&w);
     return w;
 }
 

@@ -66,8 +66,10 @@ static ct_status find_layer(const ct__pass *p, const char *name, ct_t *out) {
     ct_t y = ct_model_output(p->m);
     int32_t nodes = ct_nodes_of(y, NULL, 0), n = 0, found = -1;
     ct_t *layer = ct_new_array(p->allocator, (uint64_t)nodes + 1, sizeof *layer);
-    if (!layer) return ct_fail(p->e, CT_ELIMIT, "layer: out of memory");
-    (void)ct_nodes_of(y, layer, nodes);
+    if (nodes == 0 || !layer || ct_nodes_of(y, layer, nodes) != nodes) {
+        ct_delete(p->allocator, layer, ((uint64_t)nodes + 1) * sizeof *layer);
+        return ct_fail(p->e, CT_ELIMIT, "layer: out of memory");
+    }
     for (int32_t i = 0; i < nodes; i++) /* nodes with a name that compute: layers */
         if (*ct_name_of(layer[i]) && ct_ok(ct_operand(layer[i], 0))) layer[n++] = layer[i];
     for (int32_t i = 0; i < n; i++)

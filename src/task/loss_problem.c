@@ -103,7 +103,7 @@ static ct_status make_plan(ct_loss_problem *p, ct_t loss, int32_t train, ct_err 
     if (!node) return memory(e);
     wrt = node + p->n_parts + 1;
     node[0] = loss;
-    (void)ct_parameters(loss, wrt, p->n_parts);
+    if (ct_parameters(loss, wrt, p->n_parts) != p->n_parts) return memory(e);
     s = ct_grad(loss, NULL, wrt, p->n_parts, node + 1);
     if (s) {
         (void)ct_graph_status(ct_graph_of(loss), e);
