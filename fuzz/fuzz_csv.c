@@ -58,19 +58,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     return 0;
 }
 
+#define SEED(text) \
+    { text, sizeof text - 1 }
 void fuzz_seeds(void (*add)(void *user, const void *data, size_t bytes), void *user) {
-    static const char *const seeds[] = {
-        "\0\0a,b\n1,2\n3,4\n",
-        ("\0\1"
-         "1,2\r\n+3, 4 \r\n"),
-        "\0\0\xEF\xBB\xBF\"a\"\"x\";b\r\"1\n2\";NA\r",
-        "\3\0a\tb\n1e400\t0x1p3\n\n\n",
-        "\0\0a,a\n1,2\n",
-        "\0\0a,b\n1\n",
-        "\0\0a,b\n\"1,2\n",
-        "\0\0a,b\n1\"2,3\n",
-        "\5\0a b\n3,14 1_000\n",
-    };
-    static const size_t length[] = {14, 15, 24, 25, 10, 8, 11, 12, 18};
-    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) add(user, seeds[i], length[i]);
+    static const struct {
+        const char *text;
+        size_t bytes;
+    } seeds[] = {SEED("\0\0a,b\n1,2\n3,4\n"),
+                 SEED("\0\1"
+                      "1,2\r\n+3, 4 \r\n"),
+                 SEED("\0\0\xEF\xBB\xBF\"a\"\"x\";b\r\"1\n2\";NA\r"),
+                 SEED("\3\0a\tb\n1e400\t0x1p3\n\n\n"),
+                 SEED("\0\0a,a\n1,2\n"),
+                 SEED("\0\0a,b\n1\n"),
+                 SEED("\0\0a,b\n\"1,2\n"),
+                 SEED("\0\0a,b\n1\"2,3\n"),
+                 SEED("\5\0a b\n3,14 1_000\n")};
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) add(user, seeds[i].text, seeds[i].bytes);
 }

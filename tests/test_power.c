@@ -12,6 +12,7 @@
 typedef struct inode {
     char *now;
     size_t bytes, room, synced;
+    struct inode *older; /* of all that were made */
 } inode;
 
 typedef struct change { /* of names: `from` (or NULL) goes away, `to` (or NULL) becomes the inode */
@@ -31,6 +32,7 @@ typedef struct disk {
 } disk;
 
 static disk the_disk;
+static inode *newest;
 static int64_t saved_step, renamed_step, last_step, cases, next_case, stride, seen;
 static ct_random dice;
 
@@ -84,6 +86,13 @@ static void folder_synced(const char *folder) {
             the_disk.pending[kept++] = *c;
     }
     the_disk.changes = kept;
+}
+
+static inode *inode_new(void) {
+    inode *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    f->older = newest;
+    return newest = f;
 }
 
 static void append(inode *f, const void *data, size_t bytes) {
@@ -202,8 +211,7 @@ static void before(seam *s, int op, const char *path, int fd, const void *data, 
         next_case += stride;
     }
     name *n = watched(path) ? find(the_disk.now, path) : NULL;
-    if (op == OP_OPEN && watched(path) && (bytes & O_CREAT) && !n)
-        changed("", path, calloc(1, sizeof(inode)));
+    if (op == OP_OPEN && watched(path) && (bytes & O_CREAT) && !n) changed("", path, inode_new());
     if (op == OP_MKDIR && watched(path)) changed("", path, NULL);
     if (op == OP_WRITE && n) append(n->file, data, bytes);
     if (op == OP_RENAME && n) changed(path, data, n->file);
@@ -235,6 +243,11 @@ static void power(void **state) {
     print_message("X3, X16: power lost before %lld of %lld operations, in %d ways: %lld trainings resumed\n",
                   (long long)(cases / LAYOUTS), (long long)seen, LAYOUTS, (long long)cases);
     assert_true(cases >= 60);
+    for (inode *f = newest, *older; f; f = older) {
+        older = f->older;
+        free(f->now);
+        free(f);
+    }
 }
 
 int main(void) {
