@@ -43,6 +43,7 @@ struct ct_loader {
 static slot *claim(ct_loader *l) {
     slot *s = &l->slot[l->claimed % l->slots];
     if (s->state != FREE) return NULL;
+    if (l->o.evaluate && l->claimed / l->batches > l->epoch_given) return NULL; /* once is enough, mostly */
     int64_t epoch = l->claimed / l->batches, position = l->claimed % l->batches,
             first = position * l->o.batch;
     int64_t rows = l->source.count - first < l->o.batch ? l->source.count - first : l->o.batch;
@@ -223,6 +224,7 @@ ct_status ct_next(ct_loader *l, ct_batch *out, ct_err *e) {
     }
     if (l->given / l->batches != l->epoch_given) {
         *out = (ct_batch){.epoch = l->epoch_given++};
+        pthread_cond_broadcast(&l->room);
     } else {
         slot *s = wait_ready(l);
         if (s->error.status) {
