@@ -31,6 +31,7 @@ struct ct_loader {
     ct__order order;
     int64_t claimed, given; /* numbers in the sequence */
     int64_t epoch_given;    /* whose end has not been told */
+    int64_t epoch_asked;    /* of which a batch was asked for; evaluation reads no further */
     uint64_t bytes[CT_MAX_FIELDS];
     slot *slot;
     int32_t slots, threads, stop, held;
@@ -43,7 +44,7 @@ struct ct_loader {
 static slot *claim(ct_loader *l) {
     slot *s = &l->slot[l->claimed % l->slots];
     if (s->state != FREE) return NULL;
-    if (l->o.evaluate && l->claimed / l->batches > l->epoch_given) return NULL; /* once is enough, mostly */
+    if (l->o.evaluate && l->claimed / l->batches > l->epoch_asked) return NULL;
     int64_t epoch = l->claimed / l->batches, position = l->claimed % l->batches,
             first = position * l->o.batch;
     int64_t rows = l->source.count - first < l->o.batch ? l->source.count - first : l->o.batch;
@@ -159,7 +160,7 @@ ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_opt
     l->batches = batches_of(s, &o);
     l->rows = o.batch < s->count ? o.batch : s->count;
     l->claimed = l->given = o.epoch * l->batches + o.position;
-    l->epoch_given = l->given / l->batches;
+    l->epoch_asked = l->epoch_given = l->given / l->batches;
     l->slots = o.threads ? o.threads + 2 : 1;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->ready, NULL);
@@ -222,9 +223,12 @@ ct_status ct_next(ct_loader *l, ct_batch *out, ct_err *e) {
         l->held = 0;
         pthread_cond_broadcast(&l->room);
     }
+    if (l->epoch_asked < l->epoch_given) {
+        l->epoch_asked = l->epoch_given;
+        pthread_cond_broadcast(&l->room);
+    }
     if (l->given / l->batches != l->epoch_given) {
         *out = (ct_batch){.epoch = l->epoch_given++};
-        pthread_cond_broadcast(&l->room);
     } else {
         slot *s = wait_ready(l);
         if (s->error.status) {
