@@ -18,6 +18,12 @@ static inline void ref_open(const char *name) {
     if (ct_tensors_load(NULL, NULL, path, &ref_file, &e)) fail_msg("%s", e.text);
 }
 
+static inline int ref_close(void **state) {
+    (void)state;
+    ct_tensors_free(ref_file);
+    return 0;
+}
+
 /* 1 and a view, or 0 when there is no such tensor. */
 static inline int ref_find(const char *a, const char *b, ct_array *out) {
     char name[300];

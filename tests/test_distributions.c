@@ -383,12 +383,6 @@ static int setup(void **state) {
     ref_open("distributions.safetensors");
     return 0;
 }
-static int teardown(void **state) {
-    (void)state;
-    ct_tensors_free(ref_file);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(references),
@@ -402,5 +396,5 @@ int main(void) {
         cmocka_unit_test(wrong),
         cmocka_unit_test(wrong_fits),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, ref_close);
 }

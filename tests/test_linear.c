@@ -399,17 +399,11 @@ static int setup(void **state) {
     ref_open("linear.safetensors");
     return 0;
 }
-static int teardown(void **state) {
-    (void)state;
-    ct_tensors_free(ref_file);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(references), cmocka_unit_test(products),     cmocka_unit_test(product_forms),
         cmocka_unit_test(article),    cmocka_unit_test(M21_repeated), cmocka_unit_test(complex_pairs),
         cmocka_unit_test(single),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, ref_close);
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "meter.h"
 #include "ref.h"
 
 #define TIGHT 1e-12
@@ -165,21 +166,7 @@ static void M14_threads_and_alignment(void **state) {
     free(right);
 }
 
-/* Every allocation fails in turn: an error, nothing lost. */
-typedef struct scarce {
-    int64_t left, live;
-} scarce;
-static void *take(void *user, size_t bytes) {
-    scarce *s = user;
-    if (s->left-- <= 0) return NULL;
-    s->live++;
-    return ct_new(NULL, bytes);
-}
-static void give(void *user, void *memory, size_t bytes) {
-    ((scarce *)user)->live--;
-    ct_delete(NULL, memory, bytes);
-}
-
+/* What takes memory; below it fails at each allocation, and from there on: an error, nothing lost. */
 static ct_status everything(const ct_maths *m) {
     ct_array a = ref_get("definite", ""), b = ref_get("definite", ":solve:b"), x = {0}, y = {0}, z = {0};
     ct_eigen v = {0};
@@ -213,8 +200,9 @@ static void memory(void **state) {
     int64_t k = 0;
     (void)state;
     for (;; k++) {
-        scarce s = {.left = k};
-        ct_allocator a = {take, give, &s};
+        meter s = METER;
+        s.fail_at = k, s.persistent = 1;
+        ct_allocator a = meter_hook(&s);
         ct_maths m = {.allocator = &a};
         ct_status status = everything(&m);
         assert_int_equal(s.live, 0);
@@ -230,12 +218,6 @@ static int setup(void **state) {
     ref_open("linear.safetensors");
     return 0;
 }
-static int teardown(void **state) {
-    (void)state;
-    ct_tensors_free(ref_file);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(M21_wrong),
@@ -245,5 +227,5 @@ int main(void) {
         cmocka_unit_test(M14_threads_and_alignment),
         cmocka_unit_test(memory),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, ref_close);
 }

@@ -444,12 +444,6 @@ static int setup(void **state) {
     ref_open("minimise.safetensors");
     return 0;
 }
-static int teardown(void **state) {
-    (void)state;
-    ct_tensors_free(ref_file);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(descent),      cmocka_unit_test(descent_ends),
@@ -460,5 +454,5 @@ int main(void) {
         cmocka_unit_test(lasso),        cmocka_unit_test(reports),
         cmocka_unit_test(refusals),     cmocka_unit_test(constraints_refused),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, ref_close);
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "meter.h"
 #include "ref.h"
 
 #define TIGHT 1e-12
@@ -388,20 +389,6 @@ static void wrong_batches(void **state) {
     ct_pca_incremental_free(q);
 }
 
-typedef struct scarce {
-    int64_t left, live;
-} scarce;
-static void *take(void *user, size_t bytes) {
-    scarce *s = user;
-    if (s->left-- <= 0) return NULL;
-    s->live++;
-    return ct_new(NULL, bytes);
-}
-static void give(void *user, void *memory, size_t bytes) {
-    ((scarce *)user)->live--;
-    ct_delete(NULL, memory, bytes);
-}
-
 static ct_status everything(const ct_maths *m) {
     ct_array x = ref_get("long", ""), y = {0}, z = {0};
     ct_pca p = {0};
@@ -429,8 +416,9 @@ static void memory(void **state) {
     int64_t k = 0;
     (void)state;
     for (;; k++) {
-        scarce s = {.left = k};
-        ct_allocator a = {take, give, &s};
+        meter s = METER;
+        s.fail_at = k, s.persistent = 1;
+        ct_allocator a = meter_hook(&s);
         ct_maths m = {.allocator = &a};
         ct_status status = everything(&m);
         assert_int_equal(s.live, 0);
@@ -446,12 +434,6 @@ static int setup(void **state) {
     ref_open("pca.safetensors");
     return 0;
 }
-static int teardown(void **state) {
-    (void)state;
-    ct_tensors_free(ref_file);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(references),      cmocka_unit_test(batches),
@@ -461,5 +443,5 @@ int main(void) {
         cmocka_unit_test(M21_orthonormal), cmocka_unit_test(wrong_batches),
         cmocka_unit_test(memory),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, ref_close);
 }

@@ -111,14 +111,8 @@ static int setup(void **state) {
     ref_open("special.safetensors");
     return 0;
 }
-static int teardown(void **state) {
-    (void)state;
-    ct_tensors_free(ref_file);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(references), cmocka_unit_test(digamma_inverse),
                                        cmocka_unit_test(edges)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, ref_close);
 }

@@ -250,12 +250,6 @@ static int setup(void **state) {
     ref_open("statistical.safetensors");
     return 0;
 }
-static int teardown(void **state) {
-    (void)state;
-    ct_tensors_free(ref_file);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists),        cmocka_unit_test(range),          cmocka_unit_test(tables),
@@ -263,5 +257,5 @@ int main(void) {
         cmocka_unit_test(M7_hard_sums), cmocka_unit_test(M7_alternating), cmocka_unit_test(M8_far_from_zero),
         cmocka_unit_test(overflow),     cmocka_unit_test(degenerate),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, ref_close);
 }

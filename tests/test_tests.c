@@ -212,17 +212,11 @@ static int setup(void **state) {
     six_y = head(y, 6);
     return 0;
 }
-static int teardown(void **state) {
-    (void)state;
-    ct_tensors_free(ref_file);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alternatives), cmocka_unit_test(intervals),           cmocka_unit_test(counts),
         cmocka_unit_test(adjusted),     cmocka_unit_test(random_permutations), cmocka_unit_test(degenerate),
         cmocka_unit_test(rounding),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, ref_close);
 }

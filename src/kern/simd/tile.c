@@ -129,9 +129,9 @@ BINARY(le, truth(x <= y))
 BINARY(gt, truth(x > y))
 BINARY(ge, truth(x >= y))
 TERNARY(where, ct_v_select(x != 0.0f, y, z))
-BINARY(and, truth((x != 0.0f) & (y != 0.0f)))
-BINARY(or, truth((x != 0.0f) | (y != 0.0f)))
-UNARY(not, truth(x == 0.0f))
+BINARY(and_, truth((x != 0.0f) & (y != 0.0f)))
+BINARY(or_, truth((x != 0.0f) | (y != 0.0f)))
+UNARY(not_, truth(x == 0.0f))
 BINARY(bce, (relu_of(x) - x * y) + ct_v_log1p(ct_v_exp(-ct_v_abs(x))))
 
 /* ---- gradients: x is dy, y what the forward kept ---- */
@@ -199,10 +199,9 @@ const ct__tile_table CT_SIMD(ct__tile_table) = {
     .gt_ = gt,
     .ge_ = ge,
     .where_ = where,
-    .and_ = and,
-    .or_ = or
-    ,
-    .not_ = not,
+    .and_ = and_,
+    .or_ = or_,
+    .not_ = not_,
     .bce_ = bce,
     .relu_grad_ = relu_grad,
     .leaky_grad_ = leaky_grad,
