@@ -1,10 +1,12 @@
 /* conv.c: convolution primitives. A primitive is created once per plan step with the layouts the planner has
- * chosen; the first implementation that is not a reference is taken, else other weight orders are tried.
+ * chosen; the first implementation that is not a reference is taken, else other weight orders are tried, else plain
+ * loops of our own (direct.c).
  * A run makes its memory objects anew (well under a microsecond): nothing is shared between threads. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "kern/direct.h"
 #include "kern/onednn.h"
 
 struct ct__conv {
@@ -13,7 +15,8 @@ struct ct__conv {
     dnnl_stream_t stream;
     dnnl_primitive_t primitive;
     dnnl_memory_desc_t src, weight, bias, dst, scratch;
-    int32_t kind, has_bias;
+    ct__conv_shape shape;
+    int32_t kind, has_bias, relu, direct; /* direct: no primitive, but loops */
     uint64_t scratch_bytes;
     char impl[64];
 };
@@ -200,16 +203,18 @@ static int all_possible(const ct__conv_shape *s, int32_t relu, const int32_t blo
 }
 
 /* Blocked wherever it can be; kernels for first layers read plain pictures. Shapes that fill whole blocks, with
- * images no smaller than the window and padding of at most half of it, are known to have kernels, the others are
- * tried: an order that all directions have, so that nothing is moved between them, else one that this one has. */
+ * odd windows, steps of at most 2, images no smaller than the window and padding of at most half of it, are known to
+ * have kernels, the others are tried: an order that all directions have, so that nothing is moved between them, else one that this one has. */
 static void choose_layouts(const ct__conv_shape *s, int32_t kind, int32_t relu, int32_t out[2]) {
     int64_t b = ct__block_channels(), first = s->groups == 1 && s->ic <= 3,
             depthwise = s->groups == s->ic && s->groups == s->oc;
     int plain = s->groups > 1 && !depthwise && (s->ic / s->groups % b != 0 || s->oc / s->groups % b != 0);
     const int32_t orders[3][2] = {{!first && !plain, !plain}, {!plain, !plain}, {0, 0}};
-    int known = b == 16 && (first || s->ic % b == 0) && s->oc % b == 0 && s->dilation_h == 1 &&
-                s->dilation_w == 1 && s->kh == s->kw && s->groups == 1 && 2 * s->pad_top < s->kh &&
-                2 * s->pad_left < s->kw && s->ih >= s->kh && s->iw >= s->kw;
+    int plain_window = s->groups == 1 && s->kh == s->kw && s->kh % 2 == 1 && s->dilation_h == 1 &&
+                       s->dilation_w == 1 && s->stride_h == s->stride_w && s->stride_h <= 2;
+    int within = 2 * s->pad_top < s->kh && 2 * s->pad_left < s->kw && 2 * s->pad_bottom < s->kh &&
+                 2 * s->pad_right < s->kw && s->ih >= s->kh && s->iw >= s->kw;
+    int known = b == 16 && (first || s->ic % b == 0) && s->oc % b == 0 && plain_window && within;
     int found = known ? 0 : -1;
     for (int i = 0; i < 3 && found < 0; i++)
         if (all_possible(s, relu, orders[i])) found = i;
@@ -238,22 +243,33 @@ static void keep(ct__conv_wish *w, ct__conv *c, const_dnnl_primitive_desc_t pd) 
     describe_weight(weight, &w->weight);
 }
 
+/* No kernel at all: loops, where all is plain. */
+static int keep_direct(ct__conv_wish *w, ct__conv *c) {
+    if (w->src_blocked || w->dst_blocked) return 0;
+    weight_dims(&w->shape, &c->weight, 0);
+    describe_weight(&c->weight, &w->weight);
+    strncpy(c->impl, "cotan:direct", sizeof c->impl - 1);
+    return c->direct = 1;
+}
+
 ct_status ct__conv_new(const ct_allocator *a, ct__conv_wish *w, ct__conv **out, ct_err *e) {
     ct_status status = ct__onednn_reserve(e);
     if (status) return status;
     ct__conv *c = ct_new(a, sizeof *c);
     if (!c) return ct_fail(e, CT_ELIMIT, "convolution: out of memory");
     if (a) c->allocator = *a;
+    c->shape = w->shape;
     c->kind = w->kind;
     c->has_bias = w->bias;
+    c->relu = w->relu;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_status_t s = dnnl_engine_create(&c->engine, dnnl_cpu, 0);
     if (s == dnnl_success) s = dnnl_stream_create(&c->stream, c->engine, dnnl_stream_default_flags);
     if (s == dnnl_success) s = attributes(w, &attr);
-    if (s == dnnl_success && !(pd = choose(w, c, attr))) s = dnnl_unimplemented;
-    if (s == dnnl_success) keep(w, c, pd);
-    if (s == dnnl_success) s = dnnl_primitive_create(&c->primitive, pd);
+    if (s == dnnl_success && !(pd = choose(w, c, attr)) && !keep_direct(w, c)) s = dnnl_unimplemented;
+    if (s == dnnl_success && pd) keep(w, c, pd);
+    if (s == dnnl_success && pd) s = dnnl_primitive_create(&c->primitive, pd);
     if (pd) dnnl_primitive_desc_destroy(pd);
     if (attr) dnnl_primitive_attr_destroy(attr);
     if (s != dnnl_success) {
@@ -282,6 +298,15 @@ uint64_t ct__conv_scratch(const ct__conv *c) { return c->scratch_bytes + 64; }
 
 /* ---- run ---- */
 
+static ct_status run_direct(const ct__conv *c, const void *p0, const void *p1, void *p2, void *p3) {
+    float *in = (float *)(uintptr_t)p0, *by = (float *)(uintptr_t)p1;
+    ct__direct d = c->kind == CT__CONV_FORWARD ? (ct__direct){in, by, p2, p3}
+                   : c->kind == CT__CONV_DATA  ? (ct__direct){p3, by, NULL, in}
+                                               : (ct__direct){in, p3, p2, by};
+    ct__direct_run(&c->shape, c->kind, c->relu, &d);
+    return CT_OK;
+}
+
 typedef struct arguments {
     dnnl_exec_arg_t arg[5];
     int32_t count;
@@ -298,6 +323,7 @@ static void add(arguments *l, const ct__conv *c, int kind, const dnnl_memory_des
 
 ct_status ct__conv_run(const ct__conv *c, const void *p0, const void *p1, void *p2, void *p3, void *scratch) {
     arguments l = {.count = 0};
+    if (c->direct) return run_direct(c, p0, p1, p2, p3);
     if (c->kind == CT__CONV_FORWARD) {
         add(&l, c, DNNL_ARG_SRC, &c->src, p0);
         add(&l, c, DNNL_ARG_WEIGHTS, &c->weight, p1);

@@ -47,7 +47,8 @@ typedef struct ct__conv ct__conv;
 void ct__conv_layouts(ct__conv_wish *w);
 int32_t ct__block_channels(void); /* b */
 /* Create. A `ref` implementation is never accepted: where none takes the given weight order, the primitive
- * chooses; where there is none at all, CT_EINTERNAL with the shape. wish->weight tells the order taken. */
+ * chooses; where there is none at all, and layouts are plain, loops of our own ("cotan:direct"). wish->weight tells the
+ * order taken. */
 ct_status ct__conv_new(const ct_allocator *a, ct__conv_wish *wish, ct__conv **out, ct_err *e);
 void ct__conv_free(ct__conv *c);
 const char *ct__conv_impl(const ct__conv *c); /* oneDNN's implementation name */

@@ -300,6 +300,7 @@ static const ct__case cases_t[] = {
     {.text = "x=f32[N,4,4,4]; conv_transpose2d(x, \"c\", 6, 3, groups=2)"},
     {.text = "x=f32[N,16,5,5]; conv_transpose2d(x, \"c\", 16, 2, stride=2, pad=2, output_pad=1)"},
     {.text = "x=f32[N,4,3,3]; conv_transpose2d(x, \"c\", 4, 3, stride=2, dilation=2, groups=4)"},
+    {.text = "x=f32[N,1,1,1]; conv_transpose2d(x, \"c\", 6, 3)", .flags = CT__CASE_SECOND},
     {.text = "x=f32[0,4,3,3]; conv_transpose2d(x, \"c\", 4, 3)"},
     {.text = "x=f32[N,4,0,3]; conv_transpose2d(x, \"c\", 6, 2)",
      .error = "wanted [N,C,H,W] that is not empty"},

@@ -219,6 +219,8 @@ static const ct__case cases[] = {
     {.text = "x=f32[N,3,4,5]; conv2d(x, \"c\", 4, 3, pad=5, stride=2)", .flags = CT__CASE_SECOND},
     {.text = "x=f32[N,3,4,5]; conv2d(x, \"c\", 4, 3, pad=1, kernel_w=1, pad_w=2)"},
     {.text = "x=f32[N,16,1,1]; relu(conv2d(x, \"c\", 16, 3, pad=2))"},
+    {.text = "x=f32[N,6,2,2]; relu(conv2d(x, \"c\", 1, 2))", .flags = CT__CASE_SECOND},
+    {.text = "x=f32[N,8,5,2]; conv2d(x, \"c\", 1, 5, pad=1, pad_w=2, stride=3)", .flags = CT__CASE_SECOND},
     {.text = "x=f32[0,3,4,5]; conv2d(x, \"c\", 4, 3, pad=1)", .flags = CT__CASE_SECOND},
     {.text = "x=f32[N,3,3,3]; conv2d(x, \"c\", 4, 5)",
      .error = "a window of 5x5 does not fit into x [N,3,3,3]"},

@@ -206,7 +206,8 @@ static const ct__case cases[] = {
     {.text = "t=i64<6>[]; embedding(t, \"e\", 6, 4)"},
     {.text = "t=i64<6>[0,3]; embedding(t, \"e\", 6, 4)"},
     {.text = "t=i64<6>[N,4]; embedding(t, \"e\", 6, 4, init=\"normal\", init_b=0.02)"},
-    {.text = "t=i64<3>[N,4]; embedding(t, \"e\", 6, 4, has_padding=1, padding=5)"},
+    {.text = "t=i64<6>[N,4]; embedding(t, \"e\", 6, 4, has_padding=1, padding=5)",
+     .flags = CT__CASE_NO_GRAD}, /* that row has no gradient, whatever differences say */
     {.text = "t=f32[N]; embedding(t, \"e\", 5, 3)", .error = "input 1 is f32; wanted i64 or i32"},
     {.text = "t=i64<5>[N]; embedding(t, \"e\", 0, 3)", .error = "vocabulary is 0; wanted 1 to"},
     {.text = "t=i64<5>[N]; embedding(t, \"e\", 5, 3, has_padding=1, padding=5)",

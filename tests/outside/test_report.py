@@ -259,7 +259,7 @@ def the_doctor(data):
     check("--doctor off is the same model", off.status == 0 and same(f"{FOLDER}/e/m.safetensors", f"{FOLDER}/f/m.safetensors"), off)
     check("and no word of it", "layers" not in lines(f"{FOLDER}/f/m.run/metrics.jsonl")[-1])
     burst = train(f"{FOLDER}/g", data, "--epochs", "2", "--lr", "1e29")
-    check("what is not finite", burst.status == 6 and "try a lower --lr" in burst.err and re.search(r'(op|variable) "', burst.err), burst)
+    check("what is not finite", burst.status == 6 and "try a lower --lr" in burst.err and re.search(r'doctor +[\w+]+( after)? "[^"]+": element', burst.err), burst)
 
 
 # ---- event files ----
