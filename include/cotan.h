@@ -387,7 +387,7 @@ typedef struct ct_check_row {
 typedef struct ct_check_options {
     const char *op; /* NULL: all */
     uint64_t seed;
-    double seconds;       /* random shapes for so long; 0: none */
+    int64_t draws;        /* so many shapes at random as well; 0: none */
     int32_t written_only; /* 1: the written cases alone */
     int32_t reserved_28;
     void (*report)(void *user, const ct_check_row *row); /* after every case; may be NULL */

@@ -51,9 +51,31 @@ static int draw_shape(ct__conv_shape *s) {
     return s->ih > 0 && s->iw > 0;
 }
 
+/* The kernel of a whole shard, then those of ragged ones, that have to take its layouts; is it of plain loops? */
+static int try_sizes(ct__conv_wish *w) {
+    static const int64_t sizes[] = {3, 1, 2, 8};
+    const ct__conv_shape *s = &w->shape;
+    int direct = 0;
+    for (int i = 0; i < 4; i++) {
+        ct__conv *c;
+        ct_err e = {0};
+        ct__weight_layout first = w->weight;
+        w->any_weight = i == 0;
+        w->shape.n = sizes[i];
+        ct__conv_layouts(w);
+        if (ct__conv_new(NULL, w, &c, &e) || (i && !ct__weight_layout_equal(&w->weight, &first)))
+            fail_msg("%s; n %d, kind %d, stride %d,%d dilation %d,%d pad %d,%d", e.text, (int)s->n, w->kind,
+                     (int)s->stride_h, (int)s->stride_w, (int)s->dilation_h, (int)s->dilation_w,
+                     (int)s->pad_top, (int)s->pad_left);
+        direct |= strcmp(ct__conv_impl(c), "cotan:direct") == 0;
+        ct__conv_free(c);
+    }
+    return direct;
+}
+
 static void every_shape_has_a_kernel(void **unused) {
     (void)unused;
-    int direct = 0, draws = getenv("COTAN_TEST_FULL") ? 40000 : 4000;
+    int direct = 0, draws = getenv("COTAN_TEST_FULL") ? 10000 : 2000;
     for (int i = 0; i < draws; i++) {
         ct__conv_shape s;
         if (!draw_shape(&s)) continue;
@@ -61,15 +83,7 @@ static void every_shape_has_a_kernel(void **unused) {
             ct__conv_wish w = {.shape = s, .kind = kind, .training = 1, .any_weight = 1};
             w.bias = kind != CT__CONV_DATA && below(2);
             w.relu = kind == CT__CONV_FORWARD && below(3) == 0;
-            ct__conv *c;
-            ct_err e = {0};
-            ct__conv_layouts(&w);
-            if (ct__conv_new(NULL, &w, &c, &e))
-                fail_msg("%s; stride %d,%d dilation %d,%d pad %d,%d", e.text, (int)s.stride_h,
-                         (int)s.stride_w, (int)s.dilation_h, (int)s.dilation_w, (int)s.pad_top,
-                         (int)s.pad_left);
-            direct += strcmp(ct__conv_impl(c), "cotan:direct") == 0;
-            ct__conv_free(c);
+            direct += try_sizes(&w);
         }
     }
     assert_true(direct > 0); /* else this test meets no such shape any more */

@@ -204,7 +204,8 @@ static int all_possible(const ct__conv_shape *s, int32_t relu, const int32_t blo
 
 /* Blocked wherever it can be; kernels for first layers read plain pictures. Shapes that fill whole blocks, with
  * odd windows, steps of at most 2, images no smaller than the window and padding of at most half of it, are known to
- * have kernels, the others are tried: an order that all directions have, so that nothing is moved between them, else one that this one has. */
+ * have kernels, the others are tried: an order that all directions have, so that nothing is moved between them, else
+ * one that this one has. */
 static void choose_layouts(const ct__conv_shape *s, int32_t kind, int32_t relu, int32_t out[2]) {
     int64_t b = ct__block_channels(), first = s->groups == 1 && s->ic <= 3,
             depthwise = s->groups == s->ic && s->groups == s->oc;
@@ -213,7 +214,7 @@ static void choose_layouts(const ct__conv_shape *s, int32_t kind, int32_t relu, 
     int plain_window = s->groups == 1 && s->kh == s->kw && s->kh % 2 == 1 && s->dilation_h == 1 &&
                        s->dilation_w == 1 && s->stride_h == s->stride_w && s->stride_h <= 2;
     int within = 2 * s->pad_top < s->kh && 2 * s->pad_left < s->kw && 2 * s->pad_bottom < s->kh &&
-                 2 * s->pad_right < s->kw && s->ih >= s->kh && s->iw >= s->kw;
+                 2 * s->pad_right < s->kw && s->ih >= s->kh && s->iw >= s->kw && s->oh > 1 && s->ow > 1;
     int known = b == 16 && (first || s->ic % b == 0) && s->oc % b == 0 && plain_window && within;
     int found = known ? 0 : -1;
     for (int i = 0; i < 3 && found < 0; i++)
@@ -225,7 +226,9 @@ static void choose_layouts(const ct__conv_shape *s, int32_t kind, int32_t relu, 
 
 void ct__conv_layouts(ct__conv_wish *w) {
     int32_t blocked[2];
-    choose_layouts(&w->shape, w->kind, w->relu, blocked);
+    ct__conv_shape s = w->shape;
+    s.n = 2; /* whole and ragged shards must agree */
+    choose_layouts(&s, w->kind, w->relu, blocked);
     w->dst_blocked = blocked[1];
     w->src_blocked = w->kind == CT__CONV_DATA && blocked[1] ? 1 : blocked[0];
 }

@@ -41,7 +41,7 @@ typedef struct ct__conv_wish {
 } ct__conv_wish;
 
 typedef struct ct__conv ct__conv;
-/* Fills in the activation layouts that suit the wish: 1 for blocked. Wherever one order has kernels for all three kinds
+/* Fills in the activation layouts that suit the wish, whatever its n: 1 for blocked. Wherever one order has kernels for all three kinds
  * it is the same for them; src is blocked wherever dst is, except that a first layer of few channels reads plain
  * pictures. */
 void ct__conv_layouts(ct__conv_wish *w);

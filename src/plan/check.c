@@ -212,7 +212,7 @@ static void check_op(tour *w, const ct__op *op) {
     ct_arena_free(&arena);
 }
 
-/* ---- at random, for a time ---- */
+/* ---- at random ---- */
 
 static const ct__case *any_case(const ct__op *op, ct_random *r) {
     uint64_t n = 0;
@@ -222,9 +222,8 @@ static const ct__case *any_case(const ct__op *op, ct_random *r) {
 }
 
 static void draw_shapes(tour *w) {
-    double end = ct__now() + w->o->seconds;
     ct_random r = ct_random_stream(w->o->seed, 4);
-    while (ct__now() < end) {
+    for (int64_t i = 0; i < w->o->draws; i++) {
         ct_arena arena = {0};
         ct__shapes *s = ct_arena_new(&arena, sizeof *s);
         const ct__op *op = ct__ops[ct_random_below(&r, (uint64_t)w->ops)];
@@ -283,7 +282,7 @@ ct_status ct_check(const ct_check_options *o, ct_check_result *out, ct_err *e) {
     if (s) return s;
     for (int32_t i = 0; i < w.ops; i++)
         if (!o->op || strcmp(o->op, ct__ops[i]->name) == 0) check_op(&w, ct__ops[i]);
-    if (o->seconds > 0) draw_shapes(&w);
+    if (o->draws > 0) draw_shapes(&w);
     for (int32_t i = 0; i < w.ops && !o->op; i++) count_internal(&w, i);
     ct_arena_free(&arena);
     return finish(&w, out, e);
