@@ -1,5 +1,5 @@
 # Writes OUT: every FILES as a C string ct__NAME_EXT with its bytes, as the report's style and script are kept.
-set(body "/* Made by cmake/embed.cmake. */\n#include \"task/report.h\"\n\n")
+set(body "/* Made by cmake/embed.cmake. */\n#include \"task/report/report.h\"\n\n")
 foreach(file ${FILES})
   get_filename_component(name ${file} NAME)
   string(REPLACE "." "_" name ${name})

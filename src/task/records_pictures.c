@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "task/image_data.h"
+#include "task/image/data.h"
 #include "task/records.h"
 
 enum { BATCH = 32, LARGEST = 64 };

@@ -1,0 +1,209 @@
+/* classes.c: how good: the headline, the confusion matrix whose cells show examples, the table of classes. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "task/report/plot.h"
+#include "task/report/report.h"
+
+#define MOST_IN_MATRIX 30
+#define MOST_IN_TABLE 100
+
+static const char *key(const ct__report *r, char out[120], const char *name) {
+    snprintf(out, 120, "%s.%s", r->part, name);
+    return out;
+}
+
+/* ---- headline ---- */
+
+static void open_card(ct_text *t) { ct_text_add(t, "<div><div class=\"n\">"); }
+static void close_card(ct_text *t, const char *what) { ct_text_format(t, "</div><div class=\"k\">%s", what); }
+
+void ct__report_headline(const ct__report *r) {
+    char k[120];
+    ct_text *t = r->t;
+    const ct_score *s = r->score;
+    ct_text_add(t, "<div class=\"cards\">\n");
+    open_card(t);
+    ct__report_percent(t, key(r, k, "accuracy"), s->accuracy, 2);
+    close_card(t, "accuracy<br>95&nbsp;%: ");
+    ct__report_percent(t, key(r, k, "accuracy_ci95.0"), s->low, 1);
+    ct_text_add(t, " to ");
+    ct__report_percent(t, key(r, k, "accuracy_ci95.1"), s->high, 1);
+    ct_text_add(t, "</div></div>\n");
+    open_card(t);
+    ct__report_percent(t, key(r, k, "baseline_accuracy"), s->baseline, 1);
+    close_card(t, "naive baseline<br>always the largest class</div></div>\n");
+    open_card(t);
+    ct__report_value(t, key(r, k, "macro_f1"), s->macro_f1, 3);
+    close_card(t, "macro F1<br>prec. ");
+    ct__report_value(t, key(r, k, "macro_precision"), s->macro_precision, 3);
+    ct_text_add(t, ", recall ");
+    ct__report_value(t, key(r, k, "macro_recall"), s->macro_recall, 3);
+    ct_text_add(t, "</div></div>\n");
+    open_card(t);
+    ct__report_value(t, key(r, k, "log_loss"), s->loss, 4);
+    close_card(t, "log loss<br>per picture</div></div>\n");
+    open_card(t);
+    ct__report_percent(t, key(r, k, "ece"), s->ece, 1);
+    close_card(t, "calibration error<br>stated against true shares</div></div>\n</div>\n");
+}
+
+/* ---- confusion ---- */
+
+static int64_t row_sum(const ct__report *r, int64_t truth) {
+    int64_t sum = 0;
+    for (int64_t c = 0; c < r->classes; c++) sum += r->confusion[truth * r->classes + c];
+    return sum;
+}
+static int64_t column_sum(const ct__report *r, int64_t predicted) {
+    int64_t sum = 0;
+    for (int64_t c = 0; c < r->classes; c++) sum += r->confusion[c * r->classes + predicted];
+    return sum;
+}
+
+static void cell_examples(const ct__report *r, int64_t at) {
+    int first = 1;
+    for (int i = 0; r->example && i < CT__EXAMPLES; i++) {
+        int64_t number = r->example[at * CT__EXAMPLES + i];
+        if (number < 0) continue;
+        ct_text_format(r->t, first ? " tabindex=\"0\" role=\"button\" data-e=\"%lld" : ",%lld",
+                       (long long)number);
+        first = 0;
+    }
+    if (!first) ct_text_add(r->t, "\"");
+}
+
+static void cell(const ct__report *r, int64_t truth, int64_t predicted, int64_t sum) {
+    char k[120];
+    ct_text *t = r->t;
+    int64_t at = truth * r->classes + predicted, n = r->confusion[at];
+    if (n == 0) {
+        ct_text_add(t, "<td class=\"z\"></td>");
+        return;
+    }
+    /* The root, so that a few mistakes can be seen beside many hits. */
+    long shade = lrint(100 * (0.08 + 0.72 * sqrt((double)n / (double)sum)));
+    ct_text_format(t, "<td class=\"%s\" style=\"--s:.%02ld\" title=\"", truth == predicted ? "d" : "m",
+                   shade > 99 ? 99 : shade);
+    ct__report_text(t, r->label[truth]);
+    ct_text_add(t, truth == predicted ? ", rightly called so: " : " taken for ");
+    if (truth != predicted) {
+        ct__report_text(t, r->label[predicted]);
+        ct_text_add(t, ": ");
+    }
+    ct_text_format(t, "%lld of %lld\"", (long long)n, (long long)sum);
+    cell_examples(r, at);
+    snprintf(k, sizeof k, "%s.confusion.%lld.%lld", r->part, (long long)truth, (long long)predicted);
+    ct_text_add(t, ">");
+    ct__report_whole(t, k, n);
+    ct_text_add(t, "</td>");
+}
+
+static void matrix(const ct__report *r) {
+    ct_text *t = r->t;
+    int turned = 0; /* long names stand upright */
+    for (int64_t c = 0; c < r->classes; c++) turned |= strlen(r->label[c]) > 3;
+    ct_text_format(
+        t, "<div class=\"matrix\"><div class=\"wide\"><table class=\"confusion%s\"><thead><tr><th></th>",
+        turned ? " turned" : "");
+    for (int64_t c = 0; c < r->classes; c++) {
+        ct_text_add(t, "<th><span>");
+        ct__report_text(t, r->label[c]);
+        ct_text_add(t, "</span></th>");
+    }
+    ct_text_add(t, "</tr></thead><tbody>\n");
+    for (int64_t truth = 0; truth < r->classes; truth++) {
+        int64_t sum = row_sum(r, truth);
+        ct_text_add(t, "<tr><th class=\"r\">");
+        ct__report_text(t, r->label[truth]);
+        ct_text_add(t, "</th>");
+        for (int64_t c = 0; c < r->classes; c++) cell(r, truth, c, sum);
+        ct_text_add(t, "</tr>\n");
+    }
+    ct_text_add(t, "</tbody></table></div>");
+    if (r->example) ct_text_add(t, "<div class=\"shown\"></div>");
+    ct_text_add(t, "</div>\n");
+}
+
+/* Where there are too many classes for a matrix: the pairs that are taken for each other most. */
+static void pairs(const ct__report *r) {
+    ct_text *t = r->t;
+    int64_t last = INT64_MAX, last_at = -1;
+    ct_text_add(t, "<table><tr><th>truth</th><th class=\"l\">taken for</th><th>pictures</th></tr>\n");
+    for (int n = 0; n < MOST_IN_MATRIX; n++) {
+        int64_t best = 0, at = -1;
+        for (int64_t i = 0; i < r->classes * r->classes; i++) {
+            int64_t k = r->confusion[i];
+            if (i / r->classes == i % r->classes || k > last || (k == last && i <= last_at)) continue;
+            if (k > best) best = k, at = i;
+        }
+        if (at < 0) break;
+        char k[120];
+        ct_text_add(t, "<tr><td>");
+        ct__report_text(t, r->label[at / r->classes]);
+        ct_text_add(t, "</td><td class=\"l\">");
+        ct__report_text(t, r->label[at % r->classes]);
+        ct_text_add(t, "</td><td>");
+        snprintf(k, sizeof k, "%s.confusion.%lld.%lld", r->part, (long long)(at / r->classes),
+                 (long long)(at % r->classes));
+        ct__report_whole(t, k, best);
+        ct_text_add(t, "</td></tr>\n");
+        last = best;
+        last_at = at;
+    }
+    ct_text_add(t, "</table>\n");
+}
+
+void ct__report_confusion(const ct__report *r) {
+    ct_text_add(
+        r->t,
+        "<h2>What is taken for what</h2>\n<p class=\"note\">Rows are the true classes, columns the predicted "
+        "ones; a cell is shaded by its share of the row.");
+    if (r->example && r->classes <= MOST_IN_MATRIX)
+        ct_text_add(r->t, "<span class=\"screen\"> A click shows its worst examples.</span>");
+    ct_text_add(r->t, "</p>\n");
+    if (r->classes <= MOST_IN_MATRIX)
+        matrix(r);
+    else
+        pairs(r);
+}
+
+/* ---- classes ---- */
+
+static void class_row(const ct__report *r, int64_t c) {
+    char k[120];
+    ct_text *t = r->t;
+    int64_t hits = r->confusion[c * r->classes + c], truth = row_sum(r, c), predicted = column_sum(r, c);
+    double precision = predicted ? (double)hits / (double)predicted : 0,
+           recall = truth ? (double)hits / (double)truth : 0,
+           f1 = precision + recall > 0 ? 2 * precision * recall / (precision + recall) : 0;
+    ct_text_add(t, "<tr><td>");
+    ct__report_text(t, r->label[c]);
+    ct_text_add(t, "</td><td>");
+    snprintf(k, sizeof k, "%s.class.%lld.samples", r->part, (long long)c);
+    ct__report_whole(t, k, truth);
+    ct_text_add(t, "</td><td>");
+    snprintf(k, sizeof k, "%s.class.%lld.precision", r->part, (long long)c);
+    ct__report_value(t, k, precision, 3);
+    ct_text_add(t, "</td><td>");
+    snprintf(k, sizeof k, "%s.class.%lld.recall", r->part, (long long)c);
+    ct__report_value(t, k, recall, 3);
+    ct_text_add(t, "</td><td>");
+    snprintf(k, sizeof k, "%s.class.%lld.f1", r->part, (long long)c);
+    ct__report_value(t, k, f1, 3);
+    ct_text_add(t, "</td><td class=\"l\">");
+    ct__report_bar(t, f1, 0);
+    ct_text_add(t, "</td></tr>\n");
+}
+
+void ct__report_classes(const ct__report *r) {
+    ct_text *t = r->t;
+    ct_text_add(t, "<h2>Class by class</h2>\n<div "
+                   "class=\"wide\"><table><tr><th>class</th><th>pictures</th><th>precision</th>"
+                   "<th>recall</th><th>F1</th><th></th></tr>\n");
+    for (int64_t c = 0; c < r->classes && c < MOST_IN_TABLE; c++) class_row(r, c);
+    ct_text_add(t, "</table></div>\n");
+    if (r->classes > MOST_IN_TABLE)
+        ct_text_format(t, "<p class=\"note\">The first %d classes.</p>\n", MOST_IN_TABLE);
+}
