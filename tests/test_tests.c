@@ -199,6 +199,19 @@ static void degenerate(void **state) {
     refuse(ct_correlation_test(NULL, &s, &s, CT_PEARSON, CT_TWO_SIDED, &t, &e), CT_EDATA, "are equal");
 }
 
+/* Three times 0.1 sums up to a little more than 0.3: equal values have no spread all the same. */
+static void equal_values(void **state) {
+    double v[3] = {0.1, 0.1, 0.1};
+    ct_array a = ct_array_view(v, CT_F64, CT_SHAPE(3));
+    ct_test t;
+    double variance;
+    (void)state;
+    ok(ct_stat_variance(NULL, &a, 1, &variance, &e));
+    assert_true(near(variance, 0, 0, 1));
+    ok(ct_t_test(NULL, &a, 0.1, CT_TWO_SIDED, &t, &e));
+    assert_true(near(t.p_value, 1, 0, 1) && near(t.statistic, 0, 0, 1) && near(t.estimate, 0.1, 0, 1));
+}
+
 static ct_array head(ct_array a, int64_t n) {
     a.dim[0] = n;
     return a;
@@ -216,7 +229,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alternatives), cmocka_unit_test(intervals),           cmocka_unit_test(counts),
         cmocka_unit_test(adjusted),     cmocka_unit_test(random_permutations), cmocka_unit_test(degenerate),
-        cmocka_unit_test(rounding),
+        cmocka_unit_test(rounding),     cmocka_unit_test(equal_values),
     };
     return cmocka_run_group_tests(tests, setup, ref_close);
 }
