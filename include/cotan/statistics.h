@@ -59,8 +59,9 @@ CT_API ct_status ct_dist_sample(const struct ct_maths *m, const ct_dist *d, uint
 CT_API void ct_dist_mean(const ct_dist *d, double *out);
 CT_API void ct_dist_variance(const ct_dist *d, double *out);
 CT_API double ct_dist_entropy(const ct_dist *d); /* in nats; of densities, differential */
-/* Maximum likelihood: x [N], or [N,K]. `known` gives what is not estimated: binomial: {n}; else NULL. CT_EDATA for
- * values outside of the support, too few of them or without spread. */
+/* Maximum likelihood: x [N], or [N,K]. `known` gives what is not estimated: {n} of binomial, which must have it; {K} of
+ * categorical (NULL: the classes up to the largest that came up); else NULL. CT_EDATA for values outside of the
+ * support, too few of them or without spread. */
 CT_API ct_status ct_dist_fit(const struct ct_maths *m, const char *name, const ct_array *x,
                              const double *known, ct_dist **out, ct_err *e);
 /* E_p log(p / q), of two distributions of one name. CT_EUSAGE where it has no closed form (student_t, f). */

@@ -249,7 +249,14 @@ static ct_status fit(ct__job *j, const ct__record *r, const ct_array *x, const d
     ct__fit f = {.j = j, .x = v, .n = x->dim[0], .k = r->vector ? x->dim[1] : 1, .known = known, .p = room};
     f.count = r->count;
     s = r->fit(&f);
-    return s ? s : make(j->allocator, r, f.p, f.count, out, j->e);
+    ct_err inner = {0};
+    if (s) return s;
+    s = make(j->allocator, r, f.p, f.count, out, &inner);
+    if (!s) return CT_OK;
+    if (s != CT_EUSAGE) return ct_fail(j->e, s, "%s", inner.text);
+    /* "NAME: ..." of parameters that the caller never saw: it is the data that has no fit */
+    const char *text = strstr(inner.text, ": ");
+    return ct_fail(j->e, CT_EDATA, "%s%s", j->name, text ? text : "");
 }
 
 ct_status ct_dist_fit(const ct_maths *m, const char *name, const ct_array *x, const double *known,
