@@ -151,11 +151,11 @@ CT_API ct_status ct_chi_squared_test(const struct ct_maths *m, const ct_array *o
 CT_API ct_status ct_independence_test(const struct ct_maths *m, const ct_array *table, int32_t corrected,
                                       ct_test *out, ct_err *e);
 /* Wilcoxon 1945, signed ranks of x - y (y NULL: of x): symmetric about 0. Zeros are left out. Exact up to 50 pairs without
- * ties, else by the normal distribution with the correction for ties. */
+ * ties and 13 with them, else by the normal distribution with the correction for ties. */
 CT_API ct_status ct_wilcoxon_test(const struct ct_maths *m, const ct_array *x, const ct_array *y,
                                   ct_alternative alternative, ct_test *out, ct_err *e);
-/* Mann and Whitney 1947: x and y have one distribution. The statistic is U of x. Exact where one has at most 8 values and
- * none are tied, else normal with corrections for ties and continuity. */
+/* Mann and Whitney 1947: x and y have one distribution. The statistic is U of x. Exact where one has at most 8 values,
+ * none are tied and there are up to 100,000 pairs of x and y; else normal with corrections for ties and continuity. */
 CT_API ct_status ct_mann_whitney_test(const struct ct_maths *m, const ct_array *x, const ct_array *y,
                                       ct_alternative alternative, ct_test *out, ct_err *e);
 /* The difference of means under all (or `resamples`, 0: 9,999, random) exchanges: of members, or with `paired` within
