@@ -163,7 +163,7 @@ CT_API void ct_pca_incremental_free(ct_pca_incremental *p);
  * place. NaN is never <= tolerance: it goes on, as the original does. *steps (may be NULL): diffs added. */
 typedef struct ct_descent {
     double learn_rate;
-    double tolerance; /* 0: 1e-6; negative: never ends early */
+    double tolerance; /* 0: 1e-6; 1e-300: 0, meant; negative: never ends early */
     int64_t n_iter;
 } ct_descent;
 CT_API ct_status ct_gradient_descent(const ct_maths *m,
