@@ -351,6 +351,15 @@ static void M21_degenerate(void **state) {
     refuse(ct_pca_fit(NULL, &x, (ct_pca_options){0}, &p, &e), CT_ENONFINITE, "x[4,1] is nan");
     v[17] = 1e308, v[1] = 1e308;
     refuse(ct_pca_fit(NULL, &x, (ct_pca_options){0}, &p, &e), CT_ENONFINITE, "the sums overflow");
+    for (int i = 0; i < 10; i++) v[i * 4 + 1] = i % 2 ? 1e200 : -1e200; /* their squares do */
+    for (int32_t solver = CT_PCA_AUTO; solver <= CT_PCA_RANDOMISED; solver++)
+        refuse(ct_pca_fit(NULL, &x, (ct_pca_options){.solver = solver, .components = 2}, &p, &e),
+               CT_ENONFINITE, "the sums overflow");
+    ct_pca_incremental *q;
+    ok(ct_pca_begin(NULL, (ct_pca_options){.components = 2}, &q, &e));
+    refuse(ct_pca_add(q, &x, &e), CT_ENONFINITE, "the sums overflow");
+    ct_pca_incremental_free(q);
+    for (int i = 0; i < 10; i++) v[i * 4 + 1] = 2 * i;
     v[17] = v[1] = 1;
     refuse(ct_pca_fit(NULL, &x, (ct_pca_options){.components = 5}, &p, &e), CT_EUSAGE,
            "5 components; wanted 1 to 4");
@@ -363,6 +372,9 @@ static void M21_degenerate(void **state) {
     refuse(ct_pca_transform(NULL, &none, &x, &y, &e), CT_EUSAGE, "not fitted");
     ok(ct_pca_fit(NULL, &x, (ct_pca_options){0}, &p, &e));
     refuse(ct_pca_transform(NULL, &p, &single, &y, &e), CT_EUSAGE, "3 features; wanted 4");
+    v[6] = NAN;
+    refuse(ct_pca_inverse(NULL, &p, &x, &y, &e), CT_ENONFINITE, "scores of record 1 ");
+    v[6] = 7;
     v[5] = INFINITY;
     refuse(ct_pca_transform(NULL, &p, &x, &y, &e), CT_ENONFINITE, "record 1 ");
     ct_pca_free(&p);

@@ -219,8 +219,21 @@ static void tiny_shapes(void **state) {
     ct_dist_free(f);
 }
 
+static void beyond_the_end(void **state) {
+    ct_dist *d = make("normal", NULL, 0);
+    ct_array x;
+    (void)state;
+    ok(ct_dist_sample(NULL, d, 1, INT64_MAX - 10, 10, &x, &e));
+    ct_array_free(&x);
+    assert_int_equal(ct_dist_sample(NULL, d, 1, INT64_MAX - 10, 11, &x, &e), CT_EUSAGE);
+    assert_non_null(strstr(e.text, "their sum below 2^63"));
+    ct_error_clear(&e);
+    ct_dist_free(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(goodness), cmocka_unit_test(vectors),
-                                       cmocka_unit_test(M14_M16_same_bits), cmocka_unit_test(tiny_shapes)};
+                                       cmocka_unit_test(M14_M16_same_bits), cmocka_unit_test(tiny_shapes),
+                                       cmocka_unit_test(beyond_the_end)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -217,8 +217,10 @@ ct_status ct_dist_sample(const ct_maths *m, const ct_dist *d, uint64_t seed, int
     ct__job j;
     ct_array y = {0};
     ct_status s = ct__job_begin(&j, m, "dist_sample", e);
-    if (!s && (n < 0 || first < 0))
-        s = ct_fail(e, CT_EUSAGE, "dist_sample: %lld values from %lld; wanted 0 or more; give 0 or 1",
+    if (!s && (n < 0 || first < 0 || first > INT64_MAX - n))
+        s = ct_fail(e, CT_EUSAGE,
+                    "dist_sample: %lld values from %lld; wanted both from 0, their sum below 2^63; give "
+                    "smaller ones",
                     (long long)n, (long long)first);
     ct_shape shape = d->record->vector ? CT_SHAPE(n, d->k) : CT_SHAPE(n);
     if (!s) s = ct_array_new(j.allocator, CT_F64, shape, &y, e);

@@ -137,6 +137,8 @@ static ct_status fit(ct__job *j, const ct_array *x, ct__pca *p, ct_pca *out) {
     s = solver == CT_PCA_SVD          ? ct__pca_svd(j, p)
         : solver == CT_PCA_COVARIANCE ? ct__pca_covariance(j, p)
                                       : ct__pca_randomised(j, p);
+    /* the greatest of what follows: where the squares of the data overflow, it is infinite */
+    if (!s && !isfinite(p->total)) s = ct__rows_refuse(j, &p->rows);
     return s ? s : store(j, p, chosen(p), out);
 }
 
