@@ -25,7 +25,10 @@ typedef struct ct_maths {
     int32_t reserved;
 } ct_maths;
 
-/* ---- matrices ---- */
+/* ---- matrices ----
+ *
+ * LAPACK counts its workspace in 32 bits: singular vectors of a matrix whose smaller extent is above 23,000, and
+ * eigenvectors of a symmetric one above 32,000, are CT_ELIMIT. */
 
 /* The same memory with its two axes exchanged; no copy. A vector stays as it is. */
 CT_API ct_array ct_matrix_transpose(const ct_array *a);
