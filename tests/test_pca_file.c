@@ -202,11 +202,15 @@ static void predicting_without_memory(void **state) {
 /* ---- comparing ---- */
 
 static void write_run(const char *name, int right, double loss) {
-    char path[80], file[64], text[4000] = "";
-    for (int i = 0; i < 30; i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text),
-                 "{\"record\": %d, \"label\": \"x\", \"prediction\": \"%s\", \"loss\": %.3f}\n", i,
-                 i < right ? "x" : "y", loss + 0.01 * (i % 3));
+    enum { MANY = 3000 }; /* enough for more than one piece of memory */
+    static char text[MANY * 80];
+    char path[80], file[64];
+    size_t end = 0;
+    for (int i = 0; i < MANY; i++)
+        end +=
+            (size_t)snprintf(text + end, sizeof text - end,
+                             "{\"record\": %d, \"label\": \"x\", \"prediction\": \"%s\", \"loss\": %.3f}\n",
+                             i, i % 30 < right ? "x" : "y", loss + 0.01 * (i % 3));
     snprintf(file, sizeof file, "%s/validation.jsonl", name);
     assert_int_equal(ct_file_write(NULL, NULL, at(file, path), text, strlen(text), NULL), CT_OK);
 }
@@ -230,11 +234,11 @@ static void compared(void **state) {
         if (s != CT_ELIMIT || !strstr(e.text, "memory"))
             fail_msg("allocation %lld: %d %s", (long long)site, (int)s, e.text);
     }
-    assert_true(fabs(c.difference + 1) < 1e-12 && c.better == 2 && c.pairs == 30);
+    assert_true(fabs(c.difference + 1) < 1e-12 && c.better == 2 && c.pairs == 3000);
     assert_int_equal(ct_compare_runs(NULL, NULL, new, old, NULL, &c, &e), CT_OK);
     assert_string_equal(c.metric, "accuracy");
     assert_true(c.better == 1 && fabs(c.difference + 0.5) < 1e-12);
-    assert_true(c.records[0] == 30 && c.records[1] == 30 && c.p_value < 1e-4);
+    assert_true(c.records[0] == 3000 && c.records[1] == 3000 && c.p_value < 1e-4);
     assert_int_equal(ct_compare_runs(NULL, NULL, new, old, "precision", &c, &e), CT_EUSAGE);
 }
 

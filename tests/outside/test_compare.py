@@ -95,6 +95,8 @@ def refusals():
         os.makedirs(bad, exist_ok=True)
         write(f"{bad}/validation.jsonl", (json.dumps({"record": 7}) + "\n" + line).encode("utf-8", "surrogateescape"))
         no(code, 3, ["validation.jsonl:2:1: "], good, bad)
+    gaps = run("gaps", ["\n\n", {"record": 5}, "\n", {"record": "5"}])
+    no("a record twice, between empty lines", 3, ["validation.jsonl:5:1: ", "twice"], good, gaps)
     no("a record twice", 3, ["validation.jsonl:2:1: ", "record 5", "twice"], good, run("twice", [{"record": 5}, {"record": "5"}]))
     no("a metric", 2, ["--metric: los", "loss"], good, good, "--metric", "los")
     no("one run", 2, ["RUN RUN"], good)
