@@ -432,6 +432,28 @@ static void wrong_fits(void **state) {
     ct_dist_free(d);
 }
 
+/* One value has a fit or is refused; what has one is a distribution, whose parameters are finite. */
+static void fits_of_one_value(void **state) {
+    int refused = 0;
+    (void)state;
+    for (int32_t i = 0; i < ct_dist_count(); i++)
+        for (double v = 0.5; v <= 1; v += 0.5) {
+            ct_dist_about a = ct_dist_describe(i);
+            ct_array x = ct_array_view(&v, CT_F64, CT_SHAPE(1));
+            ct_dist *d = NULL;
+            int64_t n;
+            if (a.vector) continue;
+            ct_status s = ct_dist_fit(NULL, a.name, &x, (double[]){3}, &d, &e);
+            refused += s != CT_OK;
+            if (s)
+                refuse(s, CT_EDATA, "wanted ");
+            else
+                for (const double *p = ct_dist_parameters(d, &n); n-- > 0; p++) assert_true(isfinite(*p));
+            ct_dist_free(d);
+        }
+    assert_true(refused > 10);
+}
+
 static int setup(void **state) {
     (void)state;
     ref_open("distributions.safetensors");
@@ -450,6 +472,7 @@ int main(void) {
         cmocka_unit_test(far_out),
         cmocka_unit_test(wrong),
         cmocka_unit_test(wrong_fits),
+        cmocka_unit_test(fits_of_one_value),
     };
     return cmocka_run_group_tests(tests, setup, ref_close);
 }
