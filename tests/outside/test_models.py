@@ -160,6 +160,8 @@ def wrong_kinds():
     refused("idx for a folder", 3, ["a file", "wanted the folder of the classes or of the idx files"], "train", "image", PICTURES, "-o", f"{FOLDER}/x.safetensors", folder=FOLDER)
     refused("a checkpoint for a model", 3, ["a checkpoint", "--resume"], "evaluate", f"{FOLDER}/m.run/checkpoint.safetensors", DATA, folder=FOLDER)
     refused("text for a run", 4, ["notes.txt", "notes.run", "wanted a run's folder"], "compare", MODEL, notes, folder=FOLDER)
+    seven = write(f"{FOLDER}/seven.net", 'h = linear(flatten(input(image)), "f", 7)\n')
+    refused("a net of another end", 2, ["seven.net: the net gives [N,7]; wanted [N,3]"], "train", "image", DATA, "--net", seven, "-o", f"{FOLDER}/x.safetensors", folder=FOLDER, any_memory=True)
     r = cotan("predict", MODEL, notes, PICTURES)
     check("text among pictures: the rest is predicted", r.status == 3 and r.out.count("\n") == 30 and "notes.txt" in r.err, r)
 
