@@ -71,6 +71,8 @@ def wrong_words():
     fails(2, "write cotan train image /tmp", "train", "/tmp", "-o", "m")
     fails(2, "no data and no output", "train", "image")
     fails(4, "write cotan evaluate MODEL DIR", "evaluate", "/tmp", "m")
+    fails(2, 'check: no op "conv" with cases; wanted conv1d, conv2d', "check", "conv")
+    fails(2, 'check: no op "sofmax" with cases; wanted softmax; ', "check", "sofmax")
     fails(3, "a file; wanted the folder of the classes", "train", "image", __file__, "-o", "m", "--quiet")
     fails(2, "NAME=VALUE", "train", "image", "d", "-o", "m", "--set", "drop")
     fails(2, "wanted a time", "train", "image", "d", "-o", "m", "--time-limit", "5x")
