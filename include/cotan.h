@@ -437,6 +437,10 @@ CT_API ct_status ct_net_print(const char *text, const char *file, const ct_setti
  * poison, CT_ELIMIT. */
 CT_API ct_status ct_graph_print(ct_t y, ct_text *out);
 CT_API ct_status ct_graph_dot(ct_t y, ct_text *out);
+/* The text of the net that leads to y, appended: what ct_net_build makes y of again, parameters under the same names.
+ * CT_EUSAGE, naming it, for what a text cannot say: a custom op, a constant, a scalar of the session, a variable that no
+ * layer made; and for poison. CT_ELIMIT. */
+CT_API ct_status ct_net_of(ct_t y, ct_text *out, ct_err *e);
 
 #ifdef __cplusplus
 }

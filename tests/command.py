@@ -71,6 +71,8 @@ def wrong_words():
     fails(2, "write cotan train image /tmp", "train", "/tmp", "-o", "m")
     fails(2, "no data and no output", "train", "image")
     fails(4, "write cotan evaluate MODEL DIR", "evaluate", "/tmp", "m")
+    fails(2, 'check: no op "conv" with cases; wanted conv1d, conv2d', "check", "conv")
+    fails(2, 'check: no op "sofmax" with cases; wanted softmax; ', "check", "sofmax")
     fails(3, "a file; wanted the folder of the classes", "train", "image", __file__, "-o", "m", "--quiet")
     fails(2, "NAME=VALUE", "train", "image", "d", "-o", "m", "--set", "drop")
     fails(2, "wanted a time", "train", "image", "d", "-o", "m", "--time-limit", "5x")
@@ -262,7 +264,7 @@ def interrupted(d, data):
     fails(2, "holds an unfinished run", *words)
     resume = (*words[:5], "--resume")
     for option, value, stored in (("--epochs", 3, "60"), ("--seed", 1, "0"), ("--batch", 16, "8"), ("--lr", 0.5, "0.002"), ("--optimizer", "sgd", "adam"),
-                                  ("--schedule", "cosine", "one_cycle"), ("--weight-decay", 0.1, "0.05"), ("--patience", 3, "15"), ("--limit", 30, "0"),
+                                  ("--schedule", "cosine", "one_cycle"), ("--weight-decay", 0.1, "0.05"), ("--patience", 3, "30"), ("--limit", 30, "0"),
                                   ("--set", "width=9", "8"), ("--model", "mlp", "cnn"), ("--transform", "flip p=0.5", "normalize"), ("--steps", 7, "27")):
         r = cotan(*resume, option, value)
         check(f"--resume {option} {value}: 2, and both values", r.returncode == 2 and f"{option}: " in r.stderr and str(value).split("=")[-1] in r.stderr and f"; wanted {stored}" in r.stderr, r.stderr)

@@ -218,12 +218,17 @@ static void undefined(void **state) {
     ct_scores_free(s);
 }
 
-/* Losses of training and of validation, an epoch a column. */
+/* Losses of the training part and of validation, an epoch a column. What the steps reported is no part of it. */
 static ct_gap gap_of(const double (*loss)[2], int64_t n) {
     ct_epoch row[16] = {0};
     ct_gap g;
     for (int64_t i = 0; i < n; i++)
-        row[i] = (ct_epoch){.epoch = i + 1, .loss = loss[i][0], .validation = loss[i][1]};
+        row[i] = (ct_epoch){.epoch = i + 1,
+                            .loss = 9,
+                            .train = loss[i][0],
+                            .train_accuracy = loss[i][0] < 0.55 ? 0.95 : 0.5,
+                            .validation = loss[i][1],
+                            .accuracy = 0.5};
     ct_gap_of(row, n, &g);
     return g;
 }
@@ -232,6 +237,9 @@ static void gaps(void **state) {
     static const double over[][2] = {{1, 1}, {.6, .7}, {.4, .6}, {.3, .65}, {.2, .7}, {.1, .8}},
                         under[][2] = {{2, 2}, {1.8, 1.8}, {1.6, 1.5}, {1.4, 1.3}},
                         fits[][2] = {{1, 1}, {.6, .7}, {.52, .6}, {.5, .6}},
+                        equal[][2] = {{2, 2}, {1.1, 1.12}, {1, 1.05}, {1, 1.05}},
+                        learned[][2] = {{2, 2}, {.3, .31}, {.2, .21}, {.2, .21}},
+                        unknown[][2] = {{NAN, 1}, {NAN, .9}, {NAN, .8}},
                         far[][2] = {{1, 1}, {.6, .8}, {.2, .7}, {.1, .7}},
                         broken[][2] = {{1, 1}, {NAN, NAN}, {.9, .9}, {.8, .95}};
     (void)state;
@@ -245,6 +253,12 @@ static void gaps(void **state) {
     assert_true(g.verdict == CT_GAP_FITS && strstr(g.text, "neither under-fit nor over-fit"));
     g = gap_of(far, 4);
     assert_true(g.verdict == CT_GAP_FITS && strstr(g.text, "far better than new data"));
+    g = gap_of(equal, 4); /* all that such a net can do, or such labels allow */
+    assert_true(g.verdict == CT_GAP_FITS && strstr(g.text, "known no better"));
+    g = gap_of(learned, 4);
+    assert_true(g.verdict == CT_GAP_FITS && strstr(g.text, "neither under-fit nor over-fit"));
+    g = gap_of(unknown, 3);
+    assert_true(g.verdict == CT_GAP_UNKNOWN && strlen(g.text) > 0);
     assert_true(gap_of(over, 2).verdict == CT_GAP_UNKNOWN && gap_of(over, 0).verdict == CT_GAP_UNKNOWN);
     g = gap_of(broken, 4);
     assert_true(g.best_epoch == 3 && g.verdict == CT_GAP_OVERFIT);

@@ -159,6 +159,9 @@ typedef struct ct_epoch {
     double lr, norm;   /* of the last step; norm as ct_trainer_norm */
     int32_t best;      /* 1: the best so far, by validation loss, without validation by loss */
     int32_t reserved;
+    /* Training records scored as the validation source is, without dropout, random transforms and label smoothing, so
+     * that they can stand beside it; NaN: not measured. ct_fit does not. */
+    double train, train_accuracy;
 } ct_epoch;
 
 /* Zero means the default. */

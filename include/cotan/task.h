@@ -67,7 +67,7 @@ typedef struct ct_image_train {
     double weight_decay, clip_norm; /* R: 0: as the optimiser's line says, else none. CT_ZERO: none, meant */
     /* R: of a moving average of the weights, 0: over a quarter of an epoch; label smoothing, 0: 0.1. CT_ZERO: none */
     double average, smoothing;
-    int32_t patience;   /* R: early stop after so many epochs; 0: a quarter, at least 10; -1: none */
+    int32_t patience;   /* R: early stop after so many epochs; 0: half of them, at least 10; -1: none */
     int32_t seed_given; /* 1: a seed of 0 is meant */
     int32_t resume, force, dry_run; /* 1: go on; begin anew; tell the facts and write nothing */
     int32_t checkpoint_every;       /* steps; 0: 200 */
@@ -172,12 +172,11 @@ CT_API double ct_image_temperature(const ct_model *m);
 CT_API ct_status ct_image_threshold(const ct_model *m, double coverage, double *threshold, int64_t *records,
                                     ct_err *e);
 
-/* Training and validation beside each other, from a run's metrics.jsonl: is there room, or too much? Training's loss is that of
- * its own steps, with dropout, random transforms and label smoothing where these were asked for: it stands higher than the
- * same net's loss in evaluation would. */
+/* Training and validation beside each other, from a run's metrics.jsonl: is there room, or too much? Both losses are of the same
+ * weights and scored alike (ct_epoch's .train): dropout, random transforms and label smoothing are in neither. */
 enum { CT_GAP_UNKNOWN = 0, CT_GAP_FITS = 1, CT_GAP_UNDERFIT = 2, CT_GAP_OVERFIT = 3 };
 typedef struct ct_gap {
-    int32_t verdict; /* CT_GAP_...; UNKNOWN: fewer than 3 epochs */
+    int32_t verdict; /* CT_GAP_...; UNKNOWN: fewer than 3 epochs, or nothing to compare */
     int32_t reserved;
     int64_t epochs;
     int64_t best_epoch;                 /* of the least validation loss, from 1 */

@@ -168,8 +168,14 @@ ct_status cli_config(cli *c, const char *path) {
     c->config_file = json_loadb(data, bytes, JSON_REJECT_DUPLICATES, &at);
     ct_delete(NULL, data, bytes);
     source from = {c, path, text};
+    int model = bytes > 10 && memcmp(text ? text + 8 : "", "{\"", 2) == 0; /* a safetensors file's header */
     if (!text)
         s = ct_fail(&c->e, CT_ELIMIT, "%s: out of memory", path);
+    else if (!c->config_file && model)
+        s = ct_fail_at(
+            &c->e, CT_EUSAGE, path, 0,
+            "found a safetensors file; wanted a JSON object of options; give config.json of the run's "
+            "folder, m.run for m.safetensors");
     else if (!c->config_file && json_error_code(&at) == json_error_stack_overflow)
         s = ct_fail_line(&c->e, CT_ELIMIT, path, at.line, at.column,
                          "nested too deep; wanted options by name; write {\"epochs\": 3}, for one");

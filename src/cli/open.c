@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -88,7 +89,13 @@ ct_options cli_context(const cli *c) {
 
 ct_status cli_model(cli *c, const char *path, ct_model **out) {
     char n[32];
+    struct stat st;
     ct_options o = cli_context(c);
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return ct_fail_at(
+            &c->e, CT_EIO, path, -1,
+            "a folder; wanted a model file, which comes before the data: cotan %s MODEL ...; give it",
+            c->verb);
     ct_status s = ct_model_open(path, &o, out, &c->e);
     int64_t wrong = s ? 0 : ct_model_nonfinite(*out);
     if (wrong)

@@ -67,8 +67,7 @@ const option cli_options[] = {
     {"label-smoothing", 0, "X", REAL, AT(label_smoothing), 0, 1, NULL, " train ",
      "share of the target spread over all classes; default 0.1"},
     {"patience", 0, "N", WHOLE, AT(patience), 0, 1e6, NULL, " train ",
-     "stop after N epochs without a better validation loss; default: a quarter of them, at least 10; 0: "
-     "never"},
+     "stop after N epochs without a better validation loss; default: half of them, at least 10; 0: never"},
     {"class-weights", 0, NULL, SWITCH, AT(class_weights), 0, 0, NULL, " train ",
      "rare classes count as much as frequent ones in the loss"},
     {"seed", 0, "N", SEED, AT(seed), 0, 0, NULL, " train check inspect pca ",

@@ -87,7 +87,7 @@ ct_status ct_fit(ct_t loss, ct_t logits, const ct_source *data, const ct_fit_opt
     ct_trainer *t = NULL;
     ct_loader *l = NULL;
     best b = {.loss = INFINITY, .plateau = {.factor = 1}};
-    ct_epoch row = {.validation = NAN, .accuracy = NAN};
+    ct_epoch row = {.validation = NAN, .accuracy = NAN, .train = NAN, .train_accuracy = NAN};
     int64_t epochs = o->epochs > 0 ? o->epochs : 1, batch = o->batch > 0 ? o->batch : 64;
     ct_train train = o->train;
     if (train.batch == 0) train.batch = batch;

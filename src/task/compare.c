@@ -50,8 +50,14 @@ static ct_status find(run *r, const char *name, ct_err *e) {
         snprintf(r->path, sizeof r->path, "%s/validation.jsonl", name);
         return CT_OK;
     }
+    struct stat st;
     ct_status s = ct__run_paths(&paths, name, e);
     if (!s) ct__run_path(&paths, "validation.jsonl", r->path);
+    if (!s && stat(name, &st) == 0 && stat(r->path, &st) != 0)
+        s = ct_fail_at(e, CT_EIO, name, -1,
+                       "no %.2000s beside it; wanted a run's folder, or the model beside one; "
+                       "give one that cotan train wrote",
+                       r->path);
     return s;
 }
 

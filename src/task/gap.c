@@ -8,6 +8,8 @@
 
 #define WORSE 1.02 /* a loss that moved by less says nothing */
 #define NEAR 0.8   /* of the validation loss: a training loss above it is not far below */
+#define EQUAL 0.9  /* above it: no better on what was learned than on what was not */
+#define GOOD 0.9   /* accuracy on the training part: above it little is left to learn */
 
 static void say_overfit(ct_gap *g) {
     snprintf(
@@ -19,7 +21,7 @@ static void say_overfit(ct_gap *g) {
         g->last_train, (long long)g->best_epoch);
 }
 
-static void say_underfit(ct_gap *g) {
+static void say_falling(ct_gap *g) {
     snprintf(
         g->text, sizeof g->text,
         "under-fit: validation loss (%.4f) was still falling at the last epoch and training loss (%.4f) is "
@@ -27,15 +29,37 @@ static void say_underfit(ct_gap *g) {
         g->last_validation, g->last_train);
 }
 
-static void say_fits(ct_gap *g) {
+/* Where nothing moves any more and the training part is known no better, either the net can do no more or the labels
+ * are that uncertain: losses alone do not tell which. */
+static void say_fits(ct_gap *g, double accuracy) {
     const char *rest =
         g->train < 0.5 * g->validation
             ? "the training part is known far better than new data: more data or random transforms "
               "may help"
+        : g->train >= EQUAL * g->validation && accuracy < GOOD
+            ? "what was learned is known no better than new data: a larger net may help, unless the labels "
+              "are "
+              "that uncertain"
             : "neither under-fit nor over-fit";
     snprintf(g->text, sizeof g->text,
              "at the best epoch, %lld of %lld, training loss is %.4f and validation loss %.4f: %s.",
              (long long)g->best_epoch, (long long)g->epochs, g->train, g->validation, rest);
+}
+
+static void judge(const ct_epoch *row, int64_t rows, int64_t best, ct_gap *g) {
+    const ct_epoch *before = &row[rows - 1 - (rows + 3) / 4];
+    if (best < rows - 1 && g->last_validation >= WORSE * g->validation && g->last_train < g->train) {
+        g->verdict = CT_GAP_OVERFIT;
+        g->overfit_from = row[best + 1].epoch;
+        say_overfit(g);
+    } else if (best == rows - 1 && before->validation >= WORSE * g->validation &&
+               g->train >= NEAR * g->validation) {
+        g->verdict = CT_GAP_UNDERFIT;
+        say_falling(g);
+    } else {
+        g->verdict = CT_GAP_FITS;
+        say_fits(g, row[best].train_accuracy);
+    }
 }
 
 void ct_gap_of(const ct_epoch *row, int64_t rows, ct_gap *out) {
@@ -45,30 +69,19 @@ void ct_gap_of(const ct_epoch *row, int64_t rows, ct_gap *out) {
         if (row[i].validation < row[best].validation || isnan(row[best].validation)) best = i;
     if (rows > 0) {
         g.best_epoch = row[best].epoch;
-        g.train = row[best].loss;
+        g.train = row[best].train;
         g.validation = row[best].validation;
-        g.last_train = row[rows - 1].loss;
+        g.last_train = row[rows - 1].train;
         g.last_validation = row[rows - 1].validation;
     }
-    if (rows < 3) {
+    if (rows < 3)
         snprintf(g.text, sizeof g.text, "too few epochs (%lld) to tell under-fit from over-fit.",
                  (long long)rows);
-        *out = g;
-        return;
-    }
-    const ct_epoch *before = &row[rows - 1 - (rows + 3) / 4];
-    if (best < rows - 1 && g.last_validation >= WORSE * g.validation && g.last_train < g.train) {
-        g.verdict = CT_GAP_OVERFIT;
-        g.overfit_from = row[best + 1].epoch;
-        say_overfit(&g);
-    } else if (best == rows - 1 && before->validation >= WORSE * g.validation &&
-               g.train >= NEAR * g.validation) {
-        g.verdict = CT_GAP_UNDERFIT;
-        say_underfit(&g);
-    } else {
-        g.verdict = CT_GAP_FITS;
-        say_fits(&g);
-    }
+    else if (!isfinite(g.train) || !isfinite(g.validation))
+        snprintf(g.text, sizeof g.text,
+                 "no losses of the training part and of the validation part that can be compared.");
+    else
+        judge(row, rows, best, &g);
     *out = g;
 }
 
@@ -101,7 +114,9 @@ static ct_status read_rows(const char *text, uint64_t bytes, const char *path, c
                                     .steps = json_integer_value(json_object_get(v, "steps")),
                                     .loss = number(v, "loss"),
                                     .validation = number(v, "validation_loss"),
-                                    .accuracy = number(v, "validation_accuracy")};
+                                    .accuracy = number(v, "validation_accuracy"),
+                                    .train = number(v, "train_loss"),
+                                    .train_accuracy = number(v, "train_accuracy")};
         json_decref(v);
         at += length + 1;
     }

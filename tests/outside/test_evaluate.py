@@ -106,10 +106,10 @@ def gap():
     rows = [json.loads(line) for line in read(f"{FOLDER}/m.run/metrics.jsonl").decode().splitlines()]
     g = objects("evaluate", MODEL, DATA, "--json")[0]["gap"]
     best = min(rows, key=lambda row: row["validation_loss"])
-    check("the best epoch's losses", (g["best_epoch"], g["epochs"]) == (best["epoch"], 5) and near(g["train_loss"], best["loss"]) and near(g["validation_loss"], best["validation_loss"]), (g, rows))
+    check("the best epoch's losses", (g["best_epoch"], g["epochs"]) == (best["epoch"], 5) and near(g["train_loss"], best["train_loss"]) and near(g["validation_loss"], best["validation_loss"]), (g, rows))
     kept = read(f"{FOLDER}/m.run/metrics.jsonl")
     made = [(1, .9, 1), (2, .5, .6), (3, .3, .8), (4, .1, 1.1)]
-    write(f"{FOLDER}/m.run/metrics.jsonl", "".join(json.dumps({"epoch": e, "steps": e, "loss": a, "validation_loss": b, "validation_accuracy": 0.5}) + "\n" for e, a, b in made))
+    write(f"{FOLDER}/m.run/metrics.jsonl", "".join(json.dumps({"epoch": e, "steps": e, "loss": 2, "train_loss": a, "train_accuracy": 0.9, "validation_loss": b, "validation_accuracy": 0.5}) + "\n" for e, a, b in made))
     g = objects("evaluate", MODEL, DATA, "--json")[0]["gap"]
     check("over-fit from epoch 3", (g["verdict"], g["overfit_from"], g["best_epoch"]) == ("over-fit", 3, 2), g)
     check("on the screen", "over-fit from epoch 3: validation loss rose from 0.6000" in cotan("evaluate", MODEL, DATA).out)
@@ -118,6 +118,33 @@ def gap():
     write(f"{FOLDER}/m.run/metrics.jsonl", kept)
     shutil.copy(MODEL, f"{FOLDER}/alone.safetensors")
     check("a model without its run", objects("evaluate", f"{FOLDER}/alone.safetensors", DATA, "--json")[0]["gap"] is None)
+
+
+def words_of_trainings():
+    """The losses that are compared have no smoothing in them, so the words are right where half of every label is smoothed away."""
+    def trained(name, data, *words):
+        r = cotan("train", "image", data, "--model", "mlp", "--transform", "to_tensor", "--threads", "1", "--quiet", "--report", "none", "--doctor", "off",
+                  "--seed", "1", "--label-smoothing", "0.5", "-o", f"{FOLDER}/{name}.safetensors", *words)
+        check(f"train {name}", r.status == 0, r)
+        rows = [json.loads(line) for line in read(f"{FOLDER}/{name}.run/metrics.jsonl").decode().splitlines()]
+        return objects("evaluate", f"{FOLDER}/{name}.safetensors", data, "--json")[0]["gap"], rows
+    clear = data_set(f"{FOLDER}/clear", train=600, test=60, seed=3)
+    blind = data_set(f"{FOLDER}/blind", train=300, test=60, seed=4)
+    r = random.Random(9)
+    idx(f"{blind}/train-images-idx3-ubyte", 0x803, [300, 10, 10], bytes(r.randrange(256) for _ in range(30000)), False)
+    idx(f"{blind}/train-labels-idx1-ubyte", 0x801, [300], [r.randrange(3) for _ in range(300)], False)
+    g, rows = trained("blind", blind, "--epochs", "16", "--batch", "16", "--lr", "0.002", "--patience", "0")
+    check("labels that nothing tells are learned by heart: over-fit", g["verdict"] == "over-fit" and g["overfit_from"] == g["best_epoch"] + 1, (g, rows))
+    check("the steps' own loss would not show it", rows[-1]["loss"] > 0.5 and rows[-1]["train_loss"] < 0.5 * rows[-1]["validation_loss"], rows[-1])
+    g, rows = trained("short", clear, "--epochs", "3", "--lr", "0.0001", "--schedule", "constant")
+    check("three short epochs: under-fit", g["verdict"] == "under-fit", (g, rows))
+    # every training record is scored where as many validate
+    shutil.copytree(clear, f"{FOLDER}/more")
+    g, rows = trained("alike", clear, "--epochs", "3", "--lr", "0.003", "--validate", f"{FOLDER}/more")
+    v = objects("evaluate", f"{FOLDER}/alike.safetensors", clear, "--part", "all", "--json")[0]
+    row = rows[g["best_epoch"] - 1]
+    check("the training part, scored as evaluate does", near(row["train_loss"], v["loss"], 1e-6) and near(row["train_accuracy"], v["accuracy"]), (row, v["loss"], v["accuracy"]))
+    check("its steps had smoothing", row["loss"] > 2 * row["train_loss"], row)
 
 
 def layers():
@@ -180,6 +207,7 @@ def wrong():
 train()
 screen(figures())
 gap()
+words_of_trainings()
 layers()
 neighbours()
 paths()

@@ -90,7 +90,7 @@ static double average_for(int64_t batches) { return batches < 20 ? 0 : 1 - 1 / (
 void ct__choose_patience(ct__image_job *j) {
     ct__recipe *r = &j->recipe;
     if (j->o->patience != 0) return;
-    r->patience = (int32_t)(r->epochs / 4 > 10 ? r->epochs / 4 : 10);
+    r->patience = (int32_t)(r->epochs / 2 > 10 ? r->epochs / 2 : 10);
 }
 
 /* Each from the other where one alone is given; with a time limit they come from the pace. */

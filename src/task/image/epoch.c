@@ -7,8 +7,11 @@
 #include "task/image/calibration.h"
 #include "task/image/job.h"
 
+#define LOOK_BACK 1000
+
 typedef struct visit {
     ct__image_job *j;
+    const ct_source *source; /* NULL: the validation part */
     ct_status (*each)(struct visit *v, const ct_batch *b, const float *logits);
     ct_scores *scores;
     ct_text *lines;
@@ -21,8 +24,9 @@ int64_t ct__image_eval_batch(const ct__image_job *j) {
     return j->recipe.batch < 64 ? 4 * j->recipe.batch : 256;
 }
 
-static ct_status walk_validation(visit *v) {
+static ct_status walk(visit *v) {
     ct__image_job *j = v->j;
+    const ct_source *source = v->source ? v->source : &j->validation_source;
     ct_loader *l = NULL;
     ct_batch b = {0};
     /* Files may have to be decoded: two threads ahead, four small batches in place of a large one. */
@@ -31,7 +35,7 @@ static ct_status walk_validation(visit *v) {
     ct_loader_options lo = {.batch = batch, .evaluate = 1, .threads = j->set ? 2 : 0};
     float *logits = ct_new_array(&j->o->allocator, (uint64_t)(batch * j->classes) + 16, sizeof *logits);
     ct_status s = logits ? CT_OK : ct_fail(j->e, CT_ELIMIT, "validation: out of memory");
-    if (!s) s = ct_loader_new(&j->o->allocator, &j->validation_source, lo, &l, j->e);
+    if (!s) s = ct_loader_new(&j->o->allocator, source, lo, &l, j->e);
     while (!s) {
         const void *in[1];
         void *out[1] = {logits};
@@ -51,21 +55,42 @@ static ct_status add_scores(visit *v, const ct_batch *b, const float *logits) {
     return ct_scores_add(v->scores, logits, b->field[1], b->rows, v->j->e);
 }
 
-ct_status ct__image_validate(ct__image_job *j, ct_score *score) {
-    visit v = {.j = j, .each = add_scores};
+static ct_status score_of(ct__image_job *j, const ct_source *source, ct_score *score) {
+    visit v = {.j = j, .source = source, .each = add_scores};
     ct_status s = ct_scores_new(&j->o->allocator, j->classes, &v.scores, j->e);
-    if (!s) s = walk_validation(&v);
+    if (!s) s = walk(&v);
     if (!s) *score = ct_scores_result(v.scores);
     ct_scores_free(v.scores);
     return s;
 }
 
+ct_status ct__image_validate(ct__image_job *j, ct_score *score) { return score_of(j, NULL, score); }
+
+/* The loss of the training's own steps has dropout, random transforms, mixing and label smoothing in it, and is of
+ * weights that moved meanwhile: it cannot stand beside the validation loss. This one can. The records are evenly
+ * spread, as many as validate, at most LOOK_BACK, so that it costs no more than the validation. */
+ct_status ct__image_look_back(ct__image_job *j, ct_score *score) {
+    const ct_allocator *a = &j->o->allocator;
+    int64_t n = j->train_count < j->validation_count ? j->train_count : j->validation_count;
+    if (n > LOOK_BACK) n = LOOK_BACK;
+    int64_t *index = ct_new_array(a, (uint64_t)n, sizeof *index);
+    ct_source some = {0};
+    if (!index) return ct_fail(j->e, CT_ELIMIT, "validation: out of memory");
+    for (int64_t i = 0; i < n; i++) index[i] = i * j->train_count / n;
+    ct_status s = ct_source_subset(a, &j->train_source, index, n, &some, j->e);
+    if (!s) s = score_of(j, &some, score);
+    ct_source_close(&some);
+    ct_delete(a, index, (uint64_t)n * sizeof *index);
+    return s;
+}
+
 static ct_status write_row(ct__image_job *j, const ct_epoch *row) {
-    json_t *v = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:b}", "epoch", (json_int_t)row->epoch,
-                          "steps", (json_int_t)row->steps, "loss", ct__json_number(row->loss),
-                          "validation_loss", ct__json_number(row->validation), "validation_accuracy",
-                          ct__json_number(row->accuracy), "lr", ct__json_number(row->lr), "gradient_norm",
-                          ct__json_number(row->norm), "best", row->best);
+    json_t *v = json_pack(
+        "{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "epoch", (json_int_t)row->epoch, "steps",
+        (json_int_t)row->steps, "loss", ct__json_number(row->loss), "validation_loss",
+        ct__json_number(row->validation), "validation_accuracy", ct__json_number(row->accuracy), "train_loss",
+        ct__json_number(row->train), "train_accuracy", ct__json_number(row->train_accuracy), "lr",
+        ct__json_number(row->lr), "gradient_norm", ct__json_number(row->norm), "best", row->best);
     ct__doctor_row(j, v);
     ct_status s = v ? ct__run_append(&j->run, "metrics.jsonl", v, j->e)
                     : ct_fail(j->e, CT_ELIMIT, "metrics: out of memory");
@@ -73,13 +98,19 @@ static ct_status write_row(ct__image_job *j, const ct_epoch *row) {
     return s;
 }
 
-static ct_status validate_with(ct__image_job *j, const ct_tensors *weights, ct_score *score) {
+static ct_status both(ct__image_job *j, ct_score *score, ct_score *train) {
+    ct_status s = ct__image_validate(j, score);
+    return s ? s : ct__image_look_back(j, train);
+}
+
+static ct_status validate_with(ct__image_job *j, const ct_tensors *weights, ct_score *score,
+                               ct_score *train) {
     ct_tensors *now = NULL;
-    if (j->recipe.average <= 0) return ct__image_validate(j, score);
+    if (j->recipe.average <= 0) return both(j, score, train);
     ct_status s = ct_tensors_new(&j->o->allocator, &now, j->e);
     if (!s) s = ct_weights_collect(j->ctx, CT_MODEL_KINDS, now, j->e);
     if (!s) s = ct_weights_apply(j->ctx, weights, "average", CT_MODEL_KINDS, 0, j->e);
-    if (!s) s = ct__image_validate(j, score);
+    if (!s) s = both(j, score, train);
     if (!s) s = ct_weights_apply(j->ctx, now, "weights", CT_MODEL_KINDS, 0, j->e);
     ct_tensors_free(now);
     return s;
@@ -90,12 +121,12 @@ int ct__image_patience_over(const ct__image_job *j) {
 }
 
 ct_status ct__image_end_epoch(ct__image_job *j, double begin, int *stop) {
-    ct_score score;
+    ct_score score, train;
     ct_tensors *weights = NULL;
     ct_status s = ct_tensors_new(&j->o->allocator, &weights, j->e);
     if (!s) s = ct_weights_model(j->ctx, weights, j->e);
     double before = j->now;
-    if (!s) s = validate_with(j, weights, &score);
+    if (!s) s = validate_with(j, weights, &score, &train);
     j->now = ct__job_now(j);
     if (!s) j->validate_seconds = j->now - before;
     if (s) {
@@ -113,7 +144,9 @@ ct_status ct__image_end_epoch(ct__image_job *j, double begin, int *stop) {
                     .seconds = j->now - begin,
                     .lr = j->last_lr,
                     .norm = j->last_norm,
-                    .best = best};
+                    .best = best,
+                    .train = train.loss,
+                    .train_accuracy = train.accuracy};
     j->loss_sum = 0;
     j->loss_count = 0;
     if (best) {
@@ -183,7 +216,7 @@ static ct_status write_validation(ct__image_job *j) {
     char path[4200];
     ct_text lines = {.allocator = &j->o->allocator};
     visit v = {.j = j, .each = add_line, .lines = &lines};
-    ct_status s = walk_validation(&v);
+    ct_status s = walk(&v);
     if (!s)
         s = ct_file_write(&j->o->files, &j->o->allocator, ct__run_path(&j->run, "validation.jsonl", path),
                           lines.data, lines.length, j->e);
@@ -212,7 +245,7 @@ static ct_status calibrate(ct__image_job *j, json_t **out) {
     v.kept = ct_new_array(a, numbers, sizeof *v.kept);
     v.label = ct_new_array(a, rows, sizeof *v.label);
     ct_status s = v.kept && v.label ? CT_OK : ct_fail(j->e, CT_ELIMIT, "calibration: out of memory");
-    if (!s) s = walk_validation(&v);
+    if (!s) s = walk(&v);
     if (!s) *out = ct__calibration_json(a, v.kept, v.label, v.rows, j->classes, j->e);
     if (!s && !*out) s = (ct_status)j->e->status;
     ct_delete(a, v.kept, numbers * sizeof *v.kept);

@@ -131,6 +131,8 @@ int64_t ct__image_label(const ct__image_job *j, int64_t i); /* of training recor
 ct_status ct__image_save(ct__image_job *j);
 ct_status ct__image_restore(ct__image_job *j);
 ct_status ct__image_validate(ct__image_job *j, ct_score *score);
+/* Some of the training records, scored as the validation part is. */
+ct_status ct__image_look_back(ct__image_job *j, ct_score *score);
 int64_t ct__image_eval_batch(const ct__image_job *j);
 /* begin: of the epoch, by the clock */
 ct_status ct__image_end_epoch(ct__image_job *j, double begin, int *stop);

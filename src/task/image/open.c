@@ -240,10 +240,10 @@ static ct_status build(ct__image_job *j) {
     char have[CT_SHAPE_TEXT];
     ct_shape out = ct_shape_of(j->logits);
     if (out.rank != 2 || out.dim[0] != CT_N || out.dim[1] != j->classes)
-        return ct_fail(
-            j->e, CT_EUSAGE,
-            "%s: the net gives %s; wanted [N,%lld], a number a class; end it with linear(h, \"fc\", classes)",
-            j->recipe.model, ct_shape_format(&out, have), (long long)j->classes);
+        return ct_fail_at(
+            j->e, CT_EUSAGE, file, -1,
+            "the net gives %s; wanted [N,%lld], a number a class; end it with linear(h, \"fc\", classes)",
+            ct_shape_format(&out, have), (long long)j->classes);
     int64_t rows[1] = {CT_N};
     int64_t shares[2] = {CT_N, j->classes};
     ct_t weights = {0, 0, 0}, label = j->mixed ? ct_graph_input(g, "label", CT_F32, ct_shape_make(2, shares))

@@ -245,14 +245,13 @@ ct_status ct_predict_images_with(ct_model *m, const char *const *path, int64_t n
             "--coverage: sets of labels, and --layer gives none; wanted one of them; leave one out");
     for (int64_t i = 0, k; i < n && !s; i = k) {
         ct_err own = {0};
-        for (k = i; k < n && ct__is_pictures(path[k]);) k++;
+        for (k = i; k < n && !ct__is_idx(path[k]);) k++;
         if (k == i)
             s = predict_idx(m, path[k++], o, each, user, &own);
         else
             s = ct__files_predict(m, path + i, k - i, o, each, user, &own);
         if (own.status && e && !e->status) *e = own;
-        if (s == CT_EDATA && k > i && ct__is_pictures(path[i]))
-            broken = s, s = CT_OK; /* the rest is predicted */
+        if (s == CT_EDATA && k > i && !ct__is_idx(path[i])) broken = s, s = CT_OK; /* the rest is predicted */
     }
     return s ? s : broken;
 }

@@ -59,6 +59,7 @@ static ct_status measure(ct__image_job *j) {
     if (!s) s = time_steps(j);
     begin = ct__job_now(j);
     if (!s) s = ct__image_validate(j, &score);
+    if (!s) s = ct__image_look_back(j, &score);
     j->validate_seconds = ct__job_now(j) - begin;
     return ct__trial_end(j, keep, s);
 }

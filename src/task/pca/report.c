@@ -55,7 +55,7 @@ static void scree(const ct__pca_job *j, ct_text *t) {
     const ct_pca *p = &j->result->pca;
     int64_t k = p->components.dim[0], n = k < BARS ? k : BARS;
     double x[BARS], y[BARS], sum = 0;
-    ct__plot plot = {t, 0.4, (double)n + 0.6, 0, 1, 1, 0};
+    ct__plot plot = {.t = t, .x_low = 0.4, .x_high = (double)n + 0.6, .y_high = 1, .whole = 1};
     ct__plot_begin(&plot, "Share of the variance, and the sum so far", "component", "share");
     for (int64_t i = 0; i < n; i++) {
         char title[80];
@@ -175,7 +175,7 @@ static const char *title_of(const ct__pca_job *j, int64_t i, char out[4400]) {
 static ct_status scatter(ct__pca_job *j, ct_text *t) {
     palette p;
     char title[4400], x_name[120], y_name[120] = "record", room[16];
-    ct__plot plot = {t, INFINITY, -INFINITY, INFINITY, -INFINITY, 0, 0};
+    ct__plot plot = {.t = t, .x_low = INFINITY, .x_high = -INFINITY, .y_low = INFINITY, .y_high = -INFINITY};
     ct_status s = find_palette(j, &p);
     if (s) return s;
     for (int64_t i = 0; i < j->points; i++) {

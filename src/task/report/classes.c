@@ -7,6 +7,7 @@
 #include "task/report/report.h"
 
 #define MOST_IN_MATRIX 30
+#define LARGE 12 /* a matrix of more classes has small cells, so that its examples stand beside it */
 #define MOST_IN_TABLE 100
 
 static const char *key(const ct__report *r, char out[120], const char *name) {
@@ -19,34 +20,60 @@ static const char *key(const ct__report *r, char out[120], const char *name) {
 static void open_card(ct_text *t) { ct_text_add(t, "<div><div class=\"n\">"); }
 static void close_card(ct_text *t, const char *what) { ct_text_format(t, "</div><div class=\"k\">%s", what); }
 
-void ct__report_headline(const ct__report *r) {
+static void accuracy_cards(const ct__report *r) {
     char k[120];
     ct_text *t = r->t;
     const ct_score *s = r->score;
-    ct_text_add(t, "<div class=\"cards\">\n");
     open_card(t);
     ct__report_percent(t, key(r, k, "accuracy"), s->accuracy, 2);
-    close_card(t, "accuracy<br>95&nbsp;%: ");
+    close_card(t, "accuracy<br>95&nbsp;% interval:<br>");
     ct__report_percent(t, key(r, k, "accuracy_ci95.0"), s->low, 1);
     ct_text_add(t, " to ");
     ct__report_percent(t, key(r, k, "accuracy_ci95.1"), s->high, 1);
     ct_text_add(t, "</div></div>\n");
     open_card(t);
     ct__report_percent(t, key(r, k, "baseline_accuracy"), s->baseline, 1);
-    close_card(t, "naive baseline<br>always the largest class</div></div>\n");
+    close_card(t, "naive baseline<br>always the<br>largest class</div></div>\n");
+    if (r->classes <= 5) return; /* then the right one is always among five */
+    open_card(t);
+    ct__report_percent(t, key(r, k, "top5_accuracy"), s->top5, 1);
+    close_card(t, "top-5 accuracy<br>right among five</div></div>\n");
+}
+
+static void calibration_card(const ct__report *r) {
+    char k[120];
+    ct_text *t = r->t;
+    open_card(t);
+    ct__report_percent(t, key(r, k, "ece"), r->score->ece, 1);
+    close_card(t, "calibration error<br>");
+    if (r->calibrated) {
+        ct__report_percent(t, key(r, k, "ece_calibrated"), r->calibrated->ece, 1);
+        ct_text_add(t, " at<br>temperature ");
+        ct__report_value(t, key(r, k, "temperature"), r->calibrated->temperature, 2);
+    } else {
+        ct_text_add(t, "stated against<br>true shares");
+    }
+    ct_text_add(t, "</div></div>\n");
+}
+
+void ct__report_headline(const ct__report *r) {
+    char k[120];
+    ct_text *t = r->t;
+    const ct_score *s = r->score;
+    ct_text_add(t, "<div class=\"cards\">\n");
+    accuracy_cards(r);
     open_card(t);
     ct__report_value(t, key(r, k, "macro_f1"), s->macro_f1, 3);
-    close_card(t, "macro F1<br>prec. ");
+    close_card(t, "macro F1<br>precision ");
     ct__report_value(t, key(r, k, "macro_precision"), s->macro_precision, 3);
-    ct_text_add(t, ", recall ");
+    ct_text_add(t, "<br>recall ");
     ct__report_value(t, key(r, k, "macro_recall"), s->macro_recall, 3);
     ct_text_add(t, "</div></div>\n");
     open_card(t);
     ct__report_value(t, key(r, k, "log_loss"), s->loss, 4);
     close_card(t, "log loss<br>per picture</div></div>\n");
-    open_card(t);
-    ct__report_percent(t, key(r, k, "ece"), s->ece, 1);
-    close_card(t, "calibration error<br>stated against true shares</div></div>\n</div>\n");
+    calibration_card(r);
+    ct_text_add(t, "</div>\n");
 }
 
 /* ---- confusion ---- */
@@ -105,17 +132,21 @@ static void matrix(const ct__report *r) {
     int turned = 0; /* long names stand upright */
     for (int64_t c = 0; c < r->classes; c++) turned |= strlen(r->label[c]) > 3;
     ct_text_format(
-        t, "<div class=\"matrix\"><div class=\"wide\"><table class=\"confusion%s\"><thead><tr><th></th>",
-        turned ? " turned" : "");
+        t, "<div class=\"matrix%s\"><div class=\"wide\"><table class=\"confusion%s\"><thead><tr><th></th>",
+        r->classes > LARGE ? " large" : "", turned ? " turned" : "");
     for (int64_t c = 0; c < r->classes; c++) {
-        ct_text_add(t, "<th><span>");
+        ct_text_add(t, "<th title=\"");
+        ct__report_text(t, r->label[c]);
+        ct_text_add(t, "\"><span>");
         ct__report_text(t, r->label[c]);
         ct_text_add(t, "</span></th>");
     }
     ct_text_add(t, "</tr></thead><tbody>\n");
     for (int64_t truth = 0; truth < r->classes; truth++) {
         int64_t sum = row_sum(r, truth);
-        ct_text_add(t, "<tr><th class=\"r\">");
+        ct_text_add(t, "<tr><th class=\"r\" title=\"");
+        ct__report_text(t, r->label[truth]);
+        ct_text_add(t, "\">");
         ct__report_text(t, r->label[truth]);
         ct_text_add(t, "</th>");
         for (int64_t c = 0; c < r->classes; c++) cell(r, truth, c, sum);
@@ -155,11 +186,17 @@ static void pairs(const ct__report *r) {
     ct_text_add(t, "</table>\n");
 }
 
+/* The page is about the validation part. */
+static const char *of_part(const ct__report *r) {
+    return strcmp(r->part, "test") == 0 ? ", in the test part" : "";
+}
+
 void ct__report_confusion(const ct__report *r) {
-    ct_text_add(
-        r->t,
-        "<h2>What is taken for what</h2>\n<p class=\"note\">Rows are the true classes, columns the predicted "
-        "ones; a cell is shaded by its share of the row.");
+    ct_text_format(r->t,
+                   "<h2>What is taken for what%s</h2>\n<p class=\"note\">Rows are the true classes, columns "
+                   "the predicted "
+                   "ones; a cell is shaded by its share of the row.",
+                   of_part(r));
     if (r->example && r->classes <= MOST_IN_MATRIX)
         ct_text_add(r->t, "<span class=\"screen\"> A click shows its worst examples.</span>");
     ct_text_add(r->t, "</p>\n");
@@ -199,9 +236,10 @@ static void class_row(const ct__report *r, int64_t c) {
 
 void ct__report_classes(const ct__report *r) {
     ct_text *t = r->t;
-    ct_text_add(t, "<h2>Class by class</h2>\n<div "
-                   "class=\"wide\"><table><tr><th>class</th><th>pictures</th><th>precision</th>"
-                   "<th>recall</th><th>F1</th><th></th></tr>\n");
+    ct_text_format(t,
+                   "<h2>Class by class%s</h2>\n<div class=\"wide\"><table><tr><th>class</th>"
+                   "<th>pictures</th><th>precision</th><th>recall</th><th>F1</th><th></th></tr>\n",
+                   of_part(r));
     for (int64_t c = 0; c < r->classes && c < MOST_IN_TABLE; c++) class_row(r, c);
     ct_text_add(t, "</table></div>\n");
     if (r->classes > MOST_IN_TABLE)

@@ -47,7 +47,10 @@ static void widen(ct__plot *p, const curve *c) {
 static ct__plot axes(ct_text *t, const curve *first, const curve *second, int from_zero) {
     ct__plot p = {
         .t = t, .x_low = 1, .x_high = 2, .y_low = INFINITY, .y_high = -INFINITY, .whole = 1, .height = 330};
-    if (first->n > 1) p.x_high = first->x[first->n - 1];
+    if (first->n > 1)
+        p.x_high = first->x[first->n - 1];
+    else
+        p.x_low = 0.5, p.x_high = 1.5;
     widen(&p, first);
     if (second) widen(&p, second);
     if (!(p.y_low <= p.y_high)) p.y_low = 0, p.y_high = 1;
@@ -61,71 +64,86 @@ static void dots(ct__plot *p, const curve *c, int series) {
     if (c->n == 1) ct__plot_mark(p, c->x[0], c->y[0], series, "");
 }
 
-static void losses(ct_text *t, const json_t *rows, ct_arena *a) {
-    curve train = read_curve(a, rows, "loss"), validation = read_curve(a, rows, "validation_loss");
+/* Training and validation, scored alike; `share`: values of 0 to 1, as percent. */
+static void pair(ct_text *t, const json_t *rows, ct_arena *a, const char *const key[2], const char *title,
+                 int share) {
+    curve train = read_curve(a, rows, key[0]), validation = read_curve(a, rows, key[1]);
     ct__plot p = axes(t, &train, &validation, 0);
     int64_t best = best_row(rows);
-    char text[64];
-    ct__plot_begin(&p, "Loss", "epoch", "");
+    char text[64] = "";
+    p.percent = share;
+    if (share) p.y_low = fmax(p.y_low, 0), p.y_high = fmin(p.y_high, 1);
+    ct__plot_begin(&p, title, "epoch", "");
     ct__plot_names(&p, "training", "validation");
     dots(&p, &train, 0);
     ct__plot_series(&p, train.x, train.y, train.n, 0);
     ct__plot_series(&p, validation.x, validation.y, validation.n, 1);
     if (best >= 0 && best < validation.n && isfinite(validation.y[best])) {
-        snprintf(text, sizeof text, "best: epoch %.0f", validation.x[best]);
+        if (!share) snprintf(text, sizeof text, "best: epoch %.0f", validation.x[best]);
         ct__plot_mark(&p, validation.x[best], validation.y[best], 1, text);
     }
     ct__plot_end(&p);
 }
 
-static void one(ct_text *t, const json_t *rows, ct_arena *a, const char *key, const char *title,
-                int from_zero, int mark) {
+static void one(ct_text *t, const json_t *rows, ct_arena *a, const char *key, const char *title) {
     curve c = read_curve(a, rows, key);
-    ct__plot p = axes(t, &c, NULL, from_zero);
-    int64_t best = best_row(rows);
+    ct__plot p = axes(t, &c, NULL, 1);
     ct__plot_begin(&p, title, "epoch", "");
-    ct__plot_series(&p, c.x, c.y, c.n, mark);
-    if (mark && best >= 0 && best < c.n && isfinite(c.y[best]))
-        ct__plot_mark(&p, c.x[best], c.y[best], 1, "");
-    if (!mark) dots(&p, &c, 0);
+    ct__plot_series(&p, c.x, c.y, c.n, 0);
+    dots(&p, &c, 0);
     ct__plot_end(&p);
 }
 
 static void table(ct_text *t, const json_t *rows) {
-    static const char *const keys[] = {"loss", "validation_loss", "validation_accuracy", "lr",
-                                       "gradient_norm"};
-    ct_text_add(
-        t,
-        "<details><summary>The numbers of every epoch</summary>\n<div "
-        "class=\"wide\"><table><tr><th>epoch</th>"
-        "<th>training loss</th><th>validation loss</th><th>accuracy</th><th>learning rate</th><th>gradient "
-        "norm</th></tr>\n");
+    static const struct {
+        const char *key, *title;
+        int form; /* 0: four places, 1: percent, 2: three digits */
+    } column[] = {
+        {"train_loss", "training loss", 0},         {"validation_loss", "validation loss", 0},
+        {"train_accuracy", "training accuracy", 1}, {"validation_accuracy", "validation accuracy", 1},
+        {"loss", "loss of the steps", 0},           {"lr", "learning rate", 2},
+        {"gradient_norm", "gradient norm", 2}};
+    const size_t columns = sizeof column / sizeof *column;
+    ct_text_add(t, "<details><summary>The numbers of every epoch</summary>\n<div class=\"wide\"><table><tr>"
+                   "<th>epoch</th>");
+    for (size_t j = 0; j < columns; j++) ct_text_format(t, "<th>%s</th>", column[j].title);
+    ct_text_add(t, "</tr>\n");
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         char k[80];
         snprintf(k, sizeof k, "epoch.%zu.epoch", i + 1);
         ct_text_add(t, "<tr><td>");
         ct__report_whole(t, k, (int64_t)number(row, "epoch"));
-        for (size_t j = 0; j < sizeof keys / sizeof *keys; j++) {
-            snprintf(k, sizeof k, "epoch.%zu.%s", i + 1, keys[j]);
+        for (size_t j = 0; j < columns; j++) {
+            double v = number(row, column[j].key);
+            snprintf(k, sizeof k, "epoch.%zu.%s", i + 1, column[j].key);
             ct_text_add(t, "</td><td>");
-            if (j < 2)
-                ct__report_value(t, k, number(row, keys[j]), 4);
-            else if (j == 2)
-                ct__report_percent(t, k, number(row, keys[j]), 2);
-            else
-                ct__report_short(t, k, number(row, keys[j]));
+            if (column[j].form == 0) ct__report_value(t, k, v, 4);
+            if (column[j].form == 1) ct__report_percent(t, k, v, 2);
+            if (column[j].form == 2) ct__report_short(t, k, v);
         }
         ct_text_add(t, "</td></tr>\n");
     }
     ct_text_add(t, "</table></div></details>\n");
 }
 
-void ct__report_curves(ct_text *t, const json_t *rows) {
+void ct__report_curves(ct_text *t, const json_t *rows, const char *words) {
+    static const char *const loss[2] = {"train_loss", "validation_loss"}, *const accuracy[2] = {
+                                                                              "train_accuracy",
+                                                                              "validation_accuracy"};
     ct_arena a = {.allocator = t->allocator};
-    ct_text_add(t, "<h2>How it learned</h2>\n<div class=\"two\">\n");
-    losses(t, rows, &a);
-    one(t, rows, &a, "validation_accuracy", "Validation accuracy", 0, 1);
+    ct_text_add(t, "<h2>How it learned</h2>\n");
+    if (words) {
+        ct_text_add(t, "<p class=\"gap\">");
+        ct__report_text(t, words);
+        ct_text_add(t, "</p>\n");
+    }
+    ct_text_add(t,
+                "<p class=\"note\">Both parts are scored alike after each epoch: without random transforms, "
+                "dropout and label smoothing. Of the training part it is a sample.</p>\n"
+                "<div class=\"two\">\n");
+    pair(t, rows, &a, loss, "Loss", 0);
+    pair(t, rows, &a, accuracy, "Accuracy", 1);
     ct_text_add(t, "</div>\n");
     table(t, rows);
     ct_arena_free(&a);
@@ -136,8 +154,8 @@ void ct__report_rates(ct_text *t, const json_t *rows) {
     ct_text_add(t, "<h2>Learning rate and gradients</h2>\n<p class=\"note\">As they were at the last step of "
                    "each epoch.</p>\n"
                    "<div class=\"two\">\n");
-    one(t, rows, &a, "lr", "Learning rate", 1, 0);
-    one(t, rows, &a, "gradient_norm", "Norm of the gradient", 1, 0);
+    one(t, rows, &a, "lr", "Learning rate");
+    one(t, rows, &a, "gradient_norm", "Norm of the gradient");
     ct_text_add(t, "</div>\n");
     ct_arena_free(&a);
 }

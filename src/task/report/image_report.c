@@ -80,14 +80,21 @@ static void head(const ct__page *p, ct_text *t) {
     ct__report_text(t, base_name(j->run.model));
     ct_text_add(t, "</h1>\n<p>");
     ct__report_text(t, j->recipe.model);
-    ct_text_format(t,
-                   ", trained on %s pictures of %lld classes. Scored on the <b>validation part</b>: %s "
-                   "pictures that the "
-                   "weights never met, but by which the best of %lld epochs was chosen (%lld). ",
-                   ct__grouped(j->train_count, train), (long long)j->classes,
-                   ct__grouped(j->validation_count, n), (long long)j->epoch, (long long)j->best_epoch);
-    ct_text_add(t, "The test part was not touched; <code>cotan evaluate</code> adds its figures to this "
-                   "page.</p></header>\n");
+    ct_text_format(
+        t,
+        ", trained on %s pictures of %lld class%s. Scored on the <b>validation part</b>: %s "
+        "pictures that the weights never met, but by which the best of %lld epoch%s was chosen (%lld).",
+        ct__grouped(j->train_count, train), (long long)j->classes, j->classes == 1 ? "" : "es",
+        ct__grouped(j->validation_count, n), (long long)j->epoch, j->epoch == 1 ? "" : "s",
+        (long long)j->best_epoch);
+    ct_text_add(t, "</p></header>\n");
+}
+
+/* An evaluation puts the test part's figures in place of this. */
+static void no_test_yet(ct_text *t) {
+    ct_text_add(t, CT__REPORT_TEST_BEGIN
+                "<p class=\"note\">The test part was not touched; <code>cotan evaluate</code> adds its "
+                "figures here.</p>\n" CT__REPORT_TEST_END);
 }
 
 static void fact(ct_text *t, const char *name, const char *text) {
@@ -95,6 +102,21 @@ static void fact(ct_text *t, const char *name, const char *text) {
     ct_text_format(t, "<tr><td>%s</td><td>", name);
     ct__report_text(t, text);
     ct_text_add(t, "</td></tr>\n");
+}
+
+/* A command, whose options are not broken after their dashes. */
+static void command_text(ct__page *p, const char *command, ct_text *t) {
+    for (const char *at = command; *at;) {
+        size_t n = strcspn(at, " ");
+        char *word = ct_arena_format(&p->arena, "%.*s", (int)n, at);
+        int whole = word && word[0] == '-' && n < 40;
+        t->failed |= !word;
+        if (whole) ct_text_add(t, "<span class=\"whole\">");
+        ct__report_text(t, word ? word : "");
+        if (whole) ct_text_add(t, "</span>");
+        at += n;
+        if (*at) ct_text_add(t, " "), at++;
+    }
 }
 
 static void facts(ct__page *p, ct_text *t) {
@@ -108,7 +130,7 @@ static void facts(ct__page *p, ct_text *t) {
                    "by bit, with the same "
                    "data, instructions and kernels.</p>\n<pre>");
     const char *command = json_string_value(json_object_get(config, "command"));
-    ct__report_text(t, command && *command ? command : "(a program trained it)");
+    command_text(p, command && *command ? command : "(a program trained it)", t);
     ct_text_add(t, "</pre>\n<table class=\"facts\">\n");
     fact(t, "net", r->model);
     fact(t, "data", j->data);
@@ -139,17 +161,27 @@ static void facts(ct__page *p, ct_text *t) {
     json_decref(config);
 }
 
-/* Is there room, or too much? */
-static void gap(const ct__page *p, ct_text *t) {
+/* The curves, and in words: is there room, or too much? */
+static void curves(const ct__page *p, ct_text *t) {
     ct_gap g;
     ct_err ignored = {0};
     const ct__image_job *j = p->j;
-    if (ct_run_gap(&j->o->files, &j->o->allocator, j->run.folder, &g, &ignored) ||
-        g.verdict == CT_GAP_UNKNOWN)
+    int known = ct_run_gap(&j->o->files, &j->o->allocator, j->run.folder, &g, &ignored) == CT_OK &&
+                g.verdict != CT_GAP_UNKNOWN;
+    ct__report_curves(t, p->rows, known ? g.text : NULL);
+}
+
+/* The ones to look at first. */
+static void mistakes(const ct__page *p, ct_text *t) {
+    ct_text_add(t, "<h2>The most confident mistakes</h2>\n");
+    if (p->mistakes == 0) {
+        ct_text_add(t, "<p>There are none: the validation part was named without one.</p>\n");
         return;
-    ct_text_add(t, "<p>");
-    ct__report_text(t, g.text);
-    ct_text_add(t, "</p>\n");
+    }
+    ct_text_add(t, "<p class=\"note\">Of the validation part; the probability is that of the wrong answer. "
+                   "Look here for wrong labels first.</p>\n<div class=\"grid\">\n");
+    if (p->shown.data) ct_text_bytes(t, p->shown.data, p->shown.length);
+    ct_text_add(t, "</div>\n");
 }
 
 /* The range test of --lr auto, where there was one. */
@@ -168,25 +200,23 @@ static ct_status range(ct__page *p, ct_text *t) {
 static ct_status body(ct__page *p, ct_text *t) {
     ct__image_job *j = p->j;
     ct_status s = ct__page_pictures(p);
-    ct__report r = {t, "validation", &j->result.validation, j->classes, p->label, p->confusion, p->example};
+    ct__report r = {.t = t,
+                    .part = "validation",
+                    .score = &j->result.validation,
+                    .classes = j->classes,
+                    .label = p->label,
+                    .confusion = p->confusion,
+                    .example = p->example};
     if (s) return s;
     head(p, t);
     ct__report_headline(&r);
-    ct_text_add(t, CT__REPORT_TEST_BEGIN CT__REPORT_TEST_END);
+    no_test_yet(t);
     ct__report_doctor(t, p->rows, j->doctor != NULL);
-    ct__report_curves(t, p->rows);
-    gap(p, t);
-    if (!s) s = range(p, t);
+    curves(p, t);
+    s = range(p, t);
     ct__report_confusion(&r);
-    if (p->mistakes) {
-        ct_text_add(
-            t, "<h2>The most confident mistakes</h2>\n<p class=\"note\">Of the validation part; the "
-               "probability is "
-               "that of the wrong answer. Look here for wrong labels first.</p>\n<div class=\"grid\">\n");
-        if (p->shown.data) ct_text_bytes(t, p->shown.data, p->shown.length);
-        ct_text_add(t, "</div>\n");
-    }
-    s = ct__page_why(p, t);
+    mistakes(p, t);
+    if (!s) s = ct__page_why(p, t);
     ct__report_classes(&r);
     ct__report_rates(t, p->rows);
     ct__report_health(t, p->rows);

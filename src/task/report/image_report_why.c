@@ -8,7 +8,10 @@
 #include "task/report/picture_uri.h"
 
 #define WHY 6
-#define GRID 8 /* places along a side; the square covers 3 of them */
+#define GRID 8  /* places along a side; the square covers 3 of them */
+#define HEAT 48 /* pixels along a side of what is drawn from them */
+#define LEAST \
+    2e-2 /* a fall of the probability that counts as one: below it nothing is shown at its warmest */
 
 ct_status ct__page_picture(const ct__page *p, int64_t sample, ct_array *out) {
     const ct__image_job *j = p->j;
@@ -73,18 +76,42 @@ static ct_status find_places(look *l, int64_t sample) {
     return s;
 }
 
-/* A small picture of warm colour whose opacity is the fall; the browser smooths it. */
+/* Between the middles of the places. */
+static double fall_at(const look *l, int y, int x) {
+    double at[2] = {(y + 0.5) * GRID / HEAT - 0.5, (x + 0.5) * GRID / HEAT - 0.5}, sum = 0;
+    for (int k = 0; k < 2; k++) at[k] = fmin(fmax(at[k], 0), GRID - 1);
+    for (int dy = 0; dy < 2; dy++)
+        for (int dx = 0; dx < 2; dx++) {
+            int gy = (int)at[0] + dy, gx = (int)at[1] + dx;
+            double share = (1 - fabs(at[0] - gy)) * (1 - fabs(at[1] - gx));
+            if (gy < GRID && gx < GRID) sum += share * l->fall[gy * GRID + gx];
+        }
+    return sum;
+}
+
+/* A small picture of warm colour whose opacity is the fall. */
 static void draw_places(const look *l, ct_text *t) {
-    static const uint8_t colour[3] = {255, 106, 0};
-    uint8_t heat[4 * GRID * GRID];
-    double most = 1e-9;
+    static const uint8_t colour[3] = {255, 96, 0};
+    uint8_t heat[4 * HEAT * HEAT];
+    double most = LEAST;
     for (int i = 0; i < GRID * GRID; i++) most = fmax(most, l->fall[i]);
-    for (int i = 0; i < GRID * GRID; i++) {
-        for (int c = 0; c < 3; c++) heat[c * GRID * GRID + i] = colour[c];
-        heat[3 * GRID * GRID + i] = (uint8_t)lrint(200 * l->fall[i] / most);
+    for (int i = 0; i < HEAT * HEAT; i++) {
+        for (int c = 0; c < 3; c++) heat[c * HEAT * HEAT + i] = colour[c];
+        heat[3 * HEAT * HEAT + i] = (uint8_t)lrint(190 * fall_at(l, i / HEAT, i % HEAT) / most);
     }
     ct_text_add(t, "<img class=\"heat\" alt=\"\" src=\"");
-    ct__png_uri(t, heat, 4, GRID, GRID);
+    ct__png_uri(t, heat, 4, HEAT, HEAT);
+    ct_text_add(t, "\">");
+}
+
+static void draw_seen(const ct_array *seen, ct_text *t) {
+    int tiny = seen->dim[1] <= 64;
+    ct_text_format(t, "<img alt=\"\" width=\"%lld\" height=\"%lld\"%s src=\"", (long long)seen->dim[2],
+                   (long long)seen->dim[1], tiny ? " class=\"crisp\"" : "");
+    if (tiny)
+        ct__png_uri(t, seen->data, seen->dim[0], seen->dim[1], seen->dim[2]);
+    else
+        ct__jpeg_uri(t, seen->data, seen->dim[0], seen->dim[1], seen->dim[2], 80);
     ct_text_add(t, "\">");
 }
 
@@ -99,24 +126,44 @@ static ct_status one(look *l, int64_t sample, ct_text *t) {
     ct_array_free(&whole);
     if (s) return s;
     s = find_places(l, sample);
-    int tiny = seen.dim[1] <= 64;
-    ct_text_format(t, "<figure><div class=\"over\"><img alt=\"\"%s src=\"", tiny ? " class=\"crisp\"" : "");
-    if (tiny)
-        ct__png_uri(t, seen.data, seen.dim[0], seen.dim[1], seen.dim[2]);
-    else
-        ct__jpeg_uri(t, seen.data, seen.dim[0], seen.dim[1], seen.dim[2], 80);
-    ct_text_add(t, "\">");
+    ct_text_add(t, "<figure><div class=\"beside\">");
+    draw_seen(&seen, t);
+    ct_text_add(t, "<div class=\"over\">");
+    draw_seen(&seen, t);
     if (!s) draw_places(l, t);
-    ct_text_add(t, "</div>");
+    ct_text_add(t, "</div></div>");
     ct__page_caption(l->p, sample, t);
     ct_text_add(t, "</figure>\n");
     ct_array_free(&seen);
     return s;
 }
 
+/* Half of them mistakes, the most confident first, then what is rightly named, likewise and of one class after the other;
+ * more of one where there is less of the other. */
+static int64_t choose(const ct__page *p, int64_t sample[WHY]) {
+    int64_t n = 0, hits = 0;
+    for (int64_t i = 0; i < p->n; i++) hits += p->sample[i].label == p->sample[i].prediction;
+    int64_t mistakes = hits < WHY / 2 ? WHY - hits : WHY / 2;
+    while (n < p->mistakes && n < mistakes) sample[n] = p->mistake[n], n++;
+    for (int again = 0; again < 2; again++) /* a second of a class where there are few classes */
+        for (int64_t c = 0; c < p->j->classes && n < WHY; c++) {
+            int64_t best = -1;
+            for (int64_t i = 0; i < p->n; i++) {
+                const ct__sample *s = &p->sample[i];
+                int known = 0;
+                for (int64_t k = 0; k < n; k++) known |= sample[k] == i;
+                if (s->label == c && s->prediction == c && !known &&
+                    (best < 0 || s->probability > p->sample[best].probability))
+                    best = i;
+            }
+            if (best >= 0) sample[n++] = best;
+        }
+    return n;
+}
+
 ct_status ct__page_why(ct__page *p, ct_text *t) {
     ct__image_job *j = p->j;
-    int64_t pixels = j->shape[0] * j->shape[1] * j->shape[2], n = p->mistakes < WHY ? p->mistakes : WHY;
+    int64_t pixels = j->shape[0] * j->shape[1] * j->shape[2], sample[WHY], n = choose(p, sample);
     look l = {.p = p};
     ct_status s = CT_OK;
     if (n == 0) return CT_OK;
@@ -127,10 +174,11 @@ ct_status ct__page_why(ct__page *p, ct_text *t) {
     if (!l.x || !l.covered || !l.logits || !l.probability)
         return ct_fail(p->e, CT_ELIMIT, "report: out of memory");
     ct_text_add(
-        t, "<h2>What it looked at</h2>\n<p class=\"note\">The first of these mistakes as the net saw them. "
-           "Where it is "
-           "warm, a grey square lowers the probability of its answer most.</p>\n<div class=\"grid why\">\n");
-    for (int64_t i = 0; i < n && !s; i++) s = one(&l, p->mistake[i], t);
+        t,
+        "<h2>What it looked at</h2>\n<p class=\"note\">Some mistakes and some of what is right, as the net "
+        "saw them, and beside them where it looked: where it is warm, a grey square laid there lowers the "
+        "probability of its answer most.</p>\n<div class=\"grid why\">\n");
+    for (int64_t i = 0; i < n && !s; i++) s = one(&l, sample[i], t);
     ct_text_add(t, "</div>\n");
     return s;
 }

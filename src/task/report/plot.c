@@ -110,8 +110,8 @@ static void y_ticks(const ct__plot *p) {
         ct_text_format(p->t, "/><text class=\"soft\" text-anchor=\"end\" x=\"%d\"", LEFT - 6);
         coordinate(p->t, "y", y_at(p, i * step) + 4);
         ct_text_add(p->t, ">");
-        ct__plot_number(p->t, i * step);
-        ct_text_add(p->t, "</text>\n");
+        ct__plot_number(p->t, p->percent ? 100 * i * step : i * step);
+        ct_text_add(p->t, p->percent ? "&#8239;%</text>\n" : "</text>\n");
     }
 }
 

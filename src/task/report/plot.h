@@ -13,8 +13,10 @@ void ct__page_text(ct_text *t, const char *text); /* escaped */
 typedef struct ct__plot {
     ct_text *t;
     double x_low, x_high, y_low, y_high;
-    int32_t whole;  /* 1: ticks of x at whole numbers alone */
-    int32_t height; /* of a width of 640; 0: 400 */
+    int32_t whole;   /* 1: ticks of x at whole numbers alone */
+    int32_t height;  /* of a width of 640; 0: 400 */
+    int32_t percent; /* 1: ticks of y are shares, shown as percent */
+    int32_t reserved;
 } ct__plot;
 void ct__plot_begin(ct__plot *p, const char *title, const char *x_label, const char *y_label);
 void ct__plot_end(ct__plot *p);

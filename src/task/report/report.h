@@ -26,6 +26,7 @@ typedef struct ct__report {
     ct_text *t;
     const char *part; /* "validation" or "test" */
     const ct_score *score;
+    const ct_calibrated *calibrated; /* at the model's temperature; NULL: not known */
     int64_t classes;
     const char *const *label; /* [classes] */
     const int64_t *confusion; /* [classes, classes] */
@@ -46,8 +47,8 @@ void ct__report_bar(ct_text *t, double share, int second);
 void ct__report_headline(const ct__report *r);
 void ct__report_confusion(const ct__report *r);
 void ct__report_classes(const ct__report *r);
-/* curves.c: rows of metrics.jsonl, an array */
-void ct__report_curves(ct_text *t, const json_t *rows);
+/* curves.c: rows of metrics.jsonl, an array; words: what to make of them, or NULL */
+void ct__report_curves(ct_text *t, const json_t *rows, const char *words);
 /* Rows of lr.jsonl, and the rate that was taken. */
 void ct__report_range(ct_text *t, const json_t *rows, double taken);
 void ct__report_rates(ct_text *t, const json_t *rows);

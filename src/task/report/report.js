@@ -28,3 +28,10 @@ document.querySelectorAll("table.confusion").forEach(function (table) {
     if (c && (e.key === "Enter" || e.key === " ")) { e.preventDefault(); show(c); }
   });
 });
+/* What is folded on the screen is printed. */
+window.addEventListener("beforeprint", function () {
+  document.querySelectorAll("details:not([open])").forEach(function (d) { d.open = true; d.dataset.printed = ""; });
+});
+window.addEventListener("afterprint", function () {
+  document.querySelectorAll("details[data-printed]").forEach(function (d) { d.open = false; d.removeAttribute("data-printed"); });
+});

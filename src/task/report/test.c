@@ -13,7 +13,13 @@ static ct_status section(ct_model *m, const ct_evaluation *v, ct_text *t, ct_are
     if (!label) return ct_fail(e, CT_ELIMIT, "report: out of memory");
     for (int64_t c = 0; c < v->classes; c++)
         label[c] = c < ct_model_labels(m) ? ct_model_label(m, c) : ct_arena_format(a, "%lld", (long long)c);
-    ct__report r = {t, "test", &v->score, v->classes, label, v->confusion, NULL};
+    ct__report r = {.t = t,
+                    .part = "test",
+                    .score = &v->score,
+                    .calibrated = v->calibrated_on > 0 ? &v->calibrated : NULL,
+                    .classes = v->classes,
+                    .label = label,
+                    .confusion = v->confusion};
     ct_text_add(t, CT__REPORT_TEST_BEGIN "<section>\n<h2>The test part</h2>\n<p>");
     ct__report_whole(t, "test.samples", v->score.samples);
     ct_text_add(t, " pictures that neither the weights nor any choice ever met, scored by <code>cotan "
