@@ -13,6 +13,7 @@
 #include "cotan/task.h"
 #include "meter.h"
 #include "seam.h"
+#include "task/report/plot.h"
 
 static char folder[] = "/tmp/cotan_pca_XXXXXX";
 static char csv[80], npy[80], model[80], run_model[80];
@@ -242,9 +243,27 @@ static void compared(void **state) {
     assert_int_equal(ct_compare_runs(NULL, NULL, new, old, "precision", &c, &e), CT_EUSAGE);
 }
 
+/* Three digits of a page, of the tiniest and largest numbers too. */
+static void page_numbers(void **state) {
+    static const struct {
+        double v;
+        const char *text;
+    } rows[] = {
+        {1.1711e-29, "1.17e-29"}, {-9.999e200, "-1e201"}, {0.0244123, "0.0244"}, {0, "0"}, {-0.0, "0"},
+        {1234.5, "1230"},         {5e-324, "5e-324"},      {1.7e308, "1.7e308"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ct_text t = {0};
+        ct__plot_number(&t, rows[i].v);
+        if (strcmp(t.data, rows[i].text) != 0) fail_msg("%s; wanted %s", t.data, rows[i].text);
+        ct_text_free(&t);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(out_of_memory), cmocka_unit_test(files_fail),
-                                       cmocka_unit_test(opened), cmocka_unit_test(predicting_without_memory),
-                                       cmocka_unit_test(compared)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(out_of_memory), cmocka_unit_test(files_fail),
+        cmocka_unit_test(opened),        cmocka_unit_test(predicting_without_memory),
+        cmocka_unit_test(compared),      cmocka_unit_test(page_numbers)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
