@@ -250,7 +250,7 @@ static void page_numbers(void **state) {
         const char *text;
     } rows[] = {
         {1.1711e-29, "1.17e-29"}, {-9.999e200, "-1e201"}, {0.0244123, "0.0244"}, {0, "0"}, {-0.0, "0"},
-        {1234.5, "1230"},         {5e-324, "5e-324"},      {1.7e308, "1.7e308"}};
+        {1234.5, "1230"},         {5e-324, "5e-324"},     {1.7e308, "1.7e308"}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ct_text t = {0};

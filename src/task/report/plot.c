@@ -74,13 +74,17 @@ static void coordinate(ct_text *t, const char *name, double v) { /* name="12.3" 
     ct_text_add(t, "\"");
 }
 
-/* Through text, as 10^31 is no double: the number nearest to three digits prints as them. Text and reading are of one
- * locale, whichever it is. */
+/* Through text such as "117e-31", as 10^31 is no double: the number nearest to three digits prints as them. */
 void ct__plot_number(ct_text *t, double v) {
-    char three[32];
-    snprintf(three, sizeof three, "%.2e", v);
-    double rounded = strtod(three, NULL);
-    ct_text_number(t, isfinite(rounded) ? rounded + 0.0 : v);
+    double rounded = v;
+    if (isfinite(v) && fabs(v) > 0) {
+        char three[48];
+        int power = 2 - (int)floor(log10(fabs(v)));
+        double digits = power > 300 ? v * 1e300 * pow(10, power - 300) : v * pow(10, power);
+        snprintf(three, sizeof three, "%lde%d", (long)round(digits), -power);
+        (void)ct_parse_number(three, &rounded);
+    }
+    ct_text_number(t, rounded + 0.0);
 }
 
 /* 1, 2 or 5 times a power of ten, so that about six of them fit. */
