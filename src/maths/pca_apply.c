@@ -17,7 +17,7 @@ typedef struct apply {
     double *scores, *back, *square, *lost; /* of the error: [lanes,block,K], [lanes,block,D], [lanes] */
 } apply;
 
-ct_status ct__pca_check(ct__job *j, const ct_pca *p) {
+static ct_status check_fitted(ct__job *j, const ct_pca *p) {
     if (p && p->components.data && p->mean.data && p->variance.data && p->components.rank == 2 &&
         p->components.dtype == CT_F64 && p->mean.dtype == CT_F64 && p->variance.dtype == CT_F64 &&
         p->mean.rank == 1 && p->variance.rank == 1 && p->components.dim[1] == p->mean.dim[0] &&
@@ -33,7 +33,7 @@ ct_status ct__pca_check(ct__job *j, const ct_pca *p) {
 }
 
 static ct_status prepare(ct__job *j, const ct_pca *p, apply *a) {
-    ct_status s = ct__pca_check(j, p);
+    ct_status s = check_fitted(j, p);
     if (s) return s;
     a->p = p;
     a->k = p->components.dim[0];
