@@ -41,7 +41,8 @@ static void same_bits(void **state) {
     (void)state;
     for (int i = 0; i < ROWS * SIDE * SIDE; i++) in[i] = (float)(i % 17) / 9 - 1;
     assert_int_equal(ct_predict(c, y, in, ROWS, out), CT_OK);
-    if (ct_model_save_net(y, path, "{\"labels\":[\"a\",\"b\"],\"mine\":{\"n\":3}}", &e)) fail_msg("%s", e.text);
+    if (ct_model_save_net(y, path, "{\"labels\":[\"a\",\"b\"],\"mine\":{\"n\":3}}", &e))
+        fail_msg("%s", e.text);
     ct_close(c);
     if (ct_model_open(path, NULL, &m, &e)) fail_msg("%s", e.text);
     assert_int_equal(ct_session_new(ct_model_context(m), &s, &e), CT_OK);
@@ -114,7 +115,8 @@ static ct_status same_shape(void *user, const ct_shape *in, int32_t n, ct_shape 
     *out = in[0];
     return CT_OK;
 }
-static ct_status copy(void *user, const ct_shape *shape, const float *const *in, int32_t n, float *out, ct_err *e) {
+static ct_status copy(void *user, const ct_shape *shape, const float *const *in, int32_t n, float *out,
+                      ct_err *e) {
     (void)user, (void)n, (void)e;
     memcpy(out, in[0], (size_t)(shape[0].dim[0] * shape[0].dim[1]) * sizeof *out);
     return CT_OK;
@@ -157,7 +159,8 @@ static void refused(void **state) {
         ct_ctx *c = ct_open(NULL);
         ct_err e = {0};
         ct_status s = ct_model_save_net(strange(c, i), path, NULL, &e);
-        if (s != CT_EUSAGE || !strstr(e.text, wanted[i])) fail_msg("%d: %d %s; wanted %s", i, s, e.text, wanted[i]);
+        if (s != CT_EUSAGE || !strstr(e.text, wanted[i]))
+            fail_msg("%d: %d %s; wanted %s", i, s, e.text, wanted[i]);
         if (i != POISON) rows_one_line("refused", &e);
         assert_int_equal(access(path, F_OK), -1);
         ct_close(c);
@@ -184,7 +187,8 @@ static void documents(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits), cmocka_unit_test(inputs), cmocka_unit_test(predicted),
-                                       cmocka_unit_test(refused), cmocka_unit_test(documents)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits), cmocka_unit_test(inputs),
+                                       cmocka_unit_test(predicted), cmocka_unit_test(refused),
+                                       cmocka_unit_test(documents)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,9 @@
 #include "graph/net_build.h"
 
 static ct_status refuse(const char *found, const char *name, const char *advice, ct_err *e) {
-    return ct_fail(e, CT_EUSAGE, "net: %.60s \"%.100s\"; wanted ops and layers that a net as text may call; %s", found, name,
-                   advice);
+    return ct_fail(e, CT_EUSAGE,
+                   "net: %.60s \"%.100s\"; wanted ops and layers that a net as text may call; %s", found,
+                   name, advice);
 }
 
 static ct_status check_node(const ct_node *n, ct_err *e) {
@@ -40,9 +41,12 @@ static ct_status check(ct_t y, ct_err *e) {
 }
 
 ct_status ct_net_of(ct_t y, ct_text *out, ct_err *e) {
-    if (!y.node) return ct_fail(e, CT_EUSAGE, "net: no tensor; wanted the net's output; give what the last op returned");
+    if (!y.node)
+        return ct_fail(e, CT_EUSAGE,
+                       "net: no tensor; wanted the net's output; give what the last op returned");
     ct_status s = ct_graph_status(y.node->graph, e);
-    if (!s && !ct_ok(y)) s = ct_fail(e, CT_EUSAGE, "net: its building failed; wanted a net; look at ct_error");
+    if (!s && !ct_ok(y))
+        s = ct_fail(e, CT_EUSAGE, "net: its building failed; wanted a net; look at ct_error");
     if (!s) s = check(y, e);
     if (s) return s;
     ct_err why = {0};
@@ -58,8 +62,10 @@ ct_status ct_net_of(ct_t y, ct_text *out, ct_err *e) {
     else
         s = ct_net_print(flat.data, "net", NULL, 0, out, &why); /* without the remarks about shapes */
     if (why.status)
-        s = ct_fail(e, (ct_status)why.status,
-                    "net: it cannot be read back from its text (%.300s); wanted one that can; give plain names", why.text);
+        s = ct_fail(
+            e, (ct_status)why.status,
+            "net: it cannot be read back from its text (%.300s); wanted one that can; give plain names",
+            why.text);
     ct_text_free(&flat);
     return s;
 }

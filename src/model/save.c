@@ -17,15 +17,18 @@ static ct_status find_inputs(ct_t y, inputs *out, ct_err *e) {
     const ct_allocator *a = ct_allocator_of(ct_context(y));
     int32_t n = ct_nodes_of(y, NULL, 0);
     ct_t *node = ct_new_array(a, (uint64_t)n + 1, sizeof *node);
-    ct_status s = node && ct_nodes_of(y, node, n) == n ? CT_OK : ct_fail(e, CT_ELIMIT, "model: out of memory");
+    ct_status s =
+        node && ct_nodes_of(y, node, n) == n ? CT_OK : ct_fail(e, CT_ELIMIT, "model: out of memory");
     for (int32_t i = 0; i < n && !s; i++) {
         if (strcmp(ct_op_of(node[i]), "input") != 0) continue;
         if (out->n == MAX_INPUTS)
-            s = ct_fail(e, CT_ELIMIT, "model: the net has more than %d inputs; wanted at most so many; join some",
+            s = ct_fail(e, CT_ELIMIT,
+                        "model: the net has more than %d inputs; wanted at most so many; join some",
                         MAX_INPUTS);
         else
-            out->in[out->n++] = (ct_net_input){
-                .name = ct_name_of(node[i]), .shape = ct_shape_of(node[i]), .dtype = (int32_t)ct_dtype_of(node[i])};
+            out->in[out->n++] = (ct_net_input){.name = ct_name_of(node[i]),
+                                               .shape = ct_shape_of(node[i]),
+                                               .dtype = (int32_t)ct_dtype_of(node[i])};
     }
     ct_delete(a, node, ((uint64_t)n + 1) * sizeof *node);
     return s;
@@ -45,7 +48,8 @@ static ct_status try_text(ct_t y, const char *net, const inputs *in, ct_err *e) 
         ct_fail(e, s, "%s", why.text);
     else if (!same)
         s = ct_fail(e, CT_EUSAGE,
-                    "model: the net cannot be read back from its text (%.300s); wanted one that can; give plain names, "
+                    "model: the net cannot be read back from its text (%.300s); wanted one that can; give "
+                    "plain names, "
                     "and see docs/net.md",
                     s ? why.text : "another net");
     ct_graph_free(g);
@@ -66,9 +70,10 @@ static json_t *inputs_json(const inputs *in) {
 
 static ct_status complete(json_t *doc, const char *net, const inputs *in, char **text, ct_err *e) {
     if (json_object_get(doc, "net") || json_object_get(doc, "inputs"))
-        return ct_fail(e, CT_EUSAGE,
-                       "model: the document has a net or inputs of its own; wanted those of the graph alone; leave "
-                       "them out, or call ct_model_save");
+        return ct_fail(
+            e, CT_EUSAGE,
+            "model: the document has a net or inputs of its own; wanted those of the graph alone; leave "
+            "them out, or call ct_model_save");
     int failed = json_object_set_new(doc, "net", json_string(net));
     failed |= json_object_set_new(doc, "inputs", inputs_json(in));
     *text = failed ? NULL : ct__document_dump(doc);
@@ -77,7 +82,8 @@ static ct_status complete(json_t *doc, const char *net, const inputs *in, char *
 
 ct_status ct_model_save_net(ct_t y, const char *path, const char *document, ct_err *e) {
     if (!ct_context(y))
-        return ct_fail(e, CT_EUSAGE, "model: no tensor; wanted the net's output; give what the last op returned");
+        return ct_fail(e, CT_EUSAGE,
+                       "model: no tensor; wanted the net's output; give what the last op returned");
     ct_text net = {.allocator = ct_allocator_of(ct_context(y))};
     inputs in = {.n = 0};
     char *text = NULL;
