@@ -37,7 +37,9 @@ const option cli_options[] = {
      "behind transparent pictures: white, grey, black or #rrggbb; default white"},
     {"allow-broken", 0, NULL, SWITCH, AT(allow_broken), 0, 0, NULL, " train pca ",
      "any number of pictures may be broken; default: 1 %"},
-    {"limit", 0, "N", WHOLE, AT(limit), 1, ANY, NULL, " train evaluate predict ", "only the first N records"},
+    {"limit", 0, "N", WHOLE, AT(limit), 1, ANY, NULL, " train evaluate predict ",
+     "only N records: the first; of folders and lists in train and evaluate those whose paths have the least "
+     "hashes"},
     {"part", 0, "NAME", TEXT, AT(part), 0, 0, "train|validation|test|all", " evaluate ",
      "which records: {}; default test"},
     /* the training */
