@@ -18,10 +18,12 @@ static void narrow(const uint8_t *from, int64_t n, int64_t plane, uint8_t *to) {
 ct_status ct_pictures_channels(const ct_allocator *a, ct_array *x, int32_t channels, ct_err *e) {
     if (x->dtype != CT_U8 || x->rank < 3 || x->rank > 4 || !ct_array_contiguous(x) ||
         (channels != 1 && channels != 3))
-        return ct_fail(e, CT_EUSAGE,
-                       "pictures: %s of %d axes in %d channels; wanted u8 [N,H,W] or [N,C,H,W] in 1 or 3; convert them",
-                       ct_dtype_name((ct_dtype)x->dtype), x->rank, channels);
-    int64_t has = x->rank == 3 ? 1 : x->dim[1], n = x->dim[0], h = x->dim[x->rank - 2], w = x->dim[x->rank - 1];
+        return ct_fail(
+            e, CT_EUSAGE,
+            "pictures: %s of %d axes in %d channels; wanted u8 [N,H,W] or [N,C,H,W] in 1 or 3; convert them",
+            ct_dtype_name((ct_dtype)x->dtype), x->rank, channels);
+    int64_t has = x->rank == 3 ? 1 : x->dim[1], n = x->dim[0], h = x->dim[x->rank - 2],
+            w = x->dim[x->rank - 1];
     if (has == channels) return CT_OK;
     if (has != 1 && has != 3)
         return ct_fail(e, CT_EDATA, "pictures: %lld channels; wanted 1 or 3; convert them", (long long)has);
