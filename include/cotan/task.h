@@ -98,7 +98,14 @@ typedef struct ct_image_train {
     int32_t lr_auto; /* 1: the learning rate by a range test (Smith 2015), `lr` is 0; its curve: lr.jsonl */
     int32_t doctor;  /* -1: no doctor (cotan/doctor.h). It changes no bit of the model */
     int32_t reserved_2;
-    int64_t reserved[8];
+    /* R: the classes' names, one a line, for idx files, which have numbers; NULL: the numbers. More names than the
+     * data has classes are classes without a picture. */
+    const char *labels;
+    /* R: of sgd and rmsprop; 0: 0.9 of sgd, none of rmsprop; CT_ZERO: none, meant */
+    double momentum;
+    /* R: steps over which the learning rate rises at the begin; 0: none, of one_cycle 0.3 of all */
+    int64_t warmup;
+    int64_t reserved[5];
 } ct_image_train;
 typedef struct ct_train_result {
     char model[4096], run[4096], data[4096]; /* paths */

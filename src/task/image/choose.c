@@ -104,6 +104,9 @@ static ct_status choose_steps(ct__image_job *j) {
         return ct_fail(
             j->e, CT_EUSAGE, "--steps: %lld; wanted at most %lld, %lld epochs of %lld; give more --epochs",
             (long long)r->steps, (long long)(r->epochs * batches), (long long)r->epochs, (long long)batches);
+    if (r->warmup > r->steps)
+        return ct_fail(j->e, CT_EUSAGE, "--warmup: %lld; wanted at most %lld, the steps in all; give fewer",
+                       (long long)r->warmup, (long long)r->steps);
     if (r->stop_at > r->steps)
         return ct_fail(j->e, CT_EUSAGE,
                        "--stop-at: %lld; wanted at most %lld, the steps in all; leave it out",

@@ -7,9 +7,13 @@
 #include "task/image/folder.h"
 #include "task/image/pass.h"
 
-static ct_status open_source(ct__pass *p, const ct_array *x, const ct_array *labels, const char *path) {
-    int64_t shape[3] = {x->rank == 3 ? 1 : x->dim[1], x->dim[x->rank - 2], x->dim[x->rank - 1]};
+/* Grey or colour as the net wants it, as of picture files. */
+static ct_status open_source(ct__pass *p, ct_array *x, const ct_array *labels, const char *path) {
     ct_status s = ct__pass_open(p);
+    int64_t channels = x->rank == 3 ? 1 : x->dim[1];
+    if (!s && p->picture.channels && (channels == 1 || channels == 3))
+        s = ct_pictures_channels(p->allocator, x, p->picture.channels, p->e);
+    int64_t shape[3] = {x->rank == 3 ? 1 : x->dim[1], x->dim[x->rank - 2], x->dim[x->rank - 1]};
     if (!s) s = ct__pass_fits(p, shape, path, 4);
     return s ? s : ct_source_images(p->allocator, x, labels, p->transform, &p->source, p->e);
 }
