@@ -49,6 +49,13 @@ void ct__tell_note(const ct__image_job *j, const char *format, ...) {
     va_end(ap);
 }
 
+void ct__tell_busy(const ct__image_job *j, const char *key, const char *text, int64_t step, int64_t steps) {
+    char safe[1000];
+    ct_event event = {.kind = CT_EVENT_BUSY, .key = key, .step = step, .steps = steps};
+    event.text = ct_escape(text, safe, sizeof safe);
+    if (j->o->tell) j->o->tell(j->o->user, &event);
+}
+
 /* ---- data ---- */
 
 /* Training with a validation part of its own: all records but those kept for the test. */
@@ -141,6 +148,7 @@ static ct_status open_sources(ct__image_job *j) {
 ct_status ct__image_open_data(ct__image_job *j) {
     const ct_image_train *o = j->o;
     if (ct__is_folder(j->data)) return ct__folder_open(j);
+    ct__tell_busy(j, "reading", j->data, 0, 0);
     ct_status s = ct__pictures_load(&o->files, &o->allocator, j->data, CT__PART_TRAIN, j->recipe.limit,
                                     &j->train, j->e);
     if (!s && j->validate) {
@@ -170,9 +178,10 @@ ct_status ct__image_open_data(ct__image_job *j) {
     char all[32], train[32], validation[32], kind[32] = "grey";
     if (x->rank == 4 && x->dim[1] > 1) snprintf(kind, sizeof kind, "in %lld channels", (long long)x->dim[1]);
     int64_t channels = x->rank == 3 ? 1 : x->dim[1];
-    ct__tell_fact(j, "data", "%s pictures %lldx%lld %s, %lld classes; %s", ct__grouped(x->dim[0], all),
-                  (long long)x->dim[x->rank - 1], (long long)x->dim[x->rank - 2],
-                  channels == 3 ? "in colour" : kind, (long long)j->classes, j->data);
+    ct__tell_fact(j, "data", "%s picture%s %lldx%lld %s, %lld class%s; %s", ct__grouped(x->dim[0], all),
+                  x->dim[0] == 1 ? "" : "s", (long long)x->dim[x->rank - 1], (long long)x->dim[x->rank - 2],
+                  channels == 3 ? "in colour" : kind, (long long)j->classes, j->classes == 1 ? "" : "es",
+                  j->data);
     ct__tell_fact(j, "split", "%s train, %s validation (%s); %s", ct__grouped(j->train_count, train),
                   ct__grouped(j->validation_count, validation),
                   j->validate ? j->validate : "a tenth, by hash",
