@@ -222,7 +222,9 @@ static void tell_data(ct__image_job *j, const ct_audit *a) {
                   (long long)a->classes, a->classes == 1 ? "" : "es", j->data);
     ct__tell_fact(j, "split", "%s train, %s validation (%s); %s", ct__grouped(j->train_count, train),
                   ct__grouped(j->validation_count, validation),
-                  j->validate ? j->validate : "a tenth, by hash",
+                  j->validate                                 ? j->validate
+                  : ct_images_has(j->set, CT_PART_VALIDATION) ? "its own part"
+                                                              : "a tenth, by hash",
                   j->own_test ? "the test part only checked for leaks" : "a tenth is kept for the test");
     ct__tell_fact(j, "transform", "%s", j->recipe.transform[0] ? j->recipe.transform : "none: x / 255");
 }
