@@ -58,32 +58,13 @@ void ct__tell_busy(const ct__image_job *j, const char *key, const char *text, in
 
 /* ---- data ---- */
 
-/* Training with a validation part of its own: all records but those kept for the test. */
-static ct_status all_but_test(ct__image_job *j) {
-    const ct_allocator *a = &j->o->allocator;
-    int64_t count = j->train.images.dim[0], *test = NULL, tests = 0, next = 0, n = 0;
-    ct_status s = CT_OK;
-    if (!j->own_test) s = ct__pictures_split(a, count, j->recipe.seed, 1, "test", &test, &tests, j->e);
-    if (s) return s;
-    int64_t *list = ct_new_array(a, (uint64_t)(count - tests) + 1, sizeof *list);
-    for (int64_t i = 0; list && i < count; i++) {
-        if (next < tests && test[next] == i)
-            next++;
-        else
-            list[n++] = i;
-    }
-    ct_delete(a, test, ((size_t)tests + 1) * sizeof *test);
-    j->train_index = list;
-    j->train_count = n;
-    return list ? CT_OK : ct_fail(j->e, CT_ELIMIT, "data: out of memory for %lld records", (long long)count);
-}
-
 static ct_status split(ct__image_job *j) {
     const ct_allocator *a = &j->o->allocator;
     int64_t count = j->train.images.dim[0];
     ct_status s = CT_OK;
     if (j->validate) {
-        s = all_but_test(j);
+        s = ct__pictures_split(a, count, j->recipe.seed, !j->own_test, "kept", &j->train_index,
+                               &j->train_count, j->e);
         if (!s)
             s = ct__pictures_split(a, j->validation.images.dim[0], j->recipe.seed, 0, "all",
                                    &j->validation_index, &j->validation_count, j->e);
