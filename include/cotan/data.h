@@ -343,7 +343,9 @@ typedef struct ct_images_options {
     void *user;
     volatile int32_t *stop; /* set: the scan ends with CT_ECANCEL; may be NULL */
     int64_t cache_parts;    /* 1 << CT_PART_TRAIN | ...: of a divided set, the parts that are kept; 0: all */
-    int64_t reserved[7];
+    /* How far a scan has come, after each picture that the calling thread has read; may be NULL */
+    void (*progress)(void *user, int64_t done, int64_t of);
+    int64_t reserved[6];
 } ct_images_options;
 
 typedef struct ct_image {

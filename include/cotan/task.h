@@ -18,11 +18,14 @@ extern "C" {
 
 /* What a training tells: `kind` says which fields are set. Texts are for people. */
 typedef enum ct_event_kind {
-    CT_EVENT_FACT = 1,   /* key, text: "data", "60,000 pictures 28x28 grey, 10 classes" */
-    CT_EVENT_STEP = 2,   /* step, steps, epoch, epochs, loss, rate, eta */
-    CT_EVENT_EPOCH = 3,  /* row, and the same but loss, rate, eta */
-    CT_EVENT_NOTE = 4,   /* text: resumed at ..., a checkpoint was damaged ... */
-    CT_EVENT_FINDING = 5 /* of the doctor: finding; key, its fault; text: one line with the advice */
+    CT_EVENT_FACT = 1,    /* key, text: "data", "60,000 pictures 28x28 grey, 10 classes" */
+    CT_EVENT_STEP = 2,    /* step, steps, epoch, epochs, loss, rate, eta */
+    CT_EVENT_EPOCH = 3,   /* row, and the same but loss, rate, eta */
+    CT_EVENT_NOTE = 4,    /* text: resumed at ..., a checkpoint was damaged ... */
+    CT_EVENT_FINDING = 5, /* of the doctor: finding; key, its fault; text: one line with the advice */
+    /* What takes a while beside the steps. key: "reading", "trying rates", ...; text: what, or ""; step of steps done, 0 of
+     * 0 where nobody counts. Any number of times */
+    CT_EVENT_BUSY = 6
 } ct_event_kind;
 typedef struct ct_event {
     int32_t kind;          /* a ct_event_kind */

@@ -19,6 +19,8 @@ typedef struct screen {
     int32_t live;                           /* the live line stands there */
     int64_t steps;                          /* in `loss` */
     double loss, shown;                     /* shown: when the live line was last drawn */
+    const char *busy;                       /* what is done beside the steps; NULL: nothing yet */
+    double began;                           /* when that began */
 } screen;
 
 /* Everything that the words say. Zero is "not given" until `given` says otherwise. */
@@ -122,6 +124,8 @@ ct_status cli_labels(cli *c);    /* --labels FILE: its text, in c->names */
 /* ---- screen.c: what a training shows ---- */
 void cli_screen(void *user, const ct_event *e); /* user: a cli */
 void cli_screen_clear(screen *s);               /* take the live line away */
+/* "  key          text", folded where a terminal is too narrow. */
+void cli_screen_fact(cli *c, const char *key, const char *format, ...) CT_PRINTF(3, 4);
 
 /* ---- signals, main.c ---- */
 extern volatile int32_t cli_stop;

@@ -79,6 +79,11 @@ ct_status ct__image_look_back(ct__image_job *j, ct_score *score) {
     for (int64_t i = 0; i < n; i++) index[i] = i * j->train_count / n;
     ct_status s = ct_source_subset(a, &j->train_source, index, n, &some, j->e);
     if (!s) s = score_of(j, &some, score);
+    if (s == CT_ENONFINITE) { /* it decides nothing: not known */
+        *score = (ct_score){.loss = NAN, .accuracy = NAN};
+        ct_error_clear(j->e);
+        s = CT_OK;
+    }
     ct_source_close(&some);
     ct_delete(a, index, (uint64_t)n * sizeof *index);
     return s;

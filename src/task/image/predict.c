@@ -94,7 +94,7 @@ static ct_status choose_part(ct__pass *p, choice *c, const char *wanted, ct_eval
             p->e, CT_EUSAGE,
             "--part: validation, for which training had a folder of its own; wanted that folder; give it, "
             "with --part all");
-    return records_of(p, c, with_test, part);
+    return records_of(p, c, with_test, c->own_validation && strcmp(part, "train") == 0 ? "kept" : part);
 }
 
 static ct_status check(const ct_evaluate_options *o, ct_err *e) {

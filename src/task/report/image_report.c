@@ -253,6 +253,7 @@ ct_status ct__image_report(ct__image_job *j) {
     char path[4200];
     ct__page p = {.j = j, .e = j->e, .arena = {.allocator = &j->o->allocator}};
     if (j->o->report && strcmp(j->o->report, "none") == 0) return CT_OK;
+    ct__tell_busy(j, "writing", "the report", 0, 0);
     (void)ct__run_path(&j->run, "report.html", path);
     if (j->o->report) snprintf(path, sizeof path, "%s", j->o->report);
     ct_status s = write_page(&p, path);
