@@ -131,7 +131,7 @@ static ct_status choose_transform(ct__image_job *j) {
             mean[c] = round(mean[c] * 1e4) / 1e4;
             std[c] = std[c] > 1e-3 ? round(std[c] * 1e4) / 1e4 : 1; /* a constant channel stays as it is */
         }
-        ct__add_training_steps(j, &text, size, channels, mean);
+        ct__add_training_steps(j, &text, size, channels, mean, 0);
         ct_text_format(&text, "%snormalize", text.length ? ", " : "");
         add_numbers(&text, "mean", mean, channels);
         add_numbers(&text, "std", std, channels);

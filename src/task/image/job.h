@@ -104,9 +104,12 @@ ct_status ct__classes_check(ct__image_job *j);
 ct_status ct__choose(ct__image_job *j);
 int64_t ct__batches(const ct__image_job *j); /* of an epoch */
 void ct__choose_patience(ct__image_job *j);  /* once the epochs are known */
-/* "random_crop ..., " where pictures are large enough, "flip" where they are in colour, `mean` NULL: no trivial_augment */
+/* "random_crop ..., " where pictures are large enough, "flip" where they are in colour or `flip` is 1, `mean` NULL: no
+ * trivial_augment */
 void ct__add_training_steps(const ct__image_job *j, ct_text *t, const int64_t size[2], int64_t channels,
-                            const double *mean);
+                            const double *mean, int flip);
+/* mirror.c: are mirrored training pictures (grey, of idx) told apart as well as they are themselves? */
+ct_status ct__mirror_keeps_classes(ct__image_job *j, int *yes);
 /* time.c */
 ct_status ct__time_plan(ct__image_job *j);
 int ct__time_is_over(const ct__image_job *j);

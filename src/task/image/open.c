@@ -89,9 +89,11 @@ static ct_status choose_transform(ct__image_job *j) {
     if (!j->recipe.transform) {
         const ct_array *x = &j->train.images;
         int64_t size[2] = {x->dim[x->rank - 1], x->dim[x->rank - 2]};
-        ct__add_training_steps(j, &text, size, x->rank == 4 ? x->dim[1] : 1, NULL);
+        int flip;
+        s = ct__mirror_keeps_classes(j, &flip);
+        if (!s) ct__add_training_steps(j, &text, size, x->rank == 4 ? x->dim[1] : 1, NULL, flip);
         if (text.length) ct_text_add(&text, ", ");
-        s = ct__pictures_normalize(&j->train, j->train_index, j->train_count, &text, j->e);
+        if (!s) s = ct__pictures_normalize(&j->train, j->train_index, j->train_count, &text, j->e);
         if (!s && text.failed) s = ct_fail(j->e, CT_ELIMIT, "data: out of memory");
         if (!s) s = ct__recipe_transform(j, text.data, &j->recipe.transform);
     }
