@@ -350,8 +350,8 @@ typedef struct ct_plan_info {
 } ct_plan_info;
 CT_API ct_status ct_plan_describe(ct_plan *p, int64_t batch, ct_plan_info *out, ct_err *e);
 CT_API ct_status ct_plan_step(ct_plan *p, int64_t batch, int64_t index, ct_step_info *out, ct_err *e);
-/* Run `repeats` times on zero inputs, timing each step (no effect is performed); ct_plan_step then has the
- * medians. */
+/* Run `repeats` times on drawn inputs (floats between 0 and 1, the same each time; integers 0), timing each step (no
+ * effect is performed); ct_plan_step then has the medians. */
 CT_API ct_status ct_plan_profile(ct_session *s, ct_plan *p, int64_t batch, int32_t repeats);
 
 /* ---- custom ops ---- */

@@ -173,6 +173,8 @@ def results(d, data, model):
     check("no reference implementation", not [o for o in v["ops"] if "ref" in o["impl"]], v["ops"])
     check("plan", "conv2d+relu" in cotan("plan", model, "--repeats", "2").stdout and cotan("plan", model, "--dot").stdout.startswith("digraph"))
     fails(2, "net is fixed", "plan", model, "--input", "3x32x32")
+    r = cotan("plan", "mobile", "--train", "--set", "width=1", "--batch", "8", "--repeats", "3")
+    check("plan of a net with many batch norms", r.returncode == 0 and "\nbatch 8 in " in r.stdout, r.stderr)
     fails(2, "--delimiter: ", "predict", model, images, "--delimiter", ";")
     fails(2, "--follow-links: ", "inspect", model, "--follow-links")
     fails(2, "--flat: ", "inspect", data, "--flat")

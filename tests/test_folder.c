@@ -323,8 +323,12 @@ static void lists(void **state) {
          "{\"path\":\"x/1.png\",\"label\":\"dog\",\"part\":\"train\"}\n\n{\"path\":\"x/2, "
          "\\\"two\\\".png\",\"label\":\"cat\","
          "\"part\":\"test\"}\n{\"path\":\"3.png\",\"label\":\"dog\",\"part\":\"validation\"}"},
+        {"list/d.jsonl", /* by the names that a CSV may have too */
+         "{\"file\":\"x/1.png\",\"class\":\"dog\",\"split\":\"Train\"}\n{\"image\":\"x/2, "
+         "\\\"two\\\".png\",\"target\":\"cat\",\"part\":null,\"split\":\"TEST\"}\n"
+         "{\"filename\":\"3.png\",\"label\":\"dog\",\"split\":\"val\"}"},
     };
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         assert_true(folder_put(at(rows[i].name), rows[i].text, strlen(rows[i].text)));
         ct_images *s = scanned(rows[i].name, (ct_images_options){0}, NULL);
         ct_image r[3];
@@ -337,6 +341,44 @@ static void lists(void **state) {
         assert_true(r[0].part == CT_PART_VALIDATION && r[1].part == CT_PART_TRAIN &&
                     r[2].part == CT_PART_TEST);
         assert_string_equal(ct_images_class(s, 0), "cat");
+        ct_images_close(s);
+        s = scanned(rows[i].name, (ct_images_options){.parts = 1 << CT_PART_TEST}, NULL);
+        assert_int_equal(ct_images_count(s), 1);
+        assert_true(ct_images_has(s, CT_PART_TRAIN) && ct_images_has(s, CT_PART_VALIDATION));
+        ct_images_close(s);
+    }
+}
+
+typedef struct progress {
+    int64_t calls, done, of;
+    pthread_t by;
+} progress;
+
+static void count_progress(void *user, int64_t done, int64_t of) {
+    progress *p = user;
+    p->calls++;
+    assert_true(done >= p->done && done <= of && pthread_equal(p->by, pthread_self()));
+    p->done = done;
+    p->of = of;
+}
+
+/* How far a scan is, told by the thread that called it. */
+static void told_progress(void **state) {
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "far/%c/%02d.png", i % 2 ? 'a' : 'b', i);
+        picture(name, (uint64_t)i, 3, 5, 5);
+    }
+    for (int32_t threads = 1; threads <= 3; threads += 2) {
+        progress p = {.by = pthread_self()};
+        ct_images *s = scanned(
+            "far",
+            (ct_images_options){
+                .picture = {.channels = 3}, .threads = threads, .progress = count_progress, .user = &p},
+            NULL);
+        assert_int_equal(ct_images_count(s), 40);
+        assert_true(threads == 1 ? p.calls == 40 && p.done == 40 && p.of == 40 : p.calls <= 40);
         ct_images_close(s);
     }
 }
@@ -353,8 +395,11 @@ static void bad_lists(void **state) {
         {"bad.csv", "path,label\n\"a\"b,x\n", "bad.csv:2:"},
         {"bad.csv", "path,label\n,x\n", "bad.csv:2: no path"},
         {"bad.csv", "path,label\na.png,\n", "bad.csv:2: no label"},
-        {"bad.csv", "path,label,part\na.png,x,tset\n", "bad.csv:2: an unknown part"},
+        {"bad.csv", "path,label,part\na.png,x,tset\n",
+         "bad.csv:2: part \"tset\"; wanted train, validation or test"},
         {"bad.jsonl", "{\"path\":\"a.png\",\"label\":1}\n{\"path\":\"a.png\"", "bad.jsonl:2:"},
+        {"bad.jsonl", "{\"path\":\"a.png\",\"label\":1,\"split\":\"Tset\"}", "bad.jsonl:1: part \"Tset\""},
+        {"bad.jsonl", "{\"path\":\"a.png\",\"label\":1,\"part\":1}", "bad.jsonl:1: a part that is no text"},
         {"bad.jsonl", "{\"path\":\"a.png\"}", "bad.jsonl:1: no \"label\""},
         {"bad.jsonl", "{\"label\":\"a.png\"}", "bad.jsonl:1: no \"path\""},
         {"bad.jsonl", "{\"path\":\"a.png\",\"label\":1}\n[1]", "bad.jsonl:2: no object"},
@@ -454,9 +499,10 @@ static void npy(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(nothing_there), TEST(order_of_bytes), TEST(broken),      TEST(links),      TEST(parts_above),
-        TEST(gone),          TEST(gone_when_read), TEST(mixed_sizes), TEST(unreadable), TEST(unlabelled),
-        TEST(limits),        TEST(lists),          TEST(bad_lists),   TEST(cifar),      TEST(npy),
+        TEST(nothing_there), TEST(order_of_bytes), TEST(broken),         TEST(links),
+        TEST(parts_above),   TEST(gone),           TEST(gone_when_read), TEST(mixed_sizes),
+        TEST(unreadable),    TEST(unlabelled),     TEST(limits),         TEST(lists),
+        TEST(told_progress), TEST(bad_lists),      TEST(cifar),          TEST(npy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,11 +18,14 @@ extern "C" {
 
 /* What a training tells: `kind` says which fields are set. Texts are for people. */
 typedef enum ct_event_kind {
-    CT_EVENT_FACT = 1,   /* key, text: "data", "60,000 pictures 28x28 grey, 10 classes" */
-    CT_EVENT_STEP = 2,   /* step, steps, epoch, epochs, loss, rate, eta */
-    CT_EVENT_EPOCH = 3,  /* row, and the same but loss, rate, eta */
-    CT_EVENT_NOTE = 4,   /* text: resumed at ..., a checkpoint was damaged ... */
-    CT_EVENT_FINDING = 5 /* of the doctor: finding; key, its fault; text: one line with the advice */
+    CT_EVENT_FACT = 1,    /* key, text: "data", "60,000 pictures 28x28 grey, 10 classes" */
+    CT_EVENT_STEP = 2,    /* step, steps, epoch, epochs, loss, rate, eta */
+    CT_EVENT_EPOCH = 3,   /* row, and the same but loss, rate, eta */
+    CT_EVENT_NOTE = 4,    /* text: resumed at ..., a checkpoint was damaged ... */
+    CT_EVENT_FINDING = 5, /* of the doctor: finding; key, its fault; text: one line with the advice */
+    /* What takes a while beside the steps. key: "reading", "trying rates", ...; text: what, or ""; step of steps done, 0 of
+     * 0 where nobody counts. Any number of times */
+    CT_EVENT_BUSY = 6
 } ct_event_kind;
 typedef struct ct_event {
     int32_t kind;          /* a ct_event_kind */
@@ -98,7 +101,14 @@ typedef struct ct_image_train {
     int32_t lr_auto; /* 1: the learning rate by a range test (Smith 2015), `lr` is 0; its curve: lr.jsonl */
     int32_t doctor;  /* -1: no doctor (cotan/doctor.h). It changes no bit of the model */
     int32_t reserved_2;
-    int64_t reserved[8];
+    /* R: the classes' names, one a line, for idx files, which have numbers; NULL: the numbers. More names than the
+     * data has classes are classes without a picture. */
+    const char *labels;
+    /* R: of sgd and rmsprop; 0: 0.9 of sgd, none of rmsprop; CT_ZERO: none, meant */
+    double momentum;
+    /* R: steps over which the learning rate rises at the begin; 0: none, of one_cycle 0.3 of all */
+    int64_t warmup;
+    int64_t reserved[5];
 } ct_image_train;
 typedef struct ct_train_result {
     char model[4096], run[4096], data[4096]; /* paths */

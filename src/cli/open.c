@@ -77,6 +77,17 @@ ct_status cli_transform(cli *c) {
     return c->transform ? CT_OK : ct_fail(&c->e, CT_ELIMIT, "--transform: out of memory");
 }
 
+ct_status cli_labels(cli *c) {
+    void *data;
+    uint64_t bytes;
+    if (!c->labels) return CT_OK;
+    ct_status s = ct_file_read(cli_files(), NULL, c->labels, 16 << 20, &data, &bytes, &c->e);
+    if (s) return s;
+    c->names = ct_arena_format(&c->arena, "%.*s", (int)bytes, (const char *)data);
+    ct_delete(NULL, data, bytes);
+    return c->names ? CT_OK : ct_fail(&c->e, CT_ELIMIT, "--labels: out of memory");
+}
+
 ct_options cli_context(const cli *c) {
     return (ct_options){.threads = (int32_t)c->threads,
                         .seed = c->seed,

@@ -38,6 +38,9 @@ static ct_image_train job_of(cli *c, const char *command) {
         .limit = c->limit,
         .steps = c->steps,
         .freeze = c->freeze,
+        .labels = c->names,
+        .momentum = meant(c, "momentum", c->momentum),
+        .warmup = c->warmup,
         .memory = c->memory,
         .class_weights = c->class_weights,
         .lr_auto = cli_given(c, "lr") && !(c->lr > 0),
@@ -143,22 +146,22 @@ static void next_commands(const cli *c, const ct_train_result *r) {
     ct_text_free(&t);
 }
 
-static void report(const cli *c, const ct_train_result *r) {
-    char spent[32], model[4200], run[4200];
+static void report(cli *c, const ct_train_result *r) {
+    char spent[32], path[4200];
     const ct_score *v = &r->validation;
     if (c->json) report_json(r);
     if (c->quiet || c->dry_run) return;
-    if (!r->finished_before)
-        fprintf(
-            stderr,
-            "\n  %-12s %lld of %lld: validation accuracy %.2f %% (%.1f to %.1f), naive baseline %.1f %%\n",
-            "best epoch", (long long)r->best_epoch, (long long)r->epochs, v->accuracy * 100, v->low * 100,
-            v->high * 100, v->baseline * 100);
-    if (!r->finished_before)
-        fprintf(stderr, "  %-12s %s\n  %-12s %s/\n", "model", ct_escape(r->model, model, sizeof model), "run",
-                ct_escape(r->run, run, sizeof run));
-    if (r->report[0]) fprintf(stderr, "  %-12s %s\n", "report", ct_escape(r->report, model, sizeof model));
-    if (!r->finished_before) fprintf(stderr, "  %-12s %s\n", "time", cli_time(r->seconds, spent));
+    if (!r->finished_before) {
+        fputs("\n", stderr);
+        cli_screen_fact(c, "best epoch",
+                        "%lld of %lld: validation accuracy %.2f %% (%.1f to %.1f), naive baseline %.1f %%",
+                        (long long)r->best_epoch, (long long)r->epochs, v->accuracy * 100, v->low * 100,
+                        v->high * 100, v->baseline * 100);
+        cli_screen_fact(c, "model", "%s", ct_escape(r->model, path, sizeof path));
+        cli_screen_fact(c, "run", "%s/", ct_escape(r->run, path, sizeof path));
+    }
+    if (r->report[0]) cli_screen_fact(c, "report", "%s", ct_escape(r->report, path, sizeof path));
+    if (!r->finished_before) cli_screen_fact(c, "time", "%s", cli_time(r->seconds, spent));
     next_commands(c, r);
 }
 
@@ -207,7 +210,7 @@ int cli_train(cli *c) {
     ct_train_result *result =
         ct_arena_new(&c->arena, sizeof *result); /* its paths are too much for a small stack */
     int32_t background = 0;
-    if (check(c) || cli_transform(c)) return cli_fail(c);
+    if (check(c) || cli_transform(c) || cli_labels(c)) return cli_fail(c);
     if (c->background && ct_picture_background(c->background, &background, &c->e)) return cli_fail(c);
     const char *command = command_of(c);
     if (!command || !result) ct_fail(&c->e, CT_ELIMIT, "out of memory");

@@ -141,7 +141,8 @@ def words_of_trainings():
     # every training record is scored where as many validate
     shutil.copytree(clear, f"{FOLDER}/more")
     g, rows = trained("alike", clear, "--epochs", "3", "--lr", "0.003", "--validate", f"{FOLDER}/more")
-    v = objects("evaluate", f"{FOLDER}/alike.safetensors", clear, "--part", "all", "--json")[0]
+    v = objects("evaluate", f"{FOLDER}/alike.safetensors", clear, "--part", "train", "--json")[0]
+    check("all that was trained on, for another folder validates", v["samples"] == 600, v["samples"])
     row = rows[g["best_epoch"] - 1]
     check("the training part, scored as evaluate does", near(row["train_loss"], v["loss"], 1e-6) and near(row["train_accuracy"], v["accuracy"]), (row, v["loss"], v["accuracy"]))
     check("its steps had smoothing", row["loss"] > 2 * row["train_loss"], row)

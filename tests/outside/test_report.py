@@ -159,6 +159,8 @@ def the_page(data):
         check(f"a section: {what}", what in page.all)
     check("pictures", sum(t == "figure" for t, _ in page.tags) > 6)
     check("the command, versions, the hash", all(s in page.all for s in ("cotan train image", "oneDNN", "hash of the data")))
+    check("the test part is not touched, and it says so", "The test part was not touched" in page.all)
+    check("why, for mistakes and for what is right", sum(a.get("class") == "heat" for _, a in page.tags) == 6 and "rightly so" in text[text.index("What it looked at"):text.index("Class by class")])
     check("the best epoch is marked", f"best: epoch {out['metrics']['best_epoch']}" in page.all)
     scores = {}
     v = cotan("evaluate", "m.safetensors", data, "--part", "validation", "--json", "--threads", "1", cwd=f"{FOLDER}/a")
@@ -198,6 +200,8 @@ def with_test(data, run, scores):
             text = f.read()
         page = Page(text)
         check("one section of the test part", text.count("neither the weights nor any choice ever met") == 1)
+        check("which is no longer untouched", "not touched" not in page.all)
+        check("calibration before and after", {"test.ece", "test.ece_calibrated", "test.temperature"} <= {k for k, _, _ in page.numbers})
         check("its numbers", "test" in check_numbers(f"after evaluate, {turn}", page, run, scores))
     shutil.copy(f"{FOLDER}/a/m.safetensors", f"{FOLDER}/alone.safetensors")
     r = cotan("evaluate", "alone.safetensors", data, cwd=FOLDER)
@@ -213,6 +217,14 @@ seen.figures = document.querySelectorAll(".shown figure").length;
 seen.wanted = cell.dataset.e.split(",").length;
 seen.line = document.querySelector(".shown p").textContent === cell.title;
 seen.broken = Array.prototype.filter.call(document.images, function (i) { return i.complete && i.naturalWidth === 0; }).length;
+seen.heat = Array.prototype.filter.call(document.querySelectorAll("figure .over"), function (d) {
+  var a = d.children[0].getBoundingClientRect(), b = d.children[1].getBoundingClientRect();
+  return a.width > 40 && Math.abs(a.width - b.width) < 1 && Math.abs(a.height - b.height) < 1 && Math.abs(a.top - b.top) < 1;
+}).length;
+window.dispatchEvent(new Event("beforeprint"));
+seen.printed = document.querySelectorAll("details:not([open])").length;
+window.dispatchEvent(new Event("afterprint"));
+seen.folded = document.querySelectorAll("details:not([open])").length;
 seen.wide = document.documentElement.scrollWidth > window.innerWidth;
 seen.errors = window.errors;
 document.title = "seen " + JSON.stringify(seen);
@@ -236,6 +248,8 @@ def in_a_browser():
             return
         seen = json.loads(title[1].replace("&quot;", '"'))
         check(f"a click at {width}", seen["on"] and seen["figures"] == seen["wanted"] > 0 and seen["line"] and seen["first"] > 0, seen)
+        check(f"heat lies on its picture at {width}", seen["heat"] == 6, seen)
+        check(f"what is folded is printed at {width}", seen["printed"] == 0 and seen["folded"] >= 3, seen)
         check(f"no error, no broken picture, nothing too wide at {width}", seen["errors"] == 0 and seen["broken"] == 0 and not seen["wide"], seen)
 
 

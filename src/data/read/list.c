@@ -34,6 +34,12 @@ static ct_status bad(list *l, const char *found, const char *wanted) {
                    found, wanted);
 }
 
+static ct_status unknown_part(list *l, const char *part) {
+    char safe[80];
+    return ct_fail(l->e, CT_EDATA, "%s:%lld: part \"%s\"; wanted train, validation or test; mend the line",
+                   l->file, (long long)l->line, ct_escape(part, safe, sizeof safe));
+}
+
 static ct_status add(list *l, const char *path, const char *label, const char *part) {
     static const struct {
         const char *name;
@@ -43,8 +49,8 @@ static ct_status add(list *l, const char *path, const char *label, const char *p
                  {"val", CT_PART_VALIDATION},        {"", CT_PART_NONE}};
     ct_images *s = l->s;
     size_t k = 0, n = sizeof parts / sizeof *parts;
-    while (k < n && strcmp(parts[k].name, part) != 0) k++;
-    if (k == n) return bad(l, "an unknown part", "train, validation or test");
+    while (k < n && strcasecmp(parts[k].name, part) != 0) k++;
+    if (k == n) return unknown_part(l, part);
     if (!path[0]) return bad(l, "no path", "a path in each row");
     if (!label[0] && !s->o.unlabelled) return bad(l, "no label", "a label in each row");
     s->own[parts[k].part] = parts[k].part != 0;
@@ -61,6 +67,11 @@ static ct_status add(list *l, const char *path, const char *label, const char *p
     if (!l->name[s->count]) return ct_fail(l->e, CT_ELIMIT, "%s: out of memory", l->file);
     return ct__images_add(s, path, s->count, parts[k].part, l->e) ? CT_OK : CT_ELIMIT;
 }
+
+/* What a column of CSV, or a key of JSON, is called. */
+#define PATHS "path file filename image"
+#define LABELS "label class target"
+#define PARTS "part split"
 
 /* ---- CSV ---- */
 
@@ -80,8 +91,7 @@ static ct_status read_csv(list *l, uint64_t bytes) {
     int32_t more = 1;
     ct_status s = ct_csv_parse(l->s->allocator, l->at, bytes, l->file, (ct_csv_options){0}, &c, l->e);
     if (s) return s;
-    int32_t path = column_of(c, "path file filename image"), label = column_of(c, "label class target"),
-            part = column_of(c, "part split");
+    int32_t path = column_of(c, PATHS), label = column_of(c, LABELS), part = column_of(c, PARTS);
     if (path < 0) s = bad(l, "no column \"path\"", "a header such as path,label");
     if (!s && label < 0 && !l->s->o.unlabelled)
         s = bad(l, "no column \"label\"", "a header such as path,label");
@@ -98,18 +108,31 @@ static ct_status read_csv(list *l, uint64_t bytes) {
 
 /* ---- JSON lines ---- */
 
+/* The value of the first of these keys that is there and not null; NULL: none. */
+static const json_t *value_of(const json_t *v, const char *names) {
+    char name[16];
+    for (const char *w = names; *w;) {
+        size_t k = strcspn(w, " ");
+        snprintf(name, sizeof name, "%.*s", (int)k, w);
+        const json_t *x = json_object_get(v, name);
+        if (x && !json_is_null(x)) return x;
+        w += k + strspn(w + k, " ");
+    }
+    return NULL;
+}
+
 static ct_status read_object(list *l, const json_t *v) {
     char number[32];
-    const json_t *label = json_object_get(v, "label");
-    const char *path = json_string_value(json_object_get(v, "path")), *text = json_string_value(label),
-               *part = json_string_value(json_object_get(v, "part"));
+    const json_t *label = value_of(v, LABELS), *part = value_of(v, PARTS);
+    const char *path = json_string_value(value_of(v, PATHS)), *text = json_string_value(label);
     if (!path) return bad(l, "no \"path\"", "an object such as {\"path\": \"a.png\", \"label\": \"cat\"}");
     if (json_is_integer(label)) {
         snprintf(number, sizeof number, "%lld", (long long)json_integer_value(label));
         text = number;
     }
     if (!text && !l->s->o.unlabelled) return bad(l, "no \"label\"", "a text or a whole number");
-    return add(l, path, text ? text : "", part ? part : "");
+    if (part && !json_is_string(part)) return bad(l, "a part that is no text", "train, validation or test");
+    return add(l, path, text ? text : "", part ? json_string_value(part) : "");
 }
 
 static ct_status read_json(list *l) {

@@ -156,8 +156,8 @@ static void note_error(scan *q, int64_t i, ct_status status, const ct_err *e) {
     atomic_store(&q->stop, 1);
 }
 
-static void *work(void *user) {
-    scan *q = user;
+/* mine: of the thread that called. */
+static void work(scan *q, int mine) {
     ct_err e = {0};
     ct_scratch *scratch = ct__scratches_take(&q->s->scratches, &e);
     if (!scratch) note_error(q, 0, CT_ELIMIT, &e);
@@ -170,8 +170,16 @@ static void *work(void *user) {
                 ct_fail(&e, CT_ECANCEL, "%s: stopped while reading the pictures; wanted to go on; begin anew",
                         q->s->name);
         if (status) note_error(q, i, status, &e);
+        if (mine && q->s->o.progress) {
+            int64_t done = atomic_load(&q->next);
+            q->s->o.progress(q->s->o.user, done < q->s->count ? done : q->s->count, q->s->count);
+        }
     }
     if (scratch) ct__scratches_give(&q->s->scratches, scratch);
+}
+
+static void *work_beside(void *user) {
+    work(user, 0);
     return NULL;
 }
 
@@ -179,8 +187,8 @@ static void run_threads(scan *q) {
     pthread_t thread[MAX_THREADS];
     int32_t threads = q->s->o.threads > MAX_THREADS ? MAX_THREADS : q->s->o.threads, started = 0;
     for (; started < threads - 1; started++)
-        if (pthread_create(&thread[started], NULL, work, q)) break;
-    work(q);
+        if (pthread_create(&thread[started], NULL, work_beside, q)) break;
+    work(q, 1);
     for (int32_t k = 0; k < started; k++) pthread_join(thread[k], NULL);
 }
 

@@ -1,9 +1,10 @@
 /* choose.c: what the options leave open is chosen from the data before the first step, by its size alone, and
  * said; it stands in the recipe, so that the same command on the same data makes the same choices.
  *
- * The net: pictures under 8 pixels give nothing to pool, so three linear layers; few pictures are soon known by heart, so the
- * article's small net; else residual nets, resnet20 where the shorter side is up to 40, beyond it resnet18, whose stem
- * halves twice, at half its width where there are under 20,000 pictures. */
+ * The net: pictures under 8 pixels give nothing to pool, so three linear layers; few pictures are soon known by heart,
+ * and small grey ones hold little to tell apart, so the article's small net; else residual nets, resnet20 where the
+ * shorter side is up to 40, beyond it resnet18, whose stem halves twice, at half its width where there are under 20,000
+ * pictures. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,9 +28,9 @@ typedef struct choice {
     ct_setting set; /* name NULL: none */
 } choice;
 
-static choice net_for(int64_t side, int64_t pictures) {
+static choice net_for(int64_t side, int64_t channels, int64_t pictures) {
     if (side < 8) return (choice){"mlp", {NULL, NULL}};
-    if (side <= 40) return (choice){pictures < 2000 ? "cnn" : "resnet20", {NULL, NULL}};
+    if (side <= 40) return (choice){pictures < 2000 || channels == 1 ? "cnn" : "resnet20", {NULL, NULL}};
     return pictures < FEW ? (choice){"resnet18", {"width", "32"}} : (choice){"resnet18", {NULL, NULL}};
 }
 
@@ -53,7 +54,7 @@ static ct_status write_net(ct__image_job *j, const choice *c) {
 static ct_status choose_net(ct__image_job *j) {
     char count[32];
     if (j->recipe.net) return CT_OK;
-    choice c = net_for(shorter_side(j), j->train_count);
+    choice c = net_for(shorter_side(j), j->shape[0], j->train_count);
     ct__tell_fact(j, "chosen", "net %s%s%s%s%s for %s pictures of %lldx%lld", c.model, c.set.name ? ", " : "",
                   c.set.name ? c.set.name : "", c.set.name ? "=" : "", c.set.name ? c.set.value : "",
                   ct__grouped(j->train_count, count), (long long)j->shape[2], (long long)j->shape[1]);
@@ -63,15 +64,15 @@ static ct_status choose_net(ct__image_job *j) {
 /* ---- the transform ---- */
 
 /* All pictures are moved a little, up to a fourteenth where they are small. Colour pictures, which are of things, are
- * flipped too, and where there are few of them changed by trivial_augment, what is outside being their mean colour; letters
- * and digits are grey, and no flip leaves them what they are. */
+ * flipped too, and where there are few of them changed by trivial_augment, what is outside being their mean colour; grey
+ * ones may be letters and digits, which no flip leaves what they are (mirror.c). */
 void ct__add_training_steps(const ct__image_job *j, ct_text *t, const int64_t size[2], int64_t channels,
-                            const double *mean) {
+                            const double *mean, int flip) {
     int64_t shorter = size[0] < size[1] ? size[0] : size[1];
     if (shorter < 16) return;
     ct_text_format(t, "%srandom_crop %lldx%lld pad=%lld mode=edge", t->length ? ", " : "", (long long)size[0],
                    (long long)size[1], (long long)shorter / (shorter < 64 ? 14 : 16));
-    if (channels == 3) ct_text_add(t, ", flip 0.5");
+    if (channels == 3 || flip) ct_text_add(t, ", flip 0.5");
     if (channels != 3 || shorter < 64 || j->train_count >= FEW || !mean) return;
     ct_text_format(t, ", trivial_augment fill=%.0f:%.0f:%.0f", mean[0] * 255, mean[1] * 255, mean[2] * 255);
 }
@@ -104,6 +105,9 @@ static ct_status choose_steps(ct__image_job *j) {
         return ct_fail(
             j->e, CT_EUSAGE, "--steps: %lld; wanted at most %lld, %lld epochs of %lld; give more --epochs",
             (long long)r->steps, (long long)(r->epochs * batches), (long long)r->epochs, (long long)batches);
+    if (r->warmup > r->steps)
+        return ct_fail(j->e, CT_EUSAGE, "--warmup: %lld; wanted at most %lld, the steps in all; give fewer",
+                       (long long)r->warmup, (long long)r->steps);
     if (r->stop_at > r->steps)
         return ct_fail(j->e, CT_EUSAGE,
                        "--stop-at: %lld; wanted at most %lld, the steps in all; leave it out",

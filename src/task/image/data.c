@@ -150,6 +150,7 @@ ct_status ct__pictures_check(const ct__pictures *p, int64_t classes, ct_err *e) 
 
 static int in_part(int32_t tenth, int with_test, const char *part) {
     if (strcmp(part, "all") == 0) return 1;
+    if (strcmp(part, "kept") == 0) return !with_test || tenth < 1000 || tenth >= 2000;
     const char *here = tenth < 1000 ? "validation" : with_test && tenth < 2000 ? "test" : "train";
     return strcmp(here, part) == 0;
 }

@@ -27,7 +27,8 @@ ct_status ct__pictures_check(const ct__pictures *p, int64_t classes, ct_err *e);
 
 /* Records by the split rule: tenths 0..9 by hash of (seed, record): which = 0 validation, 1 test; the rest
  * train. with_test 0: a folder with its own test part. Returns the index list of `part`:
- * "train", "validation", "test" or "all". */
+ * "train", "validation", "test" or "all"; "kept": all but the test, what is trained on where validation has a
+ * folder of its own. */
 ct_status ct__pictures_split(const ct_allocator *a, int64_t count, uint64_t seed, int with_test,
                              const char *part, int64_t **index, int64_t *n, ct_err *e);
 /* "normalize mean=... std=..." of the records listed, one number a channel. */

@@ -131,7 +131,7 @@ static ct_status choose_transform(ct__image_job *j) {
             mean[c] = round(mean[c] * 1e4) / 1e4;
             std[c] = std[c] > 1e-3 ? round(std[c] * 1e4) / 1e4 : 1; /* a constant channel stays as it is */
         }
-        ct__add_training_steps(j, &text, size, channels, mean);
+        ct__add_training_steps(j, &text, size, channels, mean, 0);
         ct_text_format(&text, "%snormalize", text.length ? ", " : "");
         add_numbers(&text, "mean", mean, channels);
         add_numbers(&text, "std", std, channels);
@@ -151,6 +151,10 @@ static ct_status take_transform(ct__image_job *j) {
 /* ---- opening ---- */
 
 static void tell_line(void *user, const char *line) { ct__tell_note(user, "%s", line); }
+static void tell_progress(void *user, int64_t done, int64_t of) {
+    const ct__image_job *j = user;
+    ct__tell_busy(j, "reading", j->data, done, of);
+}
 
 static ct_status open_sets(ct__image_job *j) {
     ct_images_options o = {.threads = ct__all_threads(j->o->threads),
@@ -162,8 +166,10 @@ static ct_status open_sets(ct__image_job *j) {
                            .cache = ct__memory_cache(j),
                            .cache_parts = 1 << CT_PART_TRAIN | 1 << CT_PART_VALIDATION,
                            .tell = tell_line,
+                           .progress = tell_progress,
                            .user = j,
                            .stop = j->o->stop};
+    ct__tell_busy(j, "reading", j->data, 0, 0);
     ct_status s = ct_images_open(&j->o->files, &j->o->allocator, j->data, &o, &j->set, j->e);
     if (!s) s = ct_images_scan(j->set, NULL, 1, j->e);
     if (s || !j->validate) return s;
@@ -211,11 +217,14 @@ static void tell_data(ct__image_job *j, const ct_audit *a) {
     else
         snprintf(sizes, sizeof sizes, "%lldx%lld to %lldx%lld", (long long)a->width_min,
                  (long long)a->height_min, (long long)a->width_max, (long long)a->height_max);
-    ct__tell_fact(j, "data", "%s pictures %s %s, %lld classes; %s", ct__grouped(a->pictures, all), sizes,
-                  ct_images_channels(j->set) == 3 ? "in colour" : "grey", (long long)a->classes, j->data);
+    ct__tell_fact(j, "data", "%s picture%s %s %s, %lld class%s; %s", ct__grouped(a->pictures, all),
+                  a->pictures == 1 ? "" : "s", sizes, ct_images_channels(j->set) == 3 ? "in colour" : "grey",
+                  (long long)a->classes, a->classes == 1 ? "" : "es", j->data);
     ct__tell_fact(j, "split", "%s train, %s validation (%s); %s", ct__grouped(j->train_count, train),
                   ct__grouped(j->validation_count, validation),
-                  j->validate ? j->validate : "a tenth, by hash",
+                  j->validate                                 ? j->validate
+                  : ct_images_has(j->set, CT_PART_VALIDATION) ? "its own part"
+                                                              : "a tenth, by hash",
                   j->own_test ? "the test part only checked for leaks" : "a tenth is kept for the test");
     ct__tell_fact(j, "transform", "%s", j->recipe.transform[0] ? j->recipe.transform : "none: x / 255");
 }
@@ -248,9 +257,13 @@ ct_status ct__folder_open(ct__image_job *j) {
     ct_status s = check_output(j);
     if (!s) s = open_sets(j);
     if (s) return s;
+    if (j->recipe.labels)
+        return ct_fail_at(j->e, CT_EUSAGE, j->data, -1,
+                          "names its classes itself; wanted --labels for idx files alone; leave it out");
     j->own_test = ct_images_has(j->set, CT_PART_TEST);
     j->classes = ct_images_classes(j->set);
     s = split(j);
+    if (!s) s = ct__classes_check(j);
     if (!s) s = take_transform(j);
     if (!s) s = open_sources(j);
     if (s) return s;

@@ -12,11 +12,14 @@ typedef struct ct__recipe { /* every option that changes the result, defaults fi
     int64_t stop_at;                     /* > 0: the run ends after this step */
     uint64_t seed;
     double lr, weight_decay, clip_norm, average, smoothing, time_limit;
+    double momentum; /* as given; -1: the optimiser's own */
+    int64_t warmup;  /* steps; 0: the schedule's own */
     char optimiser[32], schedule[32], nonfinite[16];
     int32_t patience;
     int32_t follow_links, allow_broken, background, class_weights;
     char *transform; /* in the job's arena */
     char *freeze;    /* NULL: none */
+    char *labels;    /* names of the classes, each ended by '\n'; NULL: the data's own */
     char *init_hash;
     char *net; /* canonical text, settings written in */
 } ct__recipe;
@@ -81,6 +84,7 @@ double ct__job_now(const ct__image_job *j);       /* seconds by the job's clock 
 const char *ct__grouped(int64_t n, char out[32]); /* 60,000 */
 void ct__tell_fact(const ct__image_job *j, const char *key, const char *format, ...) CT_PRINTF(3, 4);
 void ct__tell_note(const ct__image_job *j, const char *format, ...) CT_PRINTF(2, 3);
+void ct__tell_busy(const ct__image_job *j, const char *key, const char *text, int64_t step, int64_t steps);
 
 /* recipe.c */
 ct_status ct__recipe_resolve(ct__image_job *j); /* from options, checked */
@@ -89,13 +93,23 @@ ct_status ct__recipe_resume(ct__image_job *j, const json_t *config, const char *
 json_t *ct__recipe_json(const ct__image_job *j);
 ct_status ct__recipe_net(ct__image_job *j); /* recipe.net and .model from the options */
 ct_status ct__recipe_transform(ct__image_job *j, const char *text, char **out); /* its canonical form */
+/* labels.c: the options' names of classes, checked, into the recipe; then against the data, whose classes may be fewer;
+ * and the name of class c, valid until the job ends or `number` is written again. */
+ct_status ct__labels_read(ct__image_job *j);
+ct_status ct__labels_fit(ct__image_job *j);
+const char *ct__image_class(const ct__image_job *j, int64_t c, char name[256]);
+/* CT_EDATA unless the training part has two classes at least. */
+ct_status ct__classes_check(ct__image_job *j);
 /* choose.c: what the options leave open, from the data */
 ct_status ct__choose(ct__image_job *j);
 int64_t ct__batches(const ct__image_job *j); /* of an epoch */
 void ct__choose_patience(ct__image_job *j);  /* once the epochs are known */
-/* "random_crop ..., " where pictures are large enough, "flip" where they are in colour, `mean` NULL: no trivial_augment */
+/* "random_crop ..., " where pictures are large enough, "flip" where they are in colour or `flip` is 1, `mean` NULL: no
+ * trivial_augment */
 void ct__add_training_steps(const ct__image_job *j, ct_text *t, const int64_t size[2], int64_t channels,
-                            const double *mean);
+                            const double *mean, int flip);
+/* mirror.c: are mirrored training pictures (grey, of idx) told apart as well as they are themselves? */
+ct_status ct__mirror_keeps_classes(ct__image_job *j, int *yes);
 /* time.c */
 ct_status ct__time_plan(ct__image_job *j);
 int ct__time_is_over(const ct__image_job *j);

@@ -49,34 +49,22 @@ void ct__tell_note(const ct__image_job *j, const char *format, ...) {
     va_end(ap);
 }
 
-/* ---- data ---- */
-
-/* Training with a validation part of its own: all records but those kept for the test. */
-static ct_status all_but_test(ct__image_job *j) {
-    const ct_allocator *a = &j->o->allocator;
-    int64_t count = j->train.images.dim[0], *test = NULL, tests = 0, next = 0, n = 0;
-    ct_status s = CT_OK;
-    if (!j->own_test) s = ct__pictures_split(a, count, j->recipe.seed, 1, "test", &test, &tests, j->e);
-    if (s) return s;
-    int64_t *list = ct_new_array(a, (uint64_t)(count - tests) + 1, sizeof *list);
-    for (int64_t i = 0; list && i < count; i++) {
-        if (next < tests && test[next] == i)
-            next++;
-        else
-            list[n++] = i;
-    }
-    ct_delete(a, test, ((size_t)tests + 1) * sizeof *test);
-    j->train_index = list;
-    j->train_count = n;
-    return list ? CT_OK : ct_fail(j->e, CT_ELIMIT, "data: out of memory for %lld records", (long long)count);
+void ct__tell_busy(const ct__image_job *j, const char *key, const char *text, int64_t step, int64_t steps) {
+    char safe[1000];
+    ct_event event = {.kind = CT_EVENT_BUSY, .key = key, .step = step, .steps = steps};
+    event.text = ct_escape(text, safe, sizeof safe);
+    if (j->o->tell) j->o->tell(j->o->user, &event);
 }
+
+/* ---- data ---- */
 
 static ct_status split(ct__image_job *j) {
     const ct_allocator *a = &j->o->allocator;
     int64_t count = j->train.images.dim[0];
     ct_status s = CT_OK;
     if (j->validate) {
-        s = all_but_test(j);
+        s = ct__pictures_split(a, count, j->recipe.seed, !j->own_test, "kept", &j->train_index,
+                               &j->train_count, j->e);
         if (!s)
             s = ct__pictures_split(a, j->validation.images.dim[0], j->recipe.seed, 0, "all",
                                    &j->validation_index, &j->validation_count, j->e);
@@ -101,9 +89,11 @@ static ct_status choose_transform(ct__image_job *j) {
     if (!j->recipe.transform) {
         const ct_array *x = &j->train.images;
         int64_t size[2] = {x->dim[x->rank - 1], x->dim[x->rank - 2]};
-        ct__add_training_steps(j, &text, size, x->rank == 4 ? x->dim[1] : 1, NULL);
+        int flip;
+        s = ct__mirror_keeps_classes(j, &flip);
+        if (!s) ct__add_training_steps(j, &text, size, x->rank == 4 ? x->dim[1] : 1, NULL, flip);
         if (text.length) ct_text_add(&text, ", ");
-        s = ct__pictures_normalize(&j->train, j->train_index, j->train_count, &text, j->e);
+        if (!s) s = ct__pictures_normalize(&j->train, j->train_index, j->train_count, &text, j->e);
         if (!s && text.failed) s = ct_fail(j->e, CT_ELIMIT, "data: out of memory");
         if (!s) s = ct__recipe_transform(j, text.data, &j->recipe.transform);
     }
@@ -141,6 +131,7 @@ static ct_status open_sources(ct__image_job *j) {
 ct_status ct__image_open_data(ct__image_job *j) {
     const ct_image_train *o = j->o;
     if (ct__is_folder(j->data)) return ct__folder_open(j);
+    ct__tell_busy(j, "reading", j->data, 0, 0);
     ct_status s = ct__pictures_load(&o->files, &o->allocator, j->data, CT__PART_TRAIN, j->recipe.limit,
                                     &j->train, j->e);
     if (!s && j->validate) {
@@ -154,6 +145,7 @@ ct_status ct__image_open_data(ct__image_job *j) {
     j->own_test = ct__pictures_has(j->data, CT__PART_TEST);
     const ct_array *x = &j->train.images;
     s = ct__pictures_classes(&j->train, &j->classes, j->e);
+    if (!s) s = ct__labels_fit(j);
     if (!s && j->validate) s = ct__pictures_check(&j->validation, j->classes, j->e);
     if (!s && j->validate &&
         (j->validation.images.rank != x->rank ||
@@ -163,6 +155,7 @@ ct_status ct__image_open_data(ct__image_job *j) {
             "its pictures have another size than those of %s; wanted equal sizes; give others to --validate",
             j->train.path);
     if (!s) s = split(j);
+    if (!s) s = ct__classes_check(j);
     if (!s) s = choose_transform(j);
     if (!s) s = open_sources(j);
     memcpy(j->shape, j->images.field[0].shape.dim, sizeof j->shape); /* as the transform leaves it */
@@ -170,9 +163,10 @@ ct_status ct__image_open_data(ct__image_job *j) {
     char all[32], train[32], validation[32], kind[32] = "grey";
     if (x->rank == 4 && x->dim[1] > 1) snprintf(kind, sizeof kind, "in %lld channels", (long long)x->dim[1]);
     int64_t channels = x->rank == 3 ? 1 : x->dim[1];
-    ct__tell_fact(j, "data", "%s pictures %lldx%lld %s, %lld classes; %s", ct__grouped(x->dim[0], all),
-                  (long long)x->dim[x->rank - 1], (long long)x->dim[x->rank - 2],
-                  channels == 3 ? "in colour" : kind, (long long)j->classes, j->data);
+    ct__tell_fact(j, "data", "%s picture%s %lldx%lld %s, %lld class%s; %s", ct__grouped(x->dim[0], all),
+                  x->dim[0] == 1 ? "" : "s", (long long)x->dim[x->rank - 1], (long long)x->dim[x->rank - 2],
+                  channels == 3 ? "in colour" : kind, (long long)j->classes, j->classes == 1 ? "" : "es",
+                  j->data);
     ct__tell_fact(j, "split", "%s train, %s validation (%s); %s", ct__grouped(j->train_count, train),
                   ct__grouped(j->validation_count, validation),
                   j->validate ? j->validate : "a tenth, by hash",
@@ -278,7 +272,7 @@ ct_status ct__image_open_net(ct__image_job *j) {
                   .clip_norm = r->clip_norm > 0 ? r->clip_norm : INFINITY, /* always looked at */
                   .average = r->average,
                   .batch = r->batch};
-    if (strcmp(r->optimiser, "sgd") == 0) t.momentum = 0.9;
+    t.momentum = r->momentum >= 0 ? r->momentum : strcmp(r->optimiser, "sgd") == 0 ? 0.9 : 0;
     s = ct_trainer_new(j->loss, NULL, 0, &t, &j->like, &j->trainer, j->e);
     if (!s) s = ct_plan_new(&j->logits, 1, NULL, 0, (ct_compile){0}, &j->eval_plan, j->e);
     if (!s) s = ct_session_new(j->ctx, &j->eval, j->e);

@@ -7,9 +7,13 @@
 #include "task/image/folder.h"
 #include "task/image/pass.h"
 
-static ct_status open_source(ct__pass *p, const ct_array *x, const ct_array *labels, const char *path) {
-    int64_t shape[3] = {x->rank == 3 ? 1 : x->dim[1], x->dim[x->rank - 2], x->dim[x->rank - 1]};
+/* Grey or colour as the net wants it, as of picture files. */
+static ct_status open_source(ct__pass *p, ct_array *x, const ct_array *labels, const char *path) {
     ct_status s = ct__pass_open(p);
+    int64_t channels = x->rank == 3 ? 1 : x->dim[1];
+    if (!s && p->picture.channels && (channels == 1 || channels == 3))
+        s = ct_pictures_channels(p->allocator, x, p->picture.channels, p->e);
+    int64_t shape[3] = {x->rank == 3 ? 1 : x->dim[1], x->dim[x->rank - 2], x->dim[x->rank - 1]};
     if (!s) s = ct__pass_fits(p, shape, path, 4);
     return s ? s : ct_source_images(p->allocator, x, labels, p->transform, &p->source, p->e);
 }
@@ -90,7 +94,7 @@ static ct_status choose_part(ct__pass *p, choice *c, const char *wanted, ct_eval
             p->e, CT_EUSAGE,
             "--part: validation, for which training had a folder of its own; wanted that folder; give it, "
             "with --part all");
-    return records_of(p, c, with_test, part);
+    return records_of(p, c, with_test, c->own_validation && strcmp(part, "train") == 0 ? "kept" : part);
 }
 
 static ct_status check(const ct_evaluate_options *o, ct_err *e) {

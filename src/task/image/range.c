@@ -81,6 +81,7 @@ static ct_status walk(ct__image_job *j, range *t) {
         t->steps++;
         if (!s) take(t, &sum, loss);
         if (!s) s = add_row(j, t, loss);
+        ct__tell_busy(j, "trying", "learning rates", t->steps, STEPS);
         if (!s && j->o->stop && *j->o->stop)
             s = ct_fail(j->e, CT_ECANCEL, "stopped in the range test of the learning rate");
     }

@@ -43,6 +43,7 @@ static ct_status time_steps(ct__image_job *j) {
         if (!s && b.rows == 0) s = ct_next(l, &b, j->e); /* between epochs */
         if (!s) s = ct__image_mix(j, &b, &mixed);
         if (!s) s = trial_step(j, &mixed);
+        ct__tell_busy(j, "timing", "steps", n + 1, TRIAL_STEPS);
         j->now = ct__job_now(j);
     }
     j->step_seconds = (j->now - begin) / (TRIAL_STEPS - TRIAL_WARM);

@@ -203,12 +203,13 @@ static void tell_net(const ct__image_job *j) {
 static void tell_training(const ct__image_job *j) {
     const ct__recipe *r = &j->recipe;
     char steps[32];
-    ct__tell_fact(j, "training", "%lld epoch%s, %s steps of %lld; %s, lr %.4g %s; seed %llu",
+    ct__tell_fact(j, "training", "%lld epoch%s, %s step%s of %lld; %s, lr %.4g %s; seed %llu",
                   (long long)r->epochs, r->epochs == 1 ? "" : "s", ct__grouped(r->steps, steps),
-                  (long long)r->batch, r->optimiser, r->lr, r->schedule, (unsigned long long)r->seed);
+                  r->steps == 1 ? "" : "s", (long long)r->batch, r->optimiser, r->lr, r->schedule,
+                  (unsigned long long)r->seed);
     ct__tell_fact(j, "with",
-                  "weight decay %g, label smoothing %g, average of weights %g, patience %d epochs%s",
-                  r->weight_decay, r->smoothing, r->average, (int)r->patience,
+                  "weight decay %g, label smoothing %g, average of weights %g, patience %d epoch%s%s",
+                  r->weight_decay, r->smoothing, r->average, (int)r->patience, r->patience == 1 ? "" : "s",
                   r->class_weights ? ", class weights" : "");
     ct__tell_fact(j, "machine", "%d thread%s, %s, %s", ct_threads(j->ctx), ct_threads(j->ctx) == 1 ? "" : "s",
                   ct_cpu_features(), ct_kernel_library());
@@ -236,6 +237,7 @@ static ct_status prepare(ct__image_job *j) {
 static double rate_now(const ct__image_job *j) {
     ct_schedule s = {.kind = ct_schedule_of(j->recipe.schedule),
                      .steps = j->recipe.steps,
+                     .warmup = j->recipe.warmup,
                      .every = j->recipe.steps / 3 + 1};
     return j->recipe.lr * j->lr_factor * ct_schedule_at(&s, j->step, j->plateau);
 }

@@ -59,7 +59,8 @@ static ct_status read_run(ct__page *p) {
     if (!p->rows || !p->sample || !p->confusion || !p->label)
         return ct_fail(p->e, CT_ELIMIT, "report: out of memory");
     for (int64_t c = 0; c < j->classes; c++) {
-        p->label[c] = j->set ? ct_images_class(j->set, c) : ct_arena_format(&p->arena, "%lld", (long long)c);
+        char name[256];
+        p->label[c] = ct_arena_text(&p->arena, ct__image_class(j, c, name));
         if (!p->label[c]) return ct_fail(p->e, CT_ELIMIT, "report: out of memory");
     }
     ct_status s = read_lines(p, "metrics.jsonl", add_epoch);
@@ -252,6 +253,7 @@ ct_status ct__image_report(ct__image_job *j) {
     char path[4200];
     ct__page p = {.j = j, .e = j->e, .arena = {.allocator = &j->o->allocator}};
     if (j->o->report && strcmp(j->o->report, "none") == 0) return CT_OK;
+    ct__tell_busy(j, "writing", "the report", 0, 0);
     (void)ct__run_path(&j->run, "report.html", path);
     if (j->o->report) snprintf(path, sizeof path, "%s", j->o->report);
     ct_status s = write_page(&p, path);
