@@ -30,19 +30,16 @@ static void *work(void *data) {
     return NULL;
 }
 
-/* y = x0 + 2 x1, learned and saved. The document says what the net is and what it takes. */
+/* y = x0 + 2 x1, learned and saved: the net's text and what it takes come from the graph. */
 static int make_model(const char *path, ct_err *e) {
-    static const char document[] =
-        "{\"task\": \"example\", \"net\": \"y = linear(input(x), \\\"fc\\\", 1)\","
-        " \"inputs\": [{\"name\": \"x\", \"dtype\": \"f32\", \"shape\": [-1, 2]}]}";
     float in[4][2] = {{0, 0}, {1, 0}, {0, 1}, {1, 1}}, want[4] = {0, 1, 2, 3};
     ct_ctx *c = ct_open(NULL);
     ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 2)), y = ct_input(c, "y", CT_F32, CT_SHAPE(CT_N, 1));
-    ct_t loss = ct_mse(ct_linear(x, "fc", 1, (ct_lin){0}), y, (ct_loss){0});
+    ct_t out = ct_linear(x, "fc", 1, (ct_lin){0}), loss = ct_mse(out, y, (ct_loss){0});
     ct_fit_options o = {.epochs = 500, .train = {.lr = 0.05}};
     ct_status s = ct_fit_rows(loss, (const void *[]){in, want}, 4, &o, NULL);
     if (s) ct_fail(e, s, "%s", ct_error(c));
-    if (!s) s = ct_model_save(c, path, document, e);
+    if (!s) s = ct_model_save_net(out, path, "{\"task\": \"example\"}", e);
     ct_close(c);
     return s;
 }

@@ -18,9 +18,6 @@ static ct_t net(ct_t x) { // [N,1,8,8]
     x = ct_relu(ct_conv2d(x, "conv", 4, 3, {.pad = 1}));
     return ct_linear(ct_flatten(ct_maxpool2d(x, 2, {})), "fc", 2, {}); // [N,2]
 }
-static const char document[] = R"json({"task": "example", "labels": ["dark", "bright"],
-    "net": "h = maxpool2d(relu(conv2d(input(x), \"conv\", 4, 3, pad=1)), 2)\ny = linear(flatten(h), \"fc\", 2)",
-    "inputs": [{"name": "x", "dtype": "f32", "shape": [-1, 1, 8, 8]}]})json";
 
 static ct_status make_model(const char *path, ct_err *e) {
     std::vector<float> pictures(64 * 64);
@@ -33,11 +30,11 @@ static ct_status make_model(const char *path, ct_err *e) {
     context c(ct_open(nullptr));
     ct_t x = ct_input(c.get(), "x", CT_F32, CT_SHAPE(CT_N, 1, 8, 8)),
          y = ct_input(c.get(), "y", CT_I64, CT_SHAPE(CT_N));
-    ct_t loss = ct_cross_entropy(net(x), y, {}, {});
+    ct_t logits = net(x), loss = ct_cross_entropy(logits, y, {}, {});
     ct_fit_options o = {.epochs = 20, .batch = 16, .train = {.lr = 0.01}};
     const void *data[] = {pictures.data(), labels.data()};
     if (ct_status s = ct_fit_rows(loss, data, 64, &o, nullptr)) return ct_fail(e, s, "%s", ct_error(c.get()));
-    return ct_model_save(c.get(), path, document, e);
+    return ct_model_save_net(logits, path, R"({"task": "example", "labels": ["dark", "bright"]})", e);
 }
 
 int main() {

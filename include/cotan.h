@@ -350,8 +350,8 @@ typedef struct ct_plan_info {
 } ct_plan_info;
 CT_API ct_status ct_plan_describe(ct_plan *p, int64_t batch, ct_plan_info *out, ct_err *e);
 CT_API ct_status ct_plan_step(ct_plan *p, int64_t batch, int64_t index, ct_step_info *out, ct_err *e);
-/* Run `repeats` times on zero inputs, timing each step (no effect is performed); ct_plan_step then has the
- * medians. */
+/* Run `repeats` times on drawn inputs (floats between 0 and 1, the same each time; integers 0), timing each step (no
+ * effect is performed); ct_plan_step then has the medians. */
 CT_API ct_status ct_plan_profile(ct_session *s, ct_plan *p, int64_t batch, int32_t repeats);
 
 /* ---- custom ops ---- */
@@ -437,6 +437,10 @@ CT_API ct_status ct_net_print(const char *text, const char *file, const ct_setti
  * poison, CT_ELIMIT. */
 CT_API ct_status ct_graph_print(ct_t y, ct_text *out);
 CT_API ct_status ct_graph_dot(ct_t y, ct_text *out);
+/* The text of the net that leads to y, appended: what ct_net_build makes y of again, parameters under the same names.
+ * CT_EUSAGE, naming it, for what a text cannot say: a custom op, a constant, a scalar of the session, a variable that no
+ * layer made; and for poison. CT_ELIMIT. */
+CT_API ct_status ct_net_of(ct_t y, ct_text *out, ct_err *e);
 
 #ifdef __cplusplus
 }

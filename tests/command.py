@@ -71,6 +71,8 @@ def wrong_words():
     fails(2, "write cotan train image /tmp", "train", "/tmp", "-o", "m")
     fails(2, "no data and no output", "train", "image")
     fails(4, "write cotan evaluate MODEL DIR", "evaluate", "/tmp", "m")
+    fails(2, 'check: no op "conv" with cases; wanted conv1d, conv2d', "check", "conv")
+    fails(2, 'check: no op "sofmax" with cases; wanted softmax; ', "check", "sofmax")
     fails(3, "a file; wanted the folder of the classes", "train", "image", __file__, "-o", "m", "--quiet")
     fails(2, "NAME=VALUE", "train", "image", "d", "-o", "m", "--set", "drop")
     fails(2, "wanted a time", "train", "image", "d", "-o", "m", "--time-limit", "5x")
@@ -171,6 +173,8 @@ def results(d, data, model):
     check("no reference implementation", not [o for o in v["ops"] if "ref" in o["impl"]], v["ops"])
     check("plan", "conv2d+relu" in cotan("plan", model, "--repeats", "2").stdout and cotan("plan", model, "--dot").stdout.startswith("digraph"))
     fails(2, "net is fixed", "plan", model, "--input", "3x32x32")
+    r = cotan("plan", "mobile", "--train", "--set", "width=1", "--batch", "8", "--repeats", "3")
+    check("plan of a net with many batch norms", r.returncode == 0 and "\nbatch 8 in " in r.stdout, r.stderr)
     fails(2, "--delimiter: ", "predict", model, images, "--delimiter", ";")
     fails(2, "--follow-links: ", "inspect", model, "--follow-links")
     fails(2, "--flat: ", "inspect", data, "--flat")
@@ -262,7 +266,7 @@ def interrupted(d, data):
     fails(2, "holds an unfinished run", *words)
     resume = (*words[:5], "--resume")
     for option, value, stored in (("--epochs", 3, "60"), ("--seed", 1, "0"), ("--batch", 16, "8"), ("--lr", 0.5, "0.002"), ("--optimizer", "sgd", "adam"),
-                                  ("--schedule", "cosine", "one_cycle"), ("--weight-decay", 0.1, "0.05"), ("--patience", 3, "15"), ("--limit", 30, "0"),
+                                  ("--schedule", "cosine", "one_cycle"), ("--weight-decay", 0.1, "0.05"), ("--patience", 3, "30"), ("--limit", 30, "0"),
                                   ("--set", "width=9", "8"), ("--model", "mlp", "cnn"), ("--transform", "flip p=0.5", "normalize"), ("--steps", 7, "27")):
         r = cotan(*resume, option, value)
         check(f"--resume {option} {value}: 2, and both values", r.returncode == 2 and f"{option}: " in r.stderr and str(value).split("=")[-1] in r.stderr and f"; wanted {stored}" in r.stderr, r.stderr)

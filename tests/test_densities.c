@@ -206,6 +206,61 @@ static void categories(void **state) {
     ct_close(c);
 }
 
+enum { CLASSES = 3, RECORDS = 2 };
+typedef struct category { /* of a record, in doubles */
+    double p[CLASSES], q[CLASSES], entropy, kl;
+} category;
+
+static category category_of(const float *logits, const float *other) {
+    category v = {.entropy = 0};
+    double z = 0, w = 0;
+    for (int k = 0; k < CLASSES; k++) z += exp((double)logits[k]), w += exp((double)other[k]);
+    for (int k = 0; k < CLASSES; k++) {
+        v.p[k] = exp((double)logits[k]) / z, v.q[k] = exp((double)other[k]) / w;
+        v.entropy -= v.p[k] * log(v.p[k]);
+        v.kl += v.p[k] * log(v.p[k] / v.q[k]);
+    }
+    return v;
+}
+
+/* By the logits l of p and m of q: log p_y: [k = y] - p_k; the entropy H: -p_k (log p_k + H); the divergence D:
+ * p_k (log(p_k/q_k) - D), and by m: q_k - p_k. */
+static void category_gradients(void **state) {
+    static const float logits[RECORDS][CLASSES] = {{1, -2, 0.5f}, {-3, 4, 2}},
+                       other[RECORDS][CLASSES] = {{0, 0, 1}, {1, 2, 3}};
+    static const int64_t label[RECORDS] = {2, 1};
+    ct_ctx *c = ct_open(&(ct_options){.threads = 1});
+    ct_t in[] = {ct_input(c, "l", CT_F32, CT_SHAPE(CT_N, CLASSES)),
+                 ct_input(c, "m", CT_F32, CT_SHAPE(CT_N, CLASSES))},
+         y = ct_input(c, "y", CT_I64, CT_SHAPE(CT_N)), g[4];
+    float out[4][RECORDS][CLASSES];
+    ct_plan *p;
+    ct_session *s;
+    (void)state;
+    assert_int_equal(ct_grad(ct_categorical_log_mass(y, in[0]), NULL, in, 1, g), CT_OK);
+    assert_int_equal(ct_grad(ct_categorical_entropy(in[0]), NULL, in, 1, g + 1), CT_OK);
+    assert_int_equal(ct_grad(ct_categorical_kl(in[0], in[1]), NULL, in, 2, g + 2), CT_OK);
+    ok(ct_plan_new(g, 4, NULL, 0, (ct_compile){0}, &p, &e));
+    ok(ct_session_new(c, &s, &e));
+    if (ct_run(s, p, (const void *[]){logits, other, label}, RECORDS,
+               (void *[]){out[0], out[1], out[2], out[3]}))
+        fail_msg("%s", ct_session_error(s));
+    for (int r = 0; r < RECORDS; r++) {
+        category v = category_of(logits[r], other[r]);
+        for (int k = 0; k < CLASSES; k++) {
+            double wanted[] = {(k == label[r]) - v.p[k], -v.p[k] * (log(v.p[k]) + v.entropy),
+                               v.p[k] * (log(v.p[k] / v.q[k]) - v.kl), v.q[k] - v.p[k]};
+            for (int i = 0; i < 4; i++)
+                if (fabs((double)out[i][r][k] - wanted[i]) > 3e-6)
+                    fail_msg("gradient %d, record %d, class %d: %g; wanted %g", i, r, k, (double)out[i][r][k],
+                             wanted[i]);
+        }
+    }
+    ct_session_free(s);
+    ct_plan_free(p);
+    ct_close(c);
+}
+
 /* Logits of 200 are no reason for infinities: log p is 0 or -200. */
 static void far_logits(void **state) {
     static const float x[4] = {1, 0, 1, 0}, logit[4] = {200, 200, -200, -200}, wanted[4] = {0, -200, -200, 0};
@@ -264,6 +319,7 @@ static void fitted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(categories),
-                                       cmocka_unit_test(far_logits), cmocka_unit_test(fitted)};
+                                       cmocka_unit_test(category_gradients), cmocka_unit_test(far_logits),
+                                       cmocka_unit_test(fitted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

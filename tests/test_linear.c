@@ -92,8 +92,15 @@ static void decompositions(const char *name, const ct_array *a) {
         ct_array_free(&vt);
     }
     if (ref_find(name, ":qr:r", &w)) {
-        ok(ct_matrix_qr(NULL, a, NULL, &u, &e));
+        ct_array product;
+        ok(ct_matrix_qr(NULL, a, &vt, &u, &e));
         check_array(name, ":qr:r", &u, &w, TIGHT);
+        w = ref_get(name, ":qr:q");
+        check_array(name, ":qr:q", &vt, &w, TIGHT);
+        ok(ct_matrix_multiply(NULL, &vt, &u, &product, &e));
+        check_array(name, ": q r", &product, a, TIGHT);
+        ct_array_free(&product);
+        ct_array_free(&vt);
         ct_array_free(&u);
     }
     if (ref_find(name, ":eigh", &w)) {
@@ -247,6 +254,14 @@ static void product_forms(void **state) {
     ok(ct_matrix_multiply(NULL, &odd, &v, &out, &e));
     assert_true(near(((double *)out.data)[0], 0 - 4 + 16, 0, 1) &&
                 near(((double *)out.data)[1], 12 - 16 + 40, 0, 1));
+    ct_array_free(&out);
+    x[1] = NAN, x[2] = INFINITY; /* go through */
+    ok(ct_matrix_multiply(NULL, &v, &v, &out, &e));
+    assert_true(isnan(*(double *)out.data));
+    ct_array_free(&out);
+    x[1] = 0;
+    ok(ct_matrix_multiply(NULL, &m, &v, &out, &e));
+    assert_true(isinf(((double *)out.data)[0]) && isinf(((double *)out.data)[1]));
     ct_array_free(&out);
     assert_int_equal(ct_matrix_multiply(NULL, &s, &s, &out, &e), CT_EUSAGE);
     assert_non_null(strstr(e.text, "a is [2,3], b is [2,3]"));

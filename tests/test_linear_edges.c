@@ -135,6 +135,25 @@ static void single(void **state) {
     ct_array_free(&x);
 }
 
+/* What LAPACK, which counts in 32 bits, would count wrong, is refused before any of it is copied: these have stride 0. */
+static void beyond_lapack(void **state) {
+    double one = 1;
+    ct_array a = ct_array_view(&one, CT_F64, CT_SHAPE(1, 1)), x, y, z;
+    ct_pca p;
+    (void)state;
+    a.stride[0] = a.stride[1] = 0;
+    a.dim[0] = a.dim[1] = 40000;
+    refuse(ct_matrix_svd(NULL, &a, &x, &y, &z, &e), CT_ELIMIT, "a workspace of 6405400000 numbers");
+    refuse(ct_matrix_pseudo_inverse(NULL, &a, 0, &x, &e), CT_ELIMIT, "as LAPACK counts");
+    refuse(ct_matrix_eigen_symmetric(NULL, &a, &x, &y, &e), CT_ELIMIT, "as LAPACK counts");
+    refuse(ct_pca_fit(NULL, &a, (ct_pca_options){.solver = CT_PCA_SVD}, &p, &e), CT_ELIMIT,
+           "as LAPACK counts");
+    refuse(ct_pca_fit(NULL, &a, (ct_pca_options){.solver = CT_PCA_COVARIANCE}, &p, &e), CT_ELIMIT,
+           "as LAPACK counts");
+    a.dim[0] = 1, a.dim[1] = 40000000;
+    refuse(ct_matrix_norm(NULL, &a, CT_NORM_2, &number, &e), CT_ELIMIT, "as LAPACK counts");
+}
+
 /* ---- bits ---- */
 
 static void M14_threads_and_alignment(void **state) {
@@ -220,11 +239,9 @@ static int setup(void **state) {
 }
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(M21_wrong),
-        cmocka_unit_test(singular),
-        cmocka_unit_test(M13_norm_range),
-        cmocka_unit_test(single),
-        cmocka_unit_test(M14_threads_and_alignment),
+        cmocka_unit_test(M21_wrong),      cmocka_unit_test(singular),
+        cmocka_unit_test(M13_norm_range), cmocka_unit_test(single),
+        cmocka_unit_test(beyond_lapack),  cmocka_unit_test(M14_threads_and_alignment),
         cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, setup, ref_close);

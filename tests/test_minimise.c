@@ -69,6 +69,10 @@ static void descent_ends(void **state) {
     ok(ct_gradient_descent(NULL, twice, &n, v, 2,
                            (ct_descent){.learn_rate = 0.1, .n_iter = 5, .tolerance = -1}, &steps, &e));
     assert_int_equal(steps, 5);
+    v[0] = 1e-9, v[1] = -1e-9;
+    ok(ct_gradient_descent(NULL, twice, &n, v, 2,
+                           (ct_descent){.learn_rate = 0.5, .n_iter = 5, .tolerance = 1e-300}, &steps, &e));
+    assert_true(steps == 1 && near(v[0], 0, 0, 1) && near(v[1], 0, 0, 1)); /* then diff is 0 */
     v[0] = NAN;
     ok(ct_gradient_descent(NULL, twice, &n, v, 2, (ct_descent){.learn_rate = 0.1, .n_iter = 9}, &steps, &e));
     assert_true(steps == 9 && isnan(v[0]));
@@ -402,6 +406,33 @@ static void reports(void **state) {
     assert_int_equal(r.stop, CT_STOP_PRECISION);
 }
 
+static double hard(void *user, const double *x,
+                   double *g) { /* a first trial far too long, whatever its direction */
+    (void)user;
+    double f = 0;
+    for (int i = 0; i < 2; i++) {
+        f += cosh(50 * (x[i] - 1));
+        if (g) g[i] = 50 * sinh(50 * (x[i] - 1));
+    }
+    return f;
+}
+
+/* Two evaluations, the start's among them: at a limit it is the limit that ended it, not precision. */
+static void limits(void **state) {
+    (void)state;
+    for (int32_t method = CT_LBFGS; method <= CT_PROXIMAL; method++)
+        for (int32_t search = CT_WOLFE; search <= CT_BACKTRACKING; search++) {
+            double x[2] = {1.3, 0.8};
+            ct_problem p = {.n = 2, .f = hard};
+            ct_minimise_result r;
+            ct_minimise_options o = {.method = method, .line_search = search, .max_evaluations = 2};
+            ok(ct_minimise(NULL, &p, x, &o, &r, &e));
+            if (r.stop != CT_STOP_EVALUATIONS)
+                fail_msg("method %d: ended by %s after %lld evaluations", method, ct_stop_name(r.stop),
+                         (long long)r.evaluations);
+        }
+}
+
 static double explodes(void *user, const double *x, double *g) {
     (void)user;
     if (g) g[0] = 4 * x[0] * x[0] * x[0];
@@ -432,6 +463,15 @@ static void constraints_refused(void **state) {
            "wanted low <= high");
     high[0] = 4;
     refuse(ct_minimise(NULL, &p, x, NULL, &r, &e), CT_EUSAGE, "a box or a set with method 0");
+    for (int32_t method = CT_PROJECTED; method <= CT_PROXIMAL; method++) {
+        low[1] = NAN;
+        p = (ct_problem){.n = 2, .f = booth, .low = low};
+        refuse(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = method}, &r, &e), CT_EUSAGE,
+               "the box from nan to inf at 1");
+    }
+    p = (ct_problem){.n = 2, .f = booth, .l1 = NAN};
+    refuse(ct_minimise(NULL, &p, x, &(ct_minimise_options){.method = CT_PROXIMAL}, &r, &e), CT_EUSAGE,
+           "l1 nan");
     p = (ct_problem){.n = 2, .f = booth, .l1 = 1};
     refuse(ct_minimise(NULL, &p, x, NULL, &r, &e), CT_EUSAGE, "l1 1 with method 0");
     p = (ct_problem){.n = 2, .f = booth, .project = onto_simplex};
@@ -453,6 +493,7 @@ int main(void) {
         cmocka_unit_test(box),          cmocka_unit_test(own_set),
         cmocka_unit_test(lasso),        cmocka_unit_test(reports),
         cmocka_unit_test(refusals),     cmocka_unit_test(constraints_refused),
+        cmocka_unit_test(limits),
     };
     return cmocka_run_group_tests(tests, setup, ref_close);
 }

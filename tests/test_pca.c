@@ -153,11 +153,11 @@ static void by_eigenvectors(void **state) {
 
 enum { N = 3000, D = 60 };
 
-static double *data_new(void) {
-    double *v = malloc(sizeof(double) * N * D), mix[D];
+static double *data_new(int64_t n) {
+    double *v = malloc(sizeof(double) * (size_t)n * D), mix[D];
     ct_random r = ct_random_stream(4, 0);
     assert_non_null(v);
-    for (int64_t i = 0; i < N; i++)
+    for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < D; k++) {
             mix[k] = ct_random_normal(&r) * 10 / (double)(k + 1);
             v[i * D + k] = mix[k] + (k ? 0.5 * mix[k - 1] : 0) + 5;
@@ -166,7 +166,7 @@ static double *data_new(void) {
 }
 
 static void solvers_agree(void **state) {
-    double *v = data_new();
+    double *v = data_new(N);
     ct_array x = ct_array_view(v, CT_F64, CT_SHAPE(N, D));
     ct_pca svd, cov, rnd;
     (void)state;
@@ -224,29 +224,35 @@ static void same_bits(const ct_pca *a, const ct_pca *b) {
     assert_memory_equal(a->mean.data, b->mean.data, (size_t)ct_array_count(&a->mean) * 8);
 }
 
+/* Work is shared out from 2e8 operations on: N D^2 of the covariance, twice that of singular values, 2 N D K of scores. */
 static void M14_threads(void **state) {
-    double *v = data_new();
-    ct_array x = ct_array_view(v, CT_F64, CT_SHAPE(N, D));
+    enum { MANY = 60000, K = 40 };
+    double *v = data_new(MANY), error[2];
+    ct_array x = ct_array_view(v, CT_F64, CT_SHAPE(MANY, D)), c[2], back[2], scores[2];
     (void)state;
     for (int32_t solver = CT_PCA_SVD; solver <= CT_PCA_RANDOMISED; solver++) {
-        ct_pca first = {0}, p;
-        ct_array scores, again;
-        for (int32_t t = 1; t <= 4; t++) {
-            ct_maths m = {.threads = t};
-            ok(ct_pca_fit(&m, &x, (ct_pca_options){.solver = solver, .components = 40}, &p, &e));
-            ok(ct_pca_transform(&m, &p, &x, &scores, &e));
-            if (t == 1) {
-                first = p;
-                again = scores;
-                continue;
-            }
-            same_bits(&first, &p);
-            assert_memory_equal(scores.data, again.data, N * 40 * 8);
-            ct_pca_free(&p);
-            ct_array_free(&scores);
+        ct_pca p[2];
+        for (int i = 0; i < 2; i++) {
+            ct_maths m = {.threads = i ? 3 : 1};
+            ok(ct_pca_fit(&m, &x, (ct_pca_options){.solver = solver, .components = K}, &p[i], &e));
+            if (solver != CT_PCA_SVD) continue;
+            ok(ct_pca_transform(&m, &p[i], &x, &scores[i], &e));
+            ok(ct_pca_inverse(&m, &p[i], &scores[i], &back[i], &e));
+            ok(ct_pca_error(&m, &p[i], &x, &error[i], &e));
+            ok(ct_stat_covariance(&m, &x, 1, &c[i], &e));
         }
-        ct_pca_free(&first);
-        ct_array_free(&again);
+        same_bits(&p[0], &p[1]);
+        ct_pca_free(&p[0]);
+        ct_pca_free(&p[1]);
+    }
+    assert_memory_equal(scores[0].data, scores[1].data, MANY * K * sizeof(double));
+    assert_memory_equal(back[0].data, back[1].data, MANY * D * sizeof(double));
+    assert_memory_equal(c[0].data, c[1].data, D * D * sizeof(double));
+    assert_memory_equal(&error[0], &error[1], sizeof(double));
+    for (int i = 0; i < 2; i++) {
+        ct_array_free(&scores[i]);
+        ct_array_free(&back[i]);
+        ct_array_free(&c[i]);
     }
     free(v);
 }
@@ -351,6 +357,15 @@ static void M21_degenerate(void **state) {
     refuse(ct_pca_fit(NULL, &x, (ct_pca_options){0}, &p, &e), CT_ENONFINITE, "x[4,1] is nan");
     v[17] = 1e308, v[1] = 1e308;
     refuse(ct_pca_fit(NULL, &x, (ct_pca_options){0}, &p, &e), CT_ENONFINITE, "the sums overflow");
+    for (int i = 0; i < 10; i++) v[i * 4 + 1] = i % 2 ? 1e200 : -1e200; /* their squares do */
+    for (int32_t solver = CT_PCA_AUTO; solver <= CT_PCA_RANDOMISED; solver++)
+        refuse(ct_pca_fit(NULL, &x, (ct_pca_options){.solver = solver, .components = 2}, &p, &e),
+               CT_ENONFINITE, "the sums overflow");
+    ct_pca_incremental *q;
+    ok(ct_pca_begin(NULL, (ct_pca_options){.components = 2}, &q, &e));
+    refuse(ct_pca_add(q, &x, &e), CT_ENONFINITE, "the sums overflow");
+    ct_pca_incremental_free(q);
+    for (int i = 0; i < 10; i++) v[i * 4 + 1] = 2 * i;
     v[17] = v[1] = 1;
     refuse(ct_pca_fit(NULL, &x, (ct_pca_options){.components = 5}, &p, &e), CT_EUSAGE,
            "5 components; wanted 1 to 4");
@@ -363,6 +378,9 @@ static void M21_degenerate(void **state) {
     refuse(ct_pca_transform(NULL, &none, &x, &y, &e), CT_EUSAGE, "not fitted");
     ok(ct_pca_fit(NULL, &x, (ct_pca_options){0}, &p, &e));
     refuse(ct_pca_transform(NULL, &p, &single, &y, &e), CT_EUSAGE, "3 features; wanted 4");
+    v[6] = NAN;
+    refuse(ct_pca_inverse(NULL, &p, &x, &y, &e), CT_ENONFINITE, "scores of record 1 ");
+    v[6] = 7;
     v[5] = INFINITY;
     refuse(ct_pca_transform(NULL, &p, &x, &y, &e), CT_ENONFINITE, "record 1 ");
     ct_pca_free(&p);

@@ -13,6 +13,7 @@
 #include "cotan/task.h"
 #include "meter.h"
 #include "seam.h"
+#include "task/report/plot.h"
 
 static char folder[] = "/tmp/cotan_pca_XXXXXX";
 static char csv[80], npy[80], model[80], run_model[80];
@@ -202,11 +203,15 @@ static void predicting_without_memory(void **state) {
 /* ---- comparing ---- */
 
 static void write_run(const char *name, int right, double loss) {
-    char path[80], file[64], text[4000] = "";
-    for (int i = 0; i < 30; i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text),
-                 "{\"record\": %d, \"label\": \"x\", \"prediction\": \"%s\", \"loss\": %.3f}\n", i,
-                 i < right ? "x" : "y", loss + 0.01 * (i % 3));
+    enum { MANY = 3000 }; /* enough for more than one piece of memory */
+    static char text[MANY * 80];
+    char path[80], file[64];
+    size_t end = 0;
+    for (int i = 0; i < MANY; i++)
+        end +=
+            (size_t)snprintf(text + end, sizeof text - end,
+                             "{\"record\": %d, \"label\": \"x\", \"prediction\": \"%s\", \"loss\": %.3f}\n",
+                             i, i % 30 < right ? "x" : "y", loss + 0.01 * (i % 3));
     snprintf(file, sizeof file, "%s/validation.jsonl", name);
     assert_int_equal(ct_file_write(NULL, NULL, at(file, path), text, strlen(text), NULL), CT_OK);
 }
@@ -230,17 +235,35 @@ static void compared(void **state) {
         if (s != CT_ELIMIT || !strstr(e.text, "memory"))
             fail_msg("allocation %lld: %d %s", (long long)site, (int)s, e.text);
     }
-    assert_true(fabs(c.difference + 1) < 1e-12 && c.better == 2 && c.pairs == 30);
+    assert_true(fabs(c.difference + 1) < 1e-12 && c.better == 2 && c.pairs == 3000);
     assert_int_equal(ct_compare_runs(NULL, NULL, new, old, NULL, &c, &e), CT_OK);
     assert_string_equal(c.metric, "accuracy");
     assert_true(c.better == 1 && fabs(c.difference + 0.5) < 1e-12);
-    assert_true(c.records[0] == 30 && c.records[1] == 30 && c.p_value < 1e-4);
+    assert_true(c.records[0] == 3000 && c.records[1] == 3000 && c.p_value < 1e-4);
     assert_int_equal(ct_compare_runs(NULL, NULL, new, old, "precision", &c, &e), CT_EUSAGE);
 }
 
+/* Three digits of a page, of the tiniest and largest numbers too. */
+static void page_numbers(void **state) {
+    static const struct {
+        double v;
+        const char *text;
+    } rows[] = {
+        {1.1711e-29, "1.17e-29"}, {-9.999e200, "-1e201"}, {0.0244123, "0.0244"}, {0, "0"}, {-0.0, "0"},
+        {1234.5, "1230"},         {5e-324, "5e-324"},     {1.7e308, "1.7e308"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ct_text t = {0};
+        ct__plot_number(&t, rows[i].v);
+        if (strcmp(t.data, rows[i].text) != 0) fail_msg("%s; wanted %s", t.data, rows[i].text);
+        ct_text_free(&t);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(out_of_memory), cmocka_unit_test(files_fail),
-                                       cmocka_unit_test(opened), cmocka_unit_test(predicting_without_memory),
-                                       cmocka_unit_test(compared)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(out_of_memory), cmocka_unit_test(files_fail),
+        cmocka_unit_test(opened),        cmocka_unit_test(predicting_without_memory),
+        cmocka_unit_test(compared),      cmocka_unit_test(page_numbers)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

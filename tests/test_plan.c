@@ -171,8 +171,34 @@ static void deep(void **state) {
     ct_close(c);
 }
 
+/* A net of many batch norms can be measured: on rows that are all the same its gradients would not be finite. */
+static void measured(void **state) {
+    ct_ctx *c = ct_open(NULL);
+    ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 8));
+    ct_plan *p;
+    ct_session *session;
+    ct_err e = {0};
+    (void)state;
+    for (int i = 0; i < 24; i++) {
+        char name[2][32];
+        snprintf(name[0], sizeof name[0], "fc%d", i);
+        snprintf(name[1], sizeof name[1], "norm%d", i);
+        x = ct_batch_norm(ct_linear(x, name[0], 8, (ct_lin){.no_bias = 1}), name[1], (ct_batchnorm){0});
+    }
+    x = ct_linear(ct_dropout(x, "drop", 0.5), "last", 10, (ct_lin){0});
+    ct_t label = ct_graph_input(ct_graph_of(x), "label", CT_I64, CT_SHAPE(CT_N));
+    ct_t loss = ct_cross_entropy(x, label, (ct_t){0}, (ct_ce){0});
+    if (ct_compile_train(loss, NULL, 0, &(ct_train){.batch = 16}, &p, &e) || ct_session_new(c, &session, &e))
+        fail_msg("%s", e.text);
+    if (ct_plan_profile(session, p, 16, 3)) fail_msg("%s", ct_session_error(session));
+    ct_session_free(session);
+    ct_plan_free(p);
+    ct_close(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(steps), cmocka_unit_test(big_parameters),
-                                       cmocka_unit_test(sessions), cmocka_unit_test(deep)};
+                                       cmocka_unit_test(sessions), cmocka_unit_test(deep),
+                                       cmocka_unit_test(measured)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

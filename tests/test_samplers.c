@@ -177,27 +177,38 @@ static void vectors(void **state) {
     ct_dist_free(d);
 }
 
+/* `n` values by one thread and by four, a piece of them from its own place on, and another seed's. */
+static void same_bits(const char *name, const double *p, int64_t count, int64_t n) {
+    ct_dist *d = make(name, p, count);
+    ct_array one, four, part;
+    ct_maths m = {.threads = 4}, single = {.threads = 1};
+    size_t k = (size_t)ct_dist_size(d);
+    ok(ct_dist_sample(&single, d, 1, 0, n, &one, &e));
+    ok(ct_dist_sample(&m, d, 1, 0, n, &four, &e));
+    assert_memory_equal(one.data, four.data, (size_t)n * k * sizeof(double));
+    ok(ct_dist_sample(&m, d, 1, 5000, 100, &part, &e));
+    assert_memory_equal((double *)one.data + 5000 * k, part.data, 100 * k * sizeof(double));
+    ct_array_free(&part);
+    ok(ct_dist_sample(&m, d, 2, 0, 100, &part, &e));
+    assert_true(memcmp(one.data, part.data, 100 * k * sizeof(double)) != 0); /* another seed */
+    ct_array_free(&one);
+    ct_array_free(&four);
+    ct_array_free(&part);
+    ct_dist_free(d);
+}
+
+/* 200 operations are reckoned for a number, and work is shared out from 2e8 on: SHARED is above that, some of the others
+ * are below. */
 static void M14_M16_same_bits(void **state) {
+    enum { SHARED = 1050000, FEW = 9000 };
+    static const double alpha[] = {0.3, 2, 4}, shares[] = {9, 0.2, 0.5, 0.3},
+                        gauss[] = {1, -1, 4, 1.2, 1.2, 1};
     (void)state;
-    for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++) {
-        enum { MANY = 100000 };
-        ct_dist *d = make(scalars[i].name, scalars[i].p, scalars[i].n);
-        ct_array one, four, part;
-        ct_maths m = {.threads = 4}, single = {.threads = 1};
-        int64_t n = i % 5 ? 9000 : MANY; /* some large enough that threads share it */
-        ok(ct_dist_sample(&single, d, 1, 0, n, &one, &e));
-        ok(ct_dist_sample(&m, d, 1, 0, n, &four, &e));
-        assert_memory_equal(one.data, four.data, (size_t)n * sizeof(double));
-        ok(ct_dist_sample(&m, d, 1, 5000, 100, &part, &e));
-        assert_memory_equal((double *)one.data + 5000, part.data, 100 * sizeof(double));
-        ct_array_free(&part);
-        ok(ct_dist_sample(&m, d, 2, 0, 100, &part, &e));
-        assert_true(memcmp(one.data, part.data, 100 * sizeof(double)) != 0); /* another seed */
-        ct_array_free(&one);
-        ct_array_free(&four);
-        ct_array_free(&part);
-        ct_dist_free(d);
-    }
+    for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++)
+        same_bits(scalars[i].name, scalars[i].p, scalars[i].n, i % 5 ? FEW : SHARED);
+    same_bits("dirichlet", alpha, 3, SHARED / 3 + 1);
+    same_bits("multinomial", shares, 4, SHARED / 3 + 1);
+    same_bits("multivariate_normal", gauss, 6, SHARED / 2 + 1);
 }
 
 /* Tiny shapes: no NaN where both gamma variates underflow. */
@@ -219,8 +230,21 @@ static void tiny_shapes(void **state) {
     ct_dist_free(f);
 }
 
+static void beyond_the_end(void **state) {
+    ct_dist *d = make("normal", NULL, 0);
+    ct_array x;
+    (void)state;
+    ok(ct_dist_sample(NULL, d, 1, INT64_MAX - 10, 10, &x, &e));
+    ct_array_free(&x);
+    assert_int_equal(ct_dist_sample(NULL, d, 1, INT64_MAX - 10, 11, &x, &e), CT_EUSAGE);
+    assert_non_null(strstr(e.text, "their sum below 2^63"));
+    ct_error_clear(&e);
+    ct_dist_free(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(goodness), cmocka_unit_test(vectors),
-                                       cmocka_unit_test(M14_M16_same_bits), cmocka_unit_test(tiny_shapes)};
+                                       cmocka_unit_test(M14_M16_same_bits), cmocka_unit_test(tiny_shapes),
+                                       cmocka_unit_test(beyond_the_end)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

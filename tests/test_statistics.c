@@ -216,6 +216,9 @@ static void overflow(void **state) {
     refuse(ct_stat_mean_interval(NULL, &a, 0, &between, &e), CT_ENONFINITE, "the squares overflow");
     refuse(ct_stat_standardise(NULL, &a, &y, &e), CT_ENONFINITE, "the squares overflow");
     refuse(ct_t_test(NULL, &a, 0, CT_TWO_SIDED, &t, &e), CT_ENONFINITE, "the squares overflow");
+    double wide[4] = {-1e308, 1, 1e308, 2};
+    ct_array table = ct_array_view(wide, CT_F64, CT_SHAPE(2, 2));
+    refuse(ct_stat_covariance(NULL, &table, 1, &y, &e), CT_ENONFINITE, "the sums overflow");
     x[1] = x[0], x[2] = x[0];
     ok(ct_stat_variance(NULL, &a, 1, &v, &e));
     assert_true(near(v, 0, 0, 1));
@@ -232,6 +235,9 @@ static void degenerate(void **state) {
     ok(ct_stat_variance(NULL, &a, 0, &v, &e));
     assert_true(near(v, 0, 0, 1));
     refuse(ct_stat_variance(NULL, &a, 1, &v, &e), CT_EDATA, "x has 1 value; wanted at least 2");
+    refuse(ct_stat_variance(NULL, &a, INT64_MAX, &v, &e), CT_EUSAGE, "ddof 9223372036854775807");
+    refuse(ct_stat_covariance(NULL, &d, INT64_MAX, &y, &e), CT_EUSAGE, "ddof 9223372036854775807");
+    refuse(ct_stat_covariance(NULL, &d, -1, &y, &e), CT_EUSAGE, "ddof -1");
     refuse(ct_stat_mean_interval(NULL, &a, 0, &r, &e), CT_EDATA, "1 value");
     refuse(ct_stat_mean(NULL, &c, &v, &e), CT_ENONFINITE, "x[1] is nan");
     ok(ct_stat_standardise(NULL, &b, &y, &e));

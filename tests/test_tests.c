@@ -6,6 +6,7 @@
 /* cmocka needs the four above */
 #include <cmocka.h>
 
+#include "meter.h"
 #include "ref.h"
 
 #define TIGHT 1e-12
@@ -21,7 +22,7 @@ static void refuse(ct_status found, ct_status wanted, const char *text) {
     ct_error_clear(&e);
 }
 
-static ct_array x, y, paired, tied, tied2, few_x, few_y, nine_x, nine_paired, six_y;
+static ct_array x, y, paired, tied, tied2, few_x, few_y, nine_x, nine_paired, six_y, few_tied, few_tied2;
 
 static ct_status t_one(ct_alternative a, ct_test *t) { return ct_t_test(NULL, &x, 0.4, a, t, &e); }
 static ct_status t_two(ct_alternative a, ct_test *t) { return ct_t_test_two(NULL, &x, &y, 0, a, t, &e); }
@@ -40,6 +41,9 @@ static ct_status wilcoxon(ct_alternative a, ct_test *t) {
 }
 static ct_status wilcoxon_tied(ct_alternative a, ct_test *t) {
     return ct_wilcoxon_test(NULL, &tied, &tied2, a, t, &e);
+}
+static ct_status wilcoxon_few(ct_alternative a, ct_test *t) {
+    return ct_wilcoxon_test(NULL, &few_tied, &few_tied2, a, t, &e);
 }
 static ct_status mann(ct_alternative a, ct_test *t) { return ct_mann_whitney_test(NULL, &x, &y, a, t, &e); }
 static ct_status mann_exact(ct_alternative a, ct_test *t) {
@@ -68,6 +72,7 @@ static void alternatives(void **state) {
                 {"spearman", spearman, 0},
                 {"wilcoxon", wilcoxon, 1},
                 {"wilcoxon_tied", wilcoxon_tied, 0},
+                {"wilcoxon_few", wilcoxon_few, 1},
                 {"mann_whitney", mann, 0},
                 {"mann_whitney_exact", mann_exact, 1},
                 {"mann_whitney_tied", mann_tied, 0},
@@ -80,7 +85,7 @@ static void alternatives(void **state) {
             ct_test t;
             ok(rows[i].run((ct_alternative)a, &t));
             check_number(rows[i].name, " statistic", t.statistic, ((double *)w.data)[2 * a], TIGHT);
-            check_number(rows[i].name, " p", t.p_value, ((double *)w.data)[2 * a + 1], 1e-11);
+            check_number(rows[i].name, " p", t.p_value, ((double *)w.data)[2 * a + 1], TIGHT);
             assert_int_equal(t.exact, rows[i].exact);
         }
     }
@@ -92,12 +97,12 @@ static void intervals(void **state) {
     (void)state;
     ok(t_two(CT_TWO_SIDED, &t));
     check_number("t_two", ":df", t.df, ref_number("t_two", ":df"), TIGHT);
-    check_number("t_two", ":interval", t.interval.low, ((double *)w.data)[0], 1e-11);
-    check_number("t_two", ":interval", t.interval.high, ((double *)w.data)[1], 1e-11);
+    check_number("t_two", ":interval", t.interval.low, ((double *)w.data)[0], TIGHT);
+    check_number("t_two", ":interval", t.interval.high, ((double *)w.data)[1], TIGHT);
     w = ref_get("pearson", ":interval");
     ok(pearson(CT_TWO_SIDED, &t));
-    check_number("pearson", ":interval", t.interval.low, ((double *)w.data)[0], 1e-11);
-    check_number("pearson", ":interval", t.interval.high, ((double *)w.data)[1], 1e-11);
+    check_number("pearson", ":interval", t.interval.low, ((double *)w.data)[0], TIGHT);
+    check_number("pearson", ":interval", t.interval.high, ((double *)w.data)[1], TIGHT);
 }
 
 static void counts(void **state) {
@@ -199,6 +204,52 @@ static void degenerate(void **state) {
     refuse(ct_correlation_test(NULL, &s, &s, CT_PEARSON, CT_TWO_SIDED, &t, &e), CT_EDATA, "are equal");
 }
 
+/* Three times 0.1 sums up to a little more than 0.3: equal values have no spread all the same. */
+static void equal_values(void **state) {
+    double v[3] = {0.1, 0.1, 0.1};
+    ct_array a = ct_array_view(v, CT_F64, CT_SHAPE(3));
+    ct_test t;
+    double variance;
+    (void)state;
+    ok(ct_stat_variance(NULL, &a, 1, &variance, &e));
+    assert_true(near(variance, 0, 0, 1));
+    ok(ct_t_test(NULL, &a, 0.1, CT_TWO_SIDED, &t, &e));
+    assert_true(near(t.p_value, 1, 0, 1) && near(t.statistic, 0, 0, 1) && near(t.estimate, 0.1, 0, 1));
+}
+
+/* Sums that overflow are told, not judged. */
+static void overflow(void **state) {
+    double v[4] = {1e308, 1e308, 1e308, 1e308}, w[4] = {-1e308, -1e308, -1e308, -1e308},
+           c[4] = {1, 2, 1e300, 4};
+    ct_array a = ct_array_view(v, CT_F64, CT_SHAPE(4)), b = ct_array_view(w, CT_F64, CT_SHAPE(4)),
+             o = ct_array_view(c, CT_F64, CT_SHAPE(2, 2));
+    ct_test t;
+    (void)state;
+    for (int32_t pairs = 0; pairs < 2; pairs++)
+        refuse(ct_permutation_test(NULL, &a, &b, pairs, 0, 0, CT_TWO_SIDED, &t, &e), CT_ENONFINITE,
+               "the sums overflow");
+    refuse(ct_independence_test(NULL, &o, 0, &t, &e), CT_EDATA, "table[2] is 1e+300; wanted counts from 0");
+    refuse(ct_chi_squared_test(NULL, &o, NULL, &t, &e), CT_EDATA, "observed[2] is 1e+300");
+}
+
+/* Three values beside 30,000: exact in little memory, whichever sample is the small one. */
+static void lopsided(void **state) {
+    enum { MANY = 30000 };
+    static double many[MANY];
+    double few[3] = {-1, 7000.5, 12000.5};
+    ct_array a = ct_array_view(few, CT_F64, CT_SHAPE(3)), b = ct_array_view(many, CT_F64, CT_SHAPE(MANY));
+    meter s = METER;
+    ct_allocator hook = meter_hook(&s);
+    ct_maths m = {.allocator = &hook};
+    ct_test t, turned;
+    (void)state;
+    for (int i = 0; i < MANY; i++) many[i] = i;
+    ok(ct_mann_whitney_test(&m, &a, &b, CT_LESS, &t, &e));
+    ok(ct_mann_whitney_test(&m, &b, &a, CT_GREATER, &turned, &e));
+    assert_true(t.exact && turned.exact && near(turned.p_value, t.p_value, 1e-12, t.p_value));
+    assert_true(near(t.statistic, 19002, 0, 1) && s.most_bytes < 16 << 20);
+}
+
 static ct_array head(ct_array a, int64_t n) {
     a.dim[0] = n;
     return a;
@@ -209,14 +260,16 @@ static int setup(void **state) {
     x = ref_get("x", ""), y = ref_get("y", ""), paired = ref_get("paired", "");
     tied = ref_get("tied", ""), tied2 = ref_get("tied2", "");
     few_x = head(x, 6), few_y = head(y, 5), nine_x = head(x, 9), nine_paired = head(paired, 9),
-    six_y = head(y, 6);
+    six_y = head(y, 6), few_tied = head(tied, 12), few_tied2 = head(tied2, 12);
+    few_tied.data = (double *)tied.data + 6, few_tied2.data = (double *)tied2.data + 6; /* 6 .. 17 */
     return 0;
 }
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alternatives), cmocka_unit_test(intervals),           cmocka_unit_test(counts),
         cmocka_unit_test(adjusted),     cmocka_unit_test(random_permutations), cmocka_unit_test(degenerate),
-        cmocka_unit_test(rounding),
+        cmocka_unit_test(rounding),     cmocka_unit_test(equal_values),        cmocka_unit_test(overflow),
+        cmocka_unit_test(lopsided),
     };
     return cmocka_run_group_tests(tests, setup, ref_close);
 }

@@ -195,6 +195,10 @@ typedef struct ct_picture_options {
     int64_t more[5];
 } ct_picture_options;
 
+/* Pictures in an array, u8 [N,H,W] or [N,C,H,W], as `channels` 1 or 3 of ct_picture_options makes them: grey stands in
+ * all three, colour becomes grey. *x is freed and replaced by [N,channels,H,W], or stays where it has so many.
+ * CT_EUSAGE, CT_EDATA for another number of channels, CT_ELIMIT. */
+CT_API ct_status ct_pictures_channels(const ct_allocator *a, ct_array *x, int32_t channels, ct_err *e);
 /* "white", "grey", "black" or "#rrggbb" as CT_RGB. CT_EUSAGE. */
 CT_API ct_status ct_picture_background(const char *text, int32_t *out, ct_err *e);
 /* The structure of a file in memory, not its pixels: size, kind, limits. `name` is for errors. */
@@ -325,15 +329,16 @@ enum {
 }; /* NONE: not divided */
 
 typedef struct ct_images_options {
-    ct_picture_options picture; /* channels 0: 3 where one picture has colour, else 1 */
-    int32_t follow_links;       /* 1: symbolic links are read; loops are found by device and inode */
-    int32_t strict;             /* 1: the first broken picture is an error */
-    int32_t allow_broken;       /* 1: any share may be broken; else more than 1 % is CT_EDATA */
-    int32_t threads;            /* that scan; 0: one */
-    int32_t parts;              /* 1 << CT_PART_TRAIN | ...: what is listed; 0: all */
-    int32_t unlabelled;         /* 1: any folder or file, one class ""; for prediction */
-    int64_t limit;  /* so many of each part: of arrays the first, else by a hash of paths; 0: all */
-    uint64_t cache; /* bytes of decoded pictures that a source may keep; 0: none */
+    ct_picture_options
+        picture;          /* channels 0: 3 where one picture has colour, else 1; of arrays as they have it */
+    int32_t follow_links; /* 1: symbolic links are read; loops are found by device and inode */
+    int32_t strict;       /* 1: the first broken picture is an error */
+    int32_t allow_broken; /* 1: any share may be broken; else more than 1 % is CT_EDATA */
+    int32_t threads;      /* that scan; 0: one */
+    int32_t parts;        /* 1 << CT_PART_TRAIN | ...: what is listed; 0: all */
+    int32_t unlabelled;   /* 1: any folder or file, one class ""; for prediction */
+    int64_t limit;        /* so many of each part: of arrays the first, else by a hash of paths; 0: all */
+    uint64_t cache;       /* bytes of decoded pictures that a source may keep; 0: none */
     void (*tell)(void *user, const char *line); /* pictures that are passed over, by name; may be NULL */
     void *user;
     volatile int32_t *stop; /* set: the scan ends with CT_ECANCEL; may be NULL */

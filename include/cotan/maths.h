@@ -25,7 +25,10 @@ typedef struct ct_maths {
     int32_t reserved;
 } ct_maths;
 
-/* ---- matrices ---- */
+/* ---- matrices ----
+ *
+ * LAPACK counts its workspace in 32 bits: singular vectors of a matrix whose smaller extent is above 23,000, and
+ * eigenvectors of a symmetric one above 32,000, are CT_ELIMIT. */
 
 /* The same memory with its two axes exchanged; no copy. A vector stays as it is. */
 CT_API ct_array ct_matrix_transpose(const ct_array *a);
@@ -163,7 +166,7 @@ CT_API void ct_pca_incremental_free(ct_pca_incremental *p);
  * place. NaN is never <= tolerance: it goes on, as the original does. *steps (may be NULL): diffs added. */
 typedef struct ct_descent {
     double learn_rate;
-    double tolerance; /* 0: 1e-6; negative: never ends early */
+    double tolerance; /* 0: 1e-6; 1e-300: 0, meant; negative: never ends early */
     int64_t n_iter;
 } ct_descent;
 CT_API ct_status ct_gradient_descent(const ct_maths *m,

@@ -65,9 +65,24 @@ CT_API ct_status ct_weights_apply(ct_ctx *c, const ct_tensors *from, const char 
 
 #define CT_MODEL_FORMAT 1 /* of the document; a file of a newer one is refused (CT_EDATA, both numbers) */
 
-/* Write the context's parameters and buffers with `document`, a JSON object as text, into which "tensors" (an
- * xxh3-128 of each) and "header" (one of the header, computed with its own digits as 0) are put. Keys sorted:
- * equal weights and documents give equal bytes. */
+/* The document is a JSON object, as text. What is read from it:
+ *   "net"        the net as text (docs/net.md)
+ *   "inputs"     [{"name": "x", "dtype": "f32", "shape": [-1, 2]}, ...]: what input(NAME) is; -1: the batch
+ *   "constants"  {"classes": "10"}: numbers that the text uses by name
+ *   "task"       what the model is for, any text: ct_model_task. With "image" the command predicts with it: one input of
+ *                f32 [N,C,H,W], logits [N,classes], and both of the following
+ *   "labels"     ["cat", "dog"]: the classes' names, ct_model_label
+ *   "transform"  what is done to a picture before the net (docs/transforms.md), such as "normalize mean=0.5 std=0.25"
+ * Others stay as they are, to be read with ct_model_text and ct_model_number; "format", "tensors" and "header" are written
+ * here. */
+
+/* A net that was written in C, in one call: the parameters and buffers of y's context, with the text and the inputs of
+ * the net that leads to y (ct_net_of). `document` has the other keys; NULL: none.
+ * CT_EUSAGE for a net that cannot be text, naming the op, before anything is written; CT_EIO, CT_ELIMIT. */
+CT_API ct_status ct_model_save_net(ct_t y, const char *path, const char *document, ct_err *e);
+/* Write the context's parameters and buffers with `document`, which has the net's text and inputs, and into which
+ * "tensors" (an xxh3-128 of each) and "header" (one of the header, computed with its own digits as 0) are put. Keys
+ * sorted: equal weights and documents give equal bytes. */
 CT_API ct_status ct_model_save(ct_ctx *c, const char *path, const char *document, ct_err *e);
 /* Put a document with those hashes into any set of tensors, such as a checkpoint. After it nothing may be
  * added. */

@@ -59,8 +59,9 @@ CT_API ct_status ct_dist_sample(const struct ct_maths *m, const ct_dist *d, uint
 CT_API void ct_dist_mean(const ct_dist *d, double *out);
 CT_API void ct_dist_variance(const ct_dist *d, double *out);
 CT_API double ct_dist_entropy(const ct_dist *d); /* in nats; of densities, differential */
-/* Maximum likelihood: x [N], or [N,K]. `known` gives what is not estimated: binomial: {n}; else NULL. CT_EDATA for
- * values outside of the support, too few of them or without spread. */
+/* Maximum likelihood: x [N], or [N,K]. `known` gives what is not estimated: {n} of binomial, which must have it; {K} of
+ * categorical (NULL: the classes up to the largest that came up); else NULL. CT_EDATA for values outside of the
+ * support, too few of them or without spread. */
 CT_API ct_status ct_dist_fit(const struct ct_maths *m, const char *name, const ct_array *x,
                              const double *known, ct_dist **out, ct_err *e);
 /* E_p log(p / q), of two distributions of one name. CT_EUSAGE where it has no closed form (student_t, f). */
@@ -150,11 +151,11 @@ CT_API ct_status ct_chi_squared_test(const struct ct_maths *m, const ct_array *o
 CT_API ct_status ct_independence_test(const struct ct_maths *m, const ct_array *table, int32_t corrected,
                                       ct_test *out, ct_err *e);
 /* Wilcoxon 1945, signed ranks of x - y (y NULL: of x): symmetric about 0. Zeros are left out. Exact up to 50 pairs without
- * ties, else by the normal distribution with the correction for ties. */
+ * ties and 13 with them, else by the normal distribution with the correction for ties. */
 CT_API ct_status ct_wilcoxon_test(const struct ct_maths *m, const ct_array *x, const ct_array *y,
                                   ct_alternative alternative, ct_test *out, ct_err *e);
-/* Mann and Whitney 1947: x and y have one distribution. The statistic is U of x. Exact where one has at most 8 values and
- * none are tied, else normal with corrections for ties and continuity. */
+/* Mann and Whitney 1947: x and y have one distribution. The statistic is U of x. Exact where one has at most 8 values,
+ * none are tied and there are up to 100,000 pairs of x and y; else normal with corrections for ties and continuity. */
 CT_API ct_status ct_mann_whitney_test(const struct ct_maths *m, const ct_array *x, const ct_array *y,
                                       ct_alternative alternative, ct_test *out, ct_err *e);
 /* The difference of means under all (or `resamples`, 0: 9,999, random) exchanges: of members, or with `paired` within

@@ -70,7 +70,7 @@ typedef struct ct_image_train {
     double weight_decay, clip_norm; /* R: 0: as the optimiser's line says, else none. CT_ZERO: none, meant */
     /* R: of a moving average of the weights, 0: over a quarter of an epoch; label smoothing, 0: 0.1. CT_ZERO: none */
     double average, smoothing;
-    int32_t patience;   /* R: early stop after so many epochs; 0: a quarter, at least 10; -1: none */
+    int32_t patience;   /* R: early stop after so many epochs; 0: half of them, at least 10; -1: none */
     int32_t seed_given; /* 1: a seed of 0 is meant */
     int32_t resume, force, dry_run; /* 1: go on; begin anew; tell the facts and write nothing */
     int32_t checkpoint_every;       /* steps; 0: 200 */
@@ -101,7 +101,14 @@ typedef struct ct_image_train {
     int32_t lr_auto; /* 1: the learning rate by a range test (Smith 2015), `lr` is 0; its curve: lr.jsonl */
     int32_t doctor;  /* -1: no doctor (cotan/doctor.h). It changes no bit of the model */
     int32_t reserved_2;
-    int64_t reserved[8];
+    /* R: the classes' names, one a line, for idx files, which have numbers; NULL: the numbers. More names than the
+     * data has classes are classes without a picture. */
+    const char *labels;
+    /* R: of sgd and rmsprop; 0: 0.9 of sgd, none of rmsprop; CT_ZERO: none, meant */
+    double momentum;
+    /* R: steps over which the learning rate rises at the begin; 0: none, of one_cycle 0.3 of all */
+    int64_t warmup;
+    int64_t reserved[5];
 } ct_image_train;
 typedef struct ct_train_result {
     char model[4096], run[4096], data[4096]; /* paths */

@@ -33,20 +33,22 @@ typedef struct cli {
     ct_setting set[MAX_SETS];
     const char *output, *model, *net, *validate, *init, *transform, *background, *optimizer, *schedule,
         *nonfinite, *config, *part, *input, *weights, *gradients, *losses, *target, *solver, *delimiter,
-        *metric, *layer, *similar, *paths, *report, *doctor, *tensorboard, *freeze;
+        *metric, *layer, *similar, *paths, *report, *doctor, *tensorboard, *freeze, *labels;
     int64_t epochs, batch, limit, threads, checkpoint_every, patience, top, classes, repeats, steps, stop_at,
-        components, memory;
+        components, memory, warmup;
     uint64_t seed;
-    double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds, variance, unsure, coverage;
+    double lr, time_limit, weight_decay, clip, ema, label_smoothing, seconds, variance, unsure, coverage,
+        momentum;
     int32_t resume, force, dry_run, strict, follow_links, allow_broken, json, quiet, train, dot, flat,
         verbose, help, version, debug, trap, whiten, scale, incremental, no_header, require_better,
         class_weights;
     const char *given[MAX_OPTIONS];        /* by row of cli_options: the value as written, "" for a switch */
     json_t *config_file;                   /* owns the texts that --config gave */
     const char *config_net, *config_model; /* the net's text in it and its name, or NULL */
-    const char *config_data;               /* where the data was, or NULL */
-    int64_t broken;                        /* pictures that were named instead of predicted */
-    ct_arena arena;                        /* of texts */
+    const char *names;       /* of the classes: what --labels holds, or --config has; NULL: none */
+    const char *config_data; /* where the data was, or NULL */
+    int64_t broken;          /* pictures that were named instead of predicted */
+    ct_arena arena;          /* of texts */
     screen screen;
     ct_err e;
 } cli;
@@ -117,6 +119,7 @@ const ct_files *cli_files(void);
 ct_status cli_idle(cli *c, const char *const *options, const char *name, const char *why);
 ct_status cli_output(cli *c);    /* CT_EUSAGE for -o -: a model is no stream */
 ct_status cli_transform(cli *c); /* --transform @FILE: the list of steps in it */
+ct_status cli_labels(cli *c);    /* --labels FILE: its text, in c->names */
 
 /* ---- screen.c: what a training shows ---- */
 void cli_screen(void *user, const ct_event *e); /* user: a cli */

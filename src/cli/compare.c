@@ -17,9 +17,11 @@ static void print_text(const cli *c, const ct_comparison *r) {
     const char *after = accuracy ? " %" : "";
     printf("records in common  %s\n", cli_group(r->pairs, n));
     printf("%-18s %.4g%s and %.4g%s\n", r->metric, r->first * unit, after, r->second * unit, after);
-    printf("difference         %+.4g%s (95 %% interval %+.4g%s to %+.4g%s)\n", r->difference * unit, after,
+    printf("difference         %+.3g%s (95 %% interval %+.3g%s to %+.3g%s)\n", r->difference * unit, after,
            r->low * unit, after, r->high * unit, after);
-    printf("p-value            %.3g (%s)\n", r->p_value, r->test);
+    char p[32] = "p < 0.001"; /* smaller ones hang on the last records alone */
+    if (!(r->p_value < 0.001)) snprintf(p, sizeof p, "%.3f", r->p_value);
+    printf("p-value            %s (%s)\n", p, r->test);
     if (r->better)
         printf("better: %s\n", ct_escape(c->word[r->better - 1], path, sizeof path));
     else

@@ -110,7 +110,7 @@ static ct_status check_keys(const source *s, json_t *config) {
 
 /* Those whose default is not 0. */
 static int zero_is_meant(const char *key) {
-    static const char *const keys[] = {"weight_decay", "ema", "label_smoothing", "patience"};
+    static const char *const keys[] = {"weight_decay", "ema", "label_smoothing", "patience", "momentum"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(key, keys[i]) == 0) return 1;
     return 0;
@@ -130,6 +130,10 @@ static ct_status take_recipe(const source *s, json_t *config, json_t *recipe) {
         int none = (json_is_string(v) && !*json_string_value(v)) ||
                    (json_is_number(v) && json_number_value(v) == 0 && !zero_is_meant(key));
         if (status || none || strcmp(key, "init") == 0 || strcmp(key, "model") == 0) continue;
+        if (strcmp(key, "labels") == 0) { /* the names themselves, where the option has a file of them */
+            c->names = json_string_value(v);
+            continue;
+        }
         if (own_steps && (strcmp(key, "steps") == 0 || strcmp(key, "stop_at") == 0)) continue;
         status = take(s, key, v);
     }
@@ -168,8 +172,14 @@ ct_status cli_config(cli *c, const char *path) {
     c->config_file = json_loadb(data, bytes, JSON_REJECT_DUPLICATES, &at);
     ct_delete(NULL, data, bytes);
     source from = {c, path, text};
+    int model = bytes > 10 && memcmp(text ? text + 8 : "", "{\"", 2) == 0; /* a safetensors file's header */
     if (!text)
         s = ct_fail(&c->e, CT_ELIMIT, "%s: out of memory", path);
+    else if (!c->config_file && model)
+        s = ct_fail_at(
+            &c->e, CT_EUSAGE, path, 0,
+            "found a safetensors file; wanted a JSON object of options; give config.json of the run's "
+            "folder, m.run for m.safetensors");
     else if (!c->config_file && json_error_code(&at) == json_error_stack_overflow)
         s = ct_fail_line(&c->e, CT_ELIMIT, path, at.line, at.column,
                          "nested too deep; wanted options by name; write {\"epochs\": 3}, for one");

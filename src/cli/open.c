@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -76,6 +77,17 @@ ct_status cli_transform(cli *c) {
     return c->transform ? CT_OK : ct_fail(&c->e, CT_ELIMIT, "--transform: out of memory");
 }
 
+ct_status cli_labels(cli *c) {
+    void *data;
+    uint64_t bytes;
+    if (!c->labels) return CT_OK;
+    ct_status s = ct_file_read(cli_files(), NULL, c->labels, 16 << 20, &data, &bytes, &c->e);
+    if (s) return s;
+    c->names = ct_arena_format(&c->arena, "%.*s", (int)bytes, (const char *)data);
+    ct_delete(NULL, data, bytes);
+    return c->names ? CT_OK : ct_fail(&c->e, CT_ELIMIT, "--labels: out of memory");
+}
+
 ct_options cli_context(const cli *c) {
     return (ct_options){.threads = (int32_t)c->threads,
                         .seed = c->seed,
@@ -88,7 +100,13 @@ ct_options cli_context(const cli *c) {
 
 ct_status cli_model(cli *c, const char *path, ct_model **out) {
     char n[32];
+    struct stat st;
     ct_options o = cli_context(c);
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return ct_fail_at(
+            &c->e, CT_EIO, path, -1,
+            "a folder; wanted a model file, which comes before the data: cotan %s MODEL ...; give it",
+            c->verb);
     ct_status s = ct_model_open(path, &o, out, &c->e);
     int64_t wrong = s ? 0 : ct_model_nonfinite(*out);
     if (wrong)

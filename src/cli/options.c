@@ -27,6 +27,8 @@ const option cli_options[] = {
     /* the data */
     {"validate", 0, "DIR", TEXT, AT(validate), 0, 0, NULL, " train ",
      "the validation part; default: a tenth of the training part, by hash"},
+    {"labels", 0, "FILE", TEXT, AT(labels), 0, 0, NULL, " train ",
+     "the classes' names for idx files, one a line, the first of label 0"},
     {"transform", 0, "LIST", TEXT, AT(transform), 0, 0, NULL, " train pca ",
      "steps for pictures, such as \"resize 64x64, flip 0.5, normalize mean=M std=S\", or @FILE with a step a "
      "line; "
@@ -37,7 +39,9 @@ const option cli_options[] = {
      "behind transparent pictures: white, grey, black or #rrggbb; default white"},
     {"allow-broken", 0, NULL, SWITCH, AT(allow_broken), 0, 0, NULL, " train pca ",
      "any number of pictures may be broken; default: 1 %"},
-    {"limit", 0, "N", WHOLE, AT(limit), 1, ANY, NULL, " train evaluate predict ", "only the first N records"},
+    {"limit", 0, "N", WHOLE, AT(limit), 1, ANY, NULL, " train evaluate predict ",
+     "only N records: the first; of folders and lists in train and evaluate those whose paths have the least "
+     "hashes"},
     {"part", 0, "NAME", TEXT, AT(part), 0, 0, "train|validation|test|all", " evaluate ",
      "which records: {}; default test"},
     /* the training */
@@ -55,6 +59,10 @@ const option cli_options[] = {
     {"schedule", 0, "NAME", TEXT, AT(schedule), 0, 0,
      "constant|step|cosine|one_cycle|inverse_sqrt|plateau|linear", " train ",
      "of the learning rate: {}; default one_cycle"},
+    {"warmup", 0, "N", WHOLE, AT(warmup), 1, ANY, NULL, " train ",
+     "steps over which the learning rate rises at the begin; default: 0.3 of all with one_cycle, else none"},
+    {"momentum", 0, "X", REAL, AT(momentum), 0, 1, NULL, " train ",
+     "of sgd and rmsprop; default 0.9 with sgd, none with rmsprop"},
     {"weight-decay", 0, "X", REAL, AT(weight_decay), 0, 1e9, NULL, " train ",
      "shrinks weights (L2; decoupled with adamw and lion)"},
     {"nonfinite", 0, "WHAT", TEXT, AT(nonfinite), 0, 0, "stop|skip|rollback", " train ",
@@ -67,8 +75,7 @@ const option cli_options[] = {
     {"label-smoothing", 0, "X", REAL, AT(label_smoothing), 0, 1, NULL, " train ",
      "share of the target spread over all classes; default 0.1"},
     {"patience", 0, "N", WHOLE, AT(patience), 0, 1e6, NULL, " train ",
-     "stop after N epochs without a better validation loss; default: a quarter of them, at least 10; 0: "
-     "never"},
+     "stop after N epochs without a better validation loss; default: half of them, at least 10; 0: never"},
     {"class-weights", 0, NULL, SWITCH, AT(class_weights), 0, 0, NULL, " train ",
      "rare classes count as much as frequent ones in the loss"},
     {"seed", 0, "N", SEED, AT(seed), 0, 0, NULL, " train check inspect pca ",

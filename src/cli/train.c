@@ -38,6 +38,9 @@ static ct_image_train job_of(cli *c, const char *command) {
         .limit = c->limit,
         .steps = c->steps,
         .freeze = c->freeze,
+        .labels = c->names,
+        .momentum = meant(c, "momentum", c->momentum),
+        .warmup = c->warmup,
         .memory = c->memory,
         .class_weights = c->class_weights,
         .lr_auto = cli_given(c, "lr") && !(c->lr > 0),
@@ -207,7 +210,7 @@ int cli_train(cli *c) {
     ct_train_result *result =
         ct_arena_new(&c->arena, sizeof *result); /* its paths are too much for a small stack */
     int32_t background = 0;
-    if (check(c) || cli_transform(c)) return cli_fail(c);
+    if (check(c) || cli_transform(c) || cli_labels(c)) return cli_fail(c);
     if (c->background && ct_picture_background(c->background, &background, &c->e)) return cli_fail(c);
     const char *command = command_of(c);
     if (!command || !result) ct_fail(&c->e, CT_ELIMIT, "out of memory");

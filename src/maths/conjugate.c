@@ -35,7 +35,7 @@ ct_status ct__minimise_conjugate(ct__search *s) {
         double step = gain < 0 ? fmin(gain / slope, 4 * s->step) : 1 / ct__norm(s->g, n);
         if (!ct__wolfe(s, d, step, 0.4)) {
             if (!(gain < 0)) {
-                s->r.stop = CT_STOP_PRECISION;
+                ct__no_step(s);
                 break;
             }
             downhill(s, d);
@@ -58,7 +58,7 @@ ct_status ct__minimise_steepest(ct__search *s) {
         downhill(s, d);
         if (!(s->o.line_search == CT_BACKTRACKING ? ct__backtrack(s, d, 2 * step)
                                                   : ct__wolfe(s, d, step, 0.9))) {
-            s->r.stop = CT_STOP_PRECISION;
+            ct__no_step(s);
             break;
         }
         gain = s->step * slope;

@@ -217,8 +217,10 @@ ct_status ct_dist_sample(const ct_maths *m, const ct_dist *d, uint64_t seed, int
     ct__job j;
     ct_array y = {0};
     ct_status s = ct__job_begin(&j, m, "dist_sample", e);
-    if (!s && (n < 0 || first < 0))
-        s = ct_fail(e, CT_EUSAGE, "dist_sample: %lld values from %lld; wanted 0 or more; give 0 or 1",
+    if (!s && (n < 0 || first < 0 || first > INT64_MAX - n))
+        s = ct_fail(e, CT_EUSAGE,
+                    "dist_sample: %lld values from %lld; wanted both from 0, their sum below 2^63; give "
+                    "smaller ones",
                     (long long)n, (long long)first);
     ct_shape shape = d->record->vector ? CT_SHAPE(n, d->k) : CT_SHAPE(n);
     if (!s) s = ct_array_new(j.allocator, CT_F64, shape, &y, e);
@@ -249,7 +251,14 @@ static ct_status fit(ct__job *j, const ct__record *r, const ct_array *x, const d
     ct__fit f = {.j = j, .x = v, .n = x->dim[0], .k = r->vector ? x->dim[1] : 1, .known = known, .p = room};
     f.count = r->count;
     s = r->fit(&f);
-    return s ? s : make(j->allocator, r, f.p, f.count, out, j->e);
+    ct_err inner = {0};
+    if (s) return s;
+    s = make(j->allocator, r, f.p, f.count, out, &inner);
+    if (!s) return CT_OK;
+    if (s != CT_EUSAGE) return ct_fail(j->e, s, "%s", inner.text);
+    /* "NAME: ..." of parameters that the caller never saw: it is the data that has no fit */
+    const char *text = strstr(inner.text, ": ");
+    return ct_fail(j->e, CT_EDATA, "%s%s", j->name, text ? text : "");
 }
 
 ct_status ct_dist_fit(const ct_maths *m, const char *name, const ct_array *x, const double *known,

@@ -63,6 +63,11 @@ static double entropy(const ct_dist *d) {
 /* Shares of the classes 0 .. the largest that came up, or as many as are known to be. */
 static ct_status fit(ct__fit *f) {
     double most = f->known ? f->known[0] - 1 : 0;
+    if (f->known && !(ct__is_whole(most) && most >= 0 && most < 1e7))
+        return ct_fail(f->j->e, CT_EUSAGE,
+                       "%s: %g classes; wanted 1 to 10 million as the known parameter; give known = {K}, or "
+                       "NULL",
+                       f->j->name, f->known[0]);
     for (int64_t i = 0; i < f->n && !f->known; i++) most = fmax(most, f->x[i]);
     ct_status s = ct__fit_range(f, 0, fmin(most, 1e7), 1, "classes: whole numbers from 0, below 10 million");
     if (s) return s;

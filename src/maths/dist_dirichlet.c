@@ -95,12 +95,11 @@ static ct_status fit(ct__fit *f) {
         if (!(fabs(ct__sum(f->x + i * k, k) - 1) <= 1e-9))
             s = ct__fit_refuse(f, "a record whose sum is not 1", "shares");
     for (int64_t l = 0; !s && l < k; l++) {
-        double m = 0;
-        for (int64_t i = 0; i < f->n; i++)
-            m += f->x[i * k + l] / (double)f->n, column[i] = log(f->x[i * k + l]);
+        for (int64_t i = 0; i < f->n; i++) column[i] = f->x[i * k + l];
+        f->p[l] = ct__mean(column, f->n);
+        for (int64_t i = 0; i < f->n; i++) column[i] = log(column[i]);
         wanted[l] = ct__sum(column, f->n) / (double)f->n;
-        f->p[l] = m;
-        if (l == 0) first = m;
+        if (l == 0) first = f->p[l];
     }
     for (int64_t i = 0; !s && i < f->n; i++)
         spread += (f->x[i * k] - first) * (f->x[i * k] - first) / (double)f->n;

@@ -7,20 +7,32 @@ static ct_status prepare(ct_dist *d, ct_err *e) {
     return s ? s : ct__dist_positive(d, 1, "df2", e);
 }
 
+/* u and 1 - u, of x from 0, without m x, which may be infinite */
+static double beta_of(const ct_dist *d, double x, double *rest) {
+    double m = d->p[0], n = d->p[1], ratio = n / m;
+    if (x > ratio) {
+        *rest = ratio / x / (1 + ratio / x);
+        return 1 / (1 + ratio / x);
+    }
+    *rest = 1 / (1 + x / ratio);
+    return x / ratio / (1 + x / ratio);
+}
+
 static double log_density(const ct_dist *d, double x) {
-    double m = d->p[0], n = d->p[1];
+    double m = d->p[0], a = m / 2, b = d->p[1] / 2, v;
     if (!(x >= 0) || isinf(x)) return -INFINITY;
     if (x == 0) return m < 2 ? INFINITY : m > 2 ? -INFINITY : 0;
-    double total = m * x + n, a = m / 2, b = n / 2;
-    return ct__binomial_log(a, a + b, m * x / total, n / total) + log(a) - log1p(a / b) - log(x);
+    double u = beta_of(d, x, &v);
+    return ct__binomial_log(a, a + b, u, v) + log(a) - log1p(a / b) - log(x);
 }
 static double cdf(const ct_dist *d, double x, double *upper) {
-    double m = d->p[0], n = d->p[1], total = m * x + n;
+    double v;
     if (!(x > 0) || isinf(x)) {
         *upper = !(x > 0);
         return x > 0;
     }
-    return ct__beta_i(m / 2, n / 2, m * x / total, n / total, upper);
+    double u = beta_of(d, x, &v);
+    return ct__beta_i(d->p[0] / 2, d->p[1] / 2, u, v, upper);
 }
 static double quantile(const ct_dist *d, double p, double q) {
     double y, x = ct__beta_i_inverse(d->p[0] / 2, d->p[1] / 2, p, q, &y);
@@ -73,6 +85,9 @@ static ct_status fit(ct__fit *f) {
     ct_status s = ct__fit_range(f, 4.9406564584124654e-324, 1.7976931348623157e308, 0, "numbers above 0");
     if (s) return s;
     if (f->n < 3) return ct__fit_refuse(f, "fewer than 3 values", "more of them");
+    int differ = 0;
+    for (int64_t i = 1; i < f->n; i++) differ |= f->x[i] < f->x[0] || f->x[i] > f->x[0];
+    if (!differ) return ct__fit_refuse(f, "all values are equal", "values that differ");
     likelihood l = {f->x, f->n, ct__fit_mean_log(f, logs)};
     double m = ct__fit_mean(f);
     v[0] = log(4);

@@ -83,7 +83,7 @@ static ct_status fit(ct__fit *f) {
     if (!a || !b || !f->p) return CT_ELIMIT;
     for (int64_t l = 0; l < k; l++) {
         for (int64_t i = 0; i < f->n; i++) a[i] = f->x[i * k + l];
-        f->p[l] = ct__sum(a, f->n) / (double)f->n;
+        f->p[l] = ct__mean(a, f->n);
     }
     for (int64_t l = 0; l < k; l++)
         for (int64_t r = 0; r <= l; r++) {

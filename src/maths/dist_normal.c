@@ -29,7 +29,7 @@ static double entropy(const ct_dist *d) { return 0.5 + CT__HALF_LOG_2PI + log(d-
 static ct_status moments(ct__fit *f, const double *x) {
     double *square = ct__job_doubles(f->j, f->n, 1);
     if (!square) return CT_ELIMIT;
-    f->p[0] = ct__sum(x, f->n) / (double)f->n;
+    f->p[0] = ct__mean(x, f->n);
     for (int64_t i = 0; i < f->n; i++) square[i] = (x[i] - f->p[0]) * (x[i] - f->p[0]);
     f->p[1] = sqrt(ct__sum(square, f->n) / (double)f->n);
     return f->p[1] > 0 ? CT_OK : ct__fit_refuse(f, "all values are equal", "values that differ");

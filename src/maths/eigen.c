@@ -10,12 +10,21 @@
 
 /* ---- symmetric ---- */
 
+/* dsyevd: 1 + 6 n + 2 n^2 for vectors, and panels of up to 64 columns. */
+ct_status ct__eigen_symmetric_room(ct__job *j, int64_t n, int vectors) {
+    double k = (double)n;
+    return ct__lapack_room(j, 1 + (vectors ? 2 * k * k : 0) + 72 * k);
+}
+
 ct_status ct__eigen_symmetric(ct__job *j, ct__matrix *a, double *w, int vectors) {
     lapack_int n = (lapack_int)a->rows, whole = 0;
     double want = 0;
     char job = vectors ? 'V' : 'N';
+    ct_status s = ct__eigen_symmetric_room(j, n, vectors);
+    if (s) return s;
     LAPACK(LAPACKE_dsyevd_work)(LAPACK_COL_MAJOR, job, 'L', n, a->v, n, w, &want, -1, &whole, -1);
-    if (want > INT32_MAX) return ct__job_memory(j);
+    s = ct__lapack_room(j, want);
+    if (s) return s;
     double *work = ct__job_doubles(j, (int64_t)want, 1);
     int32_t *iwork = ct__job_ints(j, whole);
     if (!work || !iwork) return CT_ELIMIT;
@@ -47,7 +56,9 @@ ct_status ct__check_symmetric(ct__job *j, const ct__matrix *a, int32_t type) {
 static ct_status symmetric(ct__job *j, const ct_array *a, ct_array *values, ct_array *vectors) {
     ct__matrix x;
     ct_array w = {0};
-    ct_status s = ct__matrix_load_square(j, a, &x);
+    ct_status s = ct__array_check(j, a, "a", 2, 2);
+    if (!s) s = ct__eigen_symmetric_room(j, a->dim[0], vectors != NULL);
+    if (!s) s = ct__matrix_load_square(j, a, &x);
     double *v = s ? NULL : ct__job_doubles(j, x.rows, 1);
     if (!v) return s ? s : CT_ELIMIT;
     int32_t type = ct__result_type(a, NULL);
@@ -81,9 +92,12 @@ typedef struct spectrum {
 static ct_status general(ct__job *j, spectrum *p) {
     lapack_int n = (lapack_int)p->a.rows;
     double want = 0;
+    ct_status s = ct__lapack_room(j, 72.0 * n); /* 4 n, and panels of up to 64 columns */
+    if (s) return s;
     LAPACK(LAPACKE_dgeev_work)
     (LAPACK_COL_MAJOR, 'N', 'V', n, p->a.v, n, p->w, p->wi, NULL, 1, p->packed.v, n, &want, -1);
-    if (want > INT32_MAX) return ct__job_memory(j);
+    s = ct__lapack_room(j, want);
+    if (s) return s;
     double *work = ct__job_doubles(j, (int64_t)want, 1);
     if (!work) return CT_ELIMIT;
     if (LAPACK(LAPACKE_dgeev_work)(LAPACK_COL_MAJOR, 'N', 'V', n, p->a.v, n, p->w, p->wi, NULL, 1,

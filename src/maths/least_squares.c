@@ -35,13 +35,17 @@ static ct_status run(ct__job *j, problem *p, double share) {
                room = (lapack_int)p->x.rows, whole = 0;
     double want = 0;
     ct__matrix copy; /* the routine overwrites it */
-    ct_status s = ct__matrix_new(j, p->a.rows, p->a.cols, &copy);
+    /* dgelsd, with leaves of 25 and at most 31 levels; panels of up to 64 columns */
+    ct_status s = ct__lapack_room(j, (double)p->k * (12 + 50 + 8 * 31 + (double)columns) +
+                                         64 * ((double)rows + cols + columns) + 676);
+    if (!s) s = ct__matrix_new(j, p->a.rows, p->a.cols, &copy);
     if (s) return s;
     memcpy(copy.v, p->a.v, (size_t)(p->a.rows * p->a.cols) * sizeof *copy.v);
     LAPACK(LAPACKE_dgelsd_work)
     (LAPACK_COL_MAJOR, rows, cols, columns, copy.v, rows, p->x.v, room, p->singular, share, &p->rank, &want,
      -1, &whole);
-    if (want > INT32_MAX) return ct__job_memory(j);
+    s = ct__lapack_room(j, want);
+    if (s) return s;
     double *work = ct__job_doubles(j, (int64_t)want, 1);
     int32_t *iwork = ct__job_ints(j, whole);
     if (!work || !iwork) return CT_ELIMIT;

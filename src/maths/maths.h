@@ -92,6 +92,12 @@ ct_status ct__multiply(ct__job *j, const ct__operand *a, const ct__operand *b, v
 
 /* ---- decompositions on working matrices; the input is overwritten ---- */
 
+/* LAPACK counts its workspace in 32 bits and does not notice when that is too few: CT_ELIMIT for more than 2^31 - 1
+ * numbers. Asked before a matrix is copied. */
+ct_status ct__lapack_room(ct__job *j, double numbers);
+ct_status ct__svd_room(ct__job *j, int64_t rows, int64_t cols, int vectors);
+ct_status ct__eigen_symmetric_room(ct__job *j, int64_t n, int vectors);
+
 /* a = U diag(s) V': u [M,K], s [K], vt [K,N]; u and vt NULL: values only. */
 ct_status ct__svd(ct__job *j, ct__matrix *a, ct__matrix *u, double *s, ct__matrix *vt);
 /* Symmetric a (lower triangle) becomes its eigenvectors when `vectors`; w [N] ascending. */

@@ -45,6 +45,14 @@ ct_status ct__array_check(ct__job *j, const ct_array *a, const char *what, int32
     return CT_OK;
 }
 
+ct_status ct__lapack_room(ct__job *j, double numbers) {
+    if (numbers <= INT32_MAX) return CT_OK;
+    return ct_fail(j->e, CT_ELIMIT,
+                   "%s: a workspace of %.0f numbers; wanted at most %d, as LAPACK counts; use fewer rows or "
+                   "columns",
+                   j->name, numbers, INT32_MAX);
+}
+
 int ct__find_nonfinite(const double *v, int64_t count, int64_t *at) {
     for (int64_t i = 0; i < count; i++) {
         if (isfinite(v[i])) continue;

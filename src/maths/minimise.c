@@ -44,6 +44,11 @@ int32_t ct__step_done(ct__search *s, double gradient) {
     return 0;
 }
 
+void ct__no_step(ct__search *s) {
+    s->r.stop = s->o.max_evaluations && s->r.evaluations >= s->o.max_evaluations ? CT_STOP_EVALUATIONS
+                                                                                 : CT_STOP_PRECISION;
+}
+
 typedef struct method_row {
     int32_t method, constrained;
     ct_status (*run)(ct__search *s);
@@ -63,6 +68,17 @@ static const method_row *row_of(int32_t method) {
     return NULL;
 }
 
+static ct_status check_box(ct__job *j, const ct_problem *p) {
+    for (int64_t i = 0; (p->low || p->high) && i < p->n; i++) {
+        double low = p->low ? p->low[i] : -INFINITY, high = p->high ? p->high[i] : INFINITY;
+        if (!(low <= high)) /* NaN too */
+            return ct_fail(j->e, CT_EUSAGE,
+                           "%s: the box from %g to %g at %lld; wanted low <= high; exchange them", j->name,
+                           low, high, (long long)i);
+    }
+    return CT_OK;
+}
+
 static ct_status check(ct__job *j, const ct_problem *p, const double *x, const ct_minimise_options *o) {
     const method_row *row = row_of(o->method);
     if (!p || !p->f || !x || p->n < 1)
@@ -73,7 +89,7 @@ static ct_status check(ct__job *j, const ct_problem *p, const double *x, const c
     if (o->line_search < CT_WOLFE || o->line_search > CT_BACKTRACKING || o->memory < 0 ||
         o->max_iterations < 0 || o->max_evaluations < 0 || !(o->rate >= 0) ||
         !(o->momentum >= 0 && o->momentum < 1) || !(o->beta1 >= 0 && o->beta1 < 1) ||
-        !(o->beta2 >= 0 && o->beta2 < 1) || isnan(o->gradient_tolerance))
+        !(o->beta2 >= 0 && o->beta2 < 1) || isnan(o->gradient_tolerance) || isnan(o->value_tolerance))
         return ct_fail(
             j->e, CT_EUSAGE,
             "%s: an option out of its range; wanted a ct_line_search, counts and a rate from 0, momentum and "
@@ -86,16 +102,11 @@ static ct_status check(ct__job *j, const ct_problem *p, const double *x, const c
             o->method, p->project ? "" : " or CT_PROXIMAL");
     if (p->project && row->constrained != 1)
         return ct_fail(j->e, CT_EUSAGE, "%s: a set by `project`; wanted CT_PROJECTED; choose it", j->name);
-    if ((p->l1 > 0 || p->l1 < 0) && (row->constrained != 2 || p->l1 < 0))
+    if (!(p->l1 >= 0 && isfinite(p->l1)) || (p->l1 > 0 && row->constrained != 2))
         return ct_fail(j->e, CT_EUSAGE,
                        "%s: l1 %g with method %d; wanted CT_PROXIMAL and 0 or more; choose that method",
                        j->name, p->l1, o->method);
-    for (int64_t i = 0; p->low && p->high && i < p->n; i++)
-        if (!(p->low[i] <= p->high[i]))
-            return ct_fail(j->e, CT_EUSAGE,
-                           "%s: the box from %g to %g at %lld; wanted low <= high; exchange them", j->name,
-                           p->low[i], p->high[i], (long long)i);
-    return CT_OK;
+    return check_box(j, p);
 }
 
 static ct_minimise_options filled(const ct_minimise_options *from) {

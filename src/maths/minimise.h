@@ -35,6 +35,8 @@ static inline double ct__norm(const double *v, int64_t n) { return sqrt(ct__inne
 /* After an iteration: sets r, tells the callback; a ct_stop when it is over, else 0. `gradient`: its measure. */
 int32_t ct__step_done(ct__search *s, double gradient);
 double ct__largest(const double *v, int64_t n);
+/* Ends the search where no step lowers f: at the limit of evaluations, or as near as rounding allows. */
+void ct__no_step(ct__search *s);
 
 /* Along d from the current point, which moves on success (1); 0: no step lowers f. `step` is tried first. */
 int ct__wolfe(ct__search *s, const double *d, double step, double c2);

@@ -58,7 +58,7 @@ ct_status ct__minimise_newton(ct__search *s) {
         if (!solve(s, h, work, d))
             for (int64_t i = 0; i < n; i++) d[i] = -s->g[i];
         if (!ct__wolfe(s, d, 1, 0.9)) {
-            s->r.stop = CT_STOP_PRECISION;
+            ct__no_step(s);
             break;
         }
     }

@@ -132,11 +132,15 @@ static ct_status fit(ct__job *j, const ct_array *x, ct__pca *p, ct_pca *out) {
     s = check_options(j, &p->o, p->most);
     if (s) return s;
     int solver = solver_of(p);
-    s = centre(j, p, solver);
+    if (solver == CT_PCA_SVD) s = ct__svd_room(j, p->most, p->rows.d, 1); /* of a triangle, or of all */
+    if (solver == CT_PCA_COVARIANCE) s = ct__eigen_symmetric_room(j, p->rows.d, 1);
+    if (!s) s = centre(j, p, solver);
     if (s) return s;
     s = solver == CT_PCA_SVD          ? ct__pca_svd(j, p)
         : solver == CT_PCA_COVARIANCE ? ct__pca_covariance(j, p)
                                       : ct__pca_randomised(j, p);
+    /* the greatest of what follows: where the squares of the data overflow, it is infinite */
+    if (!s && !isfinite(p->total)) s = ct__rows_refuse(j, &p->rows);
     return s ? s : store(j, p, chosen(p), out);
 }
 

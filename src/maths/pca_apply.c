@@ -22,8 +22,8 @@ ct_status ct__pca_check(ct__job *j, const ct_pca *p) {
         p->components.dtype == CT_F64 && p->mean.dtype == CT_F64 && p->variance.dtype == CT_F64 &&
         p->mean.rank == 1 && p->variance.rank == 1 && p->components.dim[1] == p->mean.dim[0] &&
         p->components.dim[0] == p->variance.dim[0] &&
-        (!p->scale.data ||
-         (p->scale.dtype == CT_F64 && p->scale.rank == 1 && p->scale.dim[0] == p->mean.dim[0])) &&
+        (!p->scale.data || (p->scale.dtype == CT_F64 && p->scale.rank == 1 &&
+                            p->scale.dim[0] == p->mean.dim[0] && ct_array_contiguous(&p->scale))) &&
         ct_array_contiguous(&p->components) && ct_array_contiguous(&p->mean) &&
         ct_array_contiguous(&p->variance))
         return CT_OK;
@@ -121,7 +121,13 @@ static ct_status inverse_block(void *user, int64_t lane, int64_t from, int64_t c
     const apply *a = user;
     const double *mean = a->p->mean.data, *scale = a->p->scale.data;
     double *x = a->out + from * a->d;
-    (void)lane, (void)e;
+    int64_t at;
+    (void)lane;
+    if (ct__find_nonfinite(block, count * a->k, &at))
+        return ct_fail(e, CT_ENONFINITE,
+                       "pca_inverse: scores of record %lld hold a number that is not finite; wanted finite "
+                       "ones; remove or replace it",
+                       (long long)(from + at / a->k));
     records_of(a, (double *)(uintptr_t)block, count, x);
     for (int64_t i = 0; i < count; i++)
         for (int64_t k = 0; k < a->d; k++)

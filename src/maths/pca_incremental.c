@@ -121,6 +121,7 @@ static ct_status add(ct__job *j, ct_pca_incremental *p, const ct_array *batch) {
     double *values = s ? NULL : ct__job_doubles(j, found, 1);
     if (!values) return s ? s : CT_ELIMIT;
     s = ct__svd(j, &x, &v, values, &rest);
+    if (!s && !isfinite(values[0] * values[0])) s = ct__rows_refuse(j, &r);
     if (s) return s;
     merge_moments(p, r.n, mean, variance);
     memcpy(p->singular, values, (size_t)p->k * sizeof *values);

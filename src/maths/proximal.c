@@ -82,7 +82,7 @@ ct_status ct__minimise_projected(ct__search *s) {
         project(s, d);
         for (int64_t i = 0; i < s->n; i++) d[i] -= s->x[i];
         if (!descend(s, d, values, count < HISTORY ? count : HISTORY)) {
-            s->r.stop = CT_STOP_PRECISION;
+            ct__no_step(s);
             break;
         }
         double ss = 0, sy = 0;
@@ -165,8 +165,7 @@ ct_status ct__minimise_proximal(ct__search *s) {
     s->r.iterations--;
     while (!ct__step_done(s, measure(s, s->low_x))) {
         if (!proximal_step(s, &a)) {
-            s->r.stop = s->o.max_evaluations && s->r.evaluations >= s->o.max_evaluations ? CT_STOP_EVALUATIONS
-                                                                                         : CT_STOP_PRECISION;
+            ct__no_step(s);
             break;
         }
         double f = s->try_f;

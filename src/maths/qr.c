@@ -11,7 +11,7 @@ static void copy_upper(const ct__matrix *a, ct__matrix *r) {
 static ct_status reflect(ct__job *j, ct__matrix *a, ct__matrix *r) {
     lapack_int rows = (lapack_int)a->rows, cols = (lapack_int)a->cols, k = rows < cols ? rows : cols;
     double want = 0, want_q = 0, *tau = ct__job_doubles(j, k, 1);
-    if (!tau) return CT_ELIMIT;
+    if (!tau || ct__lapack_room(j, 64.0 * cols)) return CT_ELIMIT; /* panels of up to 64 columns */
     LAPACK(LAPACKE_dgeqrf_work)(LAPACK_COL_MAJOR, rows, cols, a->v, rows, tau, &want, -1);
     LAPACK(LAPACKE_dorgqr_work)(LAPACK_COL_MAJOR, rows, k, k, a->v, rows, tau, &want_q, -1);
     lapack_int size = (lapack_int)(want > want_q ? want : want_q);

@@ -111,7 +111,7 @@ ct_status ct__minimise_quasi_newton(ct__search *s) {
         for (int64_t i = 0; i < s->n; i++) ds[i] = -s->x[i], dy[i] = -s->g[i];
         if (!ct__wolfe(s, d, first_step(s, &m, d, gained), 0.9)) {
             if (!m.ready && !m.count) {
-                s->r.stop = CT_STOP_PRECISION;
+                ct__no_step(s);
                 break;
             }
             forget(&m); /* the model may have gone wrong: once more along the gradient */

@@ -25,6 +25,7 @@ double ct__poisson_log(double x, double mean) {
     const double log_2pi = 1.83787706640934548356;
     if (!(x >= 0)) return -INFINITY;
     if (mean == 0) return x == 0 ? 0 : -INFINITY;
+    if (isinf(mean)) return -INFINITY;
     if (x == 0) return -mean;
     if (x < 1e-300) return -mean + x * log(mean);
     return -ct__stirling_rest(x) - ct__deviance(x, mean) - 0.5 * (log_2pi + log(x));

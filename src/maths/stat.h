@@ -14,6 +14,7 @@ ct_status ct__stat_load(ct__job *j, const ct_array *x, const char *what, int64_t
 ct_status ct__squares(ct__job *j, const double *v, int64_t n, double mean, double *out);
 /* Average ranks from 1; *ties (may be NULL) gets sum (t^3 - t) over groups of t equal values. */
 ct_status ct__ranks(ct__job *j, const double *v, int64_t n, double *ranks, double *ties);
+ct_status ct__check_ddof(ct__job *j, int64_t ddof);
 ct_status ct__level(const char *name, double level, double *out, ct_err *e); /* 0: 0.95 */
 
 /* P of Student's t beyond `t`, by the alternative. */

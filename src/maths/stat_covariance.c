@@ -100,15 +100,15 @@ static ct_status covariance(ct__job *j, const ct_array *x, int64_t ddof, ct_arra
     r.mean = mean;
     if (!s) s = products(j, &r, &sum);
     for (int64_t i = 0; !s && i < r.d * r.d; i++) sum[i] /= (double)(r.n - ddof);
+    int64_t at;
+    if (!s && ct__find_nonfinite(sum, r.d * r.d, &at)) s = ct__rows_refuse(j, &r);
     return s ? s : store(j, sum, r.d, out);
 }
 
 ct_status ct_stat_covariance(const ct_maths *m, const ct_array *x, int64_t ddof, ct_array *out, ct_err *e) {
     ct__job j;
     ct_status s = ct__job_begin(&j, m, "stat_covariance", e);
-    if (!s && ddof < 0)
-        s = ct_fail(e, CT_EUSAGE, "stat_covariance: ddof %lld; wanted 0 or more; give 0 or 1",
-                    (long long)ddof);
+    if (!s) s = ct__check_ddof(&j, ddof);
     if (!s) s = covariance(&j, x, ddof, out);
     ct__job_end(&j);
     return s;

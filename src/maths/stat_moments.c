@@ -37,6 +37,11 @@ ct_status ct__level(const char *name, double level, double *out, ct_err *e) {
                          level);
 }
 
+ct_status ct__check_ddof(ct__job *j, int64_t ddof) {
+    if (ddof >= 0 && ddof < INT64_MAX) return CT_OK; /* one more value than that is wanted */
+    return ct_fail(j->e, CT_EUSAGE, "%s: ddof %lld; wanted 0 or more; give 0 or 1", j->name, (long long)ddof);
+}
+
 /* ---- the calls ---- */
 
 ct_status ct_stat_mean(const ct_maths *m, const ct_array *x, double *out, ct_err *e) {
@@ -55,8 +60,7 @@ ct_status ct_stat_variance(const ct_maths *m, const ct_array *x, int64_t ddof, d
     double *v;
     int64_t n;
     ct_status s = ct__job_begin(&j, m, "stat_variance", e);
-    if (!s && ddof < 0)
-        s = ct_fail(e, CT_EUSAGE, "stat_variance: ddof %lld; wanted 0 or more; give 0 or 1", (long long)ddof);
+    if (!s) s = ct__check_ddof(&j, ddof);
     if (!s) s = ct__stat_load(&j, x, "x", ddof + 1, &v, &n);
     double sum = 0;
     if (!s) s = ct__squares(&j, v, n, ct__mean(v, n), &sum);

@@ -23,12 +23,20 @@ double ct__sum(const double *v, int64_t n) {
     return isfinite(p.sum) ? p.sum + p.lost : p.sum;
 }
 
+/* Three times 0.1 rounds up, and its third lies above 0.1: the mean is kept between the least and the greatest, so that
+ * equal values have it exactly and no variance. */
 double ct__mean(const double *v, int64_t n) {
-    double sum = ct__sum(v, n);
-    if (isfinite(sum)) return sum / (double)n;
-    pair p = {0, 0}; /* the sum overflows, the mean does not */
-    for (int64_t i = 0; i < n; i++) add(&p, ldexp(v[i], -64));
-    return ldexp((p.sum + p.lost) / (double)n, 64);
+    double sum = ct__sum(v, n), mean = sum / (double)n, low = v[0], high = v[0];
+    if (!isfinite(sum)) {
+        pair p = {0, 0}; /* the sum overflows, the mean does not */
+        for (int64_t i = 0; i < n; i++) add(&p, ldexp(v[i], -64));
+        mean = ldexp((p.sum + p.lost) / (double)n, 64);
+    }
+    for (int64_t i = 1; i < n; i++) {
+        low = v[i] < low ? v[i] : low;
+        high = v[i] > high ? v[i] : high;
+    }
+    return mean < low ? low : mean > high ? high : mean;
 }
 
 double ct__dot(const double *a, const double *b, int64_t n) {

@@ -6,24 +6,31 @@
 #include <math.h>
 #include <string.h>
 
+/* dgesdd: 4 k^2 + 7 k for both kinds of vectors, and panels of up to 64 columns. */
+ct_status ct__svd_room(ct__job *j, int64_t rows, int64_t cols, int vectors) {
+    double k = (double)(rows < cols ? rows : cols);
+    return ct__lapack_room(j, (vectors ? 4 * k * k : 0) + 7 * k + 64 * ((double)rows + (double)cols));
+}
+
 ct_status ct__svd(ct__job *j, ct__matrix *a, ct__matrix *u, double *s, ct__matrix *vt) {
     lapack_int rows = (lapack_int)a->rows, cols = (lapack_int)a->cols, k = rows < cols ? rows : cols,
                size = -1;
     ct__matrix no_u = {0}, no_vt = {0};
-    ct_status status = CT_OK;
+    ct_status status = ct__svd_room(j, rows, cols, u || vt);
     char job = u || vt ? 'S' : 'N'; /* LAPACK makes both or none */
     if (!u) u = &no_u;
     if (!vt) vt = &no_vt;
-    if (job == 'S') {
+    if (job == 'S' && !status) {
         status = ct__matrix_new(j, rows, k, u);
         if (!status) status = ct__matrix_new(j, k, cols, vt);
     }
     int32_t *whole = status ? NULL : ct__job_ints(j, 8 * (int64_t)k);
-    if (!whole) return CT_ELIMIT;
+    if (!whole) return CT_ELIMIT; /* every failure so far */
     double want = 0, *work = &want;
     LAPACK(LAPACKE_dgesdd_work)
     (LAPACK_COL_MAJOR, job, rows, cols, a->v, rows, s, u->v, rows, vt->v, k, work, size, whole);
-    if (want > INT32_MAX) return ct__job_memory(j);
+    status = ct__lapack_room(j, want);
+    if (status) return status;
     size = (lapack_int)want;
     work = ct__job_doubles(j, size, 1);
     if (!work) return CT_ELIMIT;
@@ -38,8 +45,9 @@ ct_status ct__svd(ct__job *j, ct__matrix *a, ct__matrix *u, double *s, ct__matri
 
 /* ---- the calls ---- */
 
-static ct_status load(ct__job *j, const ct_array *a, ct__matrix *x, double **s, int64_t *k) {
+static ct_status load(ct__job *j, const ct_array *a, int vectors, ct__matrix *x, double **s, int64_t *k) {
     ct_status status = ct__array_check(j, a, "a", 2, 2);
+    if (!status) status = ct__svd_room(j, a->dim[0], a->dim[1], vectors);
     if (!status) status = ct__matrix_load(j, a, "a", 1, x);
     if (status) return status;
     *k = x->rows < x->cols ? x->rows : x->cols;
@@ -53,7 +61,7 @@ static ct_status svd(ct__job *j, const ct_array *a, ct_array *u, ct_array *s, ct
     double *values;
     int64_t k;
     int vectors = u || vt;
-    ct_status status = load(j, a, &x, &values, &k);
+    ct_status status = load(j, a, vectors, &x, &values, &k);
     if (!status) status = ct__svd(j, &x, vectors ? &left : NULL, values, vectors ? &right : NULL);
     if (status) return status;
     int32_t type = ct__result_type(a, NULL);
@@ -83,7 +91,7 @@ ct_status ct_matrix_svd(const ct_maths *m, const ct_array *a, ct_array *u, ct_ar
 
 static ct_status values_of(ct__job *j, const ct_array *a, double **s, int64_t *k) {
     ct__matrix x;
-    ct_status status = load(j, a, &x, s, k);
+    ct_status status = load(j, a, 0, &x, s, k);
     return status ? status : ct__svd(j, &x, NULL, *s, NULL);
 }
 
@@ -126,7 +134,7 @@ static ct_status pseudo_inverse(ct__job *j, const ct_array *a, double tolerance,
     ct__matrix x, u, vt, p;
     double *s;
     int64_t k, rank = 0;
-    ct_status status = load(j, a, &x, &s, &k);
+    ct_status status = load(j, a, 1, &x, &s, &k);
     if (!status) status = ct__svd(j, &x, &u, s, &vt);
     if (!status) status = ct__matrix_new(j, x.cols, x.rows, &p);
     if (status) return status;

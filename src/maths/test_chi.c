@@ -12,9 +12,9 @@ static double tail(double statistic, double df) {
 static ct_status counts(ct__job *j, const ct_array *x, const char *what, double **v, int64_t *n) {
     ct_status s = ct__stat_load(j, x, what, 2, v, n);
     for (int64_t i = 0; !s && i < *n; i++)
-        if ((*v)[i] < 0)
-            return ct_fail(j->e, CT_EDATA, "%s: %s[%lld] is %g; wanted counts from 0; correct it", j->name,
-                           what, (long long)i, (*v)[i]);
+        if (!((*v)[i] >= 0 && (*v)[i] <= 1e12)) /* their sums and products stay exact enough, and finite */
+            return ct_fail(j->e, CT_EDATA, "%s: %s[%lld] is %g; wanted counts from 0 to 1e12; correct it",
+                           j->name, what, (long long)i, (*v)[i]);
     return s;
 }
 

@@ -78,7 +78,7 @@ static void random_choices(exchange *x, double *room, int64_t resamples, uint64_
 }
 
 static double arrangements(const exchange *x) {
-    if (!x->first) return ldexp(1, (int)x->n);
+    if (!x->first) return x->n < 64 ? ldexp(1, (int)x->n) : INFINITY;
     return exp(-ct__log_beta((double)x->first + 1, (double)(x->n - x->first) + 1)) / (double)(x->n + 1);
 }
 
@@ -89,6 +89,9 @@ static ct_status run(ct__job *j, exchange *x, int64_t resamples, uint64_t seed, 
     if (!room || !chosen) return ct__job_memory(j);
     int exact = arrangements(x) <= (double)resamples + 0.5;
     for (int64_t i = 0; i < x->n; i++) room[i] = fabs(x->v[i]);
+    if (!isfinite(ct__sum(room, x->n))) /* a bound of every sum, so none of them overflows */
+        return ct_fail(j->e, CT_ENONFINITE, "%s: the sums overflow; wanted smaller numbers; scale the data",
+                       j->name);
     x->slack = 1e-13 * fabs(x->observed) + 1e-15 * ct__mean(room, x->n); /* equal but for rounding is equal */
     if (x->first)
         exact ? all_choices(x, chosen) : random_choices(x, room, resamples, seed);

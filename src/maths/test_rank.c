@@ -1,7 +1,8 @@
 /* test_rank.c: tests by ranks: Wilcoxon's signed ranks (1945) and Mann and Whitney's U (1947).
  *
- * Exact distributions are counted: signed ranks by how many subsets of 1..n have each sum, U by the recursion
- * N(u; m, n) = N(u - n; m - 1, n) + N(u; m, n - 1), both as shares, so that nothing overflows. */
+ * Exact distributions are counted: signed ranks by how many subsets of the ranks have each sum (of twice the ranks, which
+ * are whole numbers where values are tied too), U by the recursion N(u; m, n) = N(u - n; m - 1, n) + N(u; m, n - 1), both
+ * as shares, so that nothing overflows. */
 #include <string.h>
 
 #include "maths/stat.h"
@@ -29,14 +30,18 @@ static double exact_p(const double *share, int64_t size, double x, ct_alternativ
 
 /* ---- signed ranks ---- */
 
-static double *signed_rank_shares(ct__job *j, int64_t n) {
-    int64_t most = n * (n + 1) / 2;
+enum { EXACT = 50, EXACT_TIED = 13 }; /* pairs; of tied ones as scipy, which tries all 2^13 signs */
+
+/* Shares of the sums 0, 1, ..., n (n + 1) of twice the ranks. */
+static double *signed_rank_shares(ct__job *j, const double *rank, int64_t n) {
+    int64_t most = n * (n + 1);
     double *share = ct__job_doubles(j, most + 1, 1);
     if (!share) return NULL;
     share[0] = 1;
-    for (int64_t k = 1; k <= n; k++)
-        for (int64_t s = k * (k + 1) / 2; s >= 0; s--)
-            share[s] = 0.5 * (share[s] + (s >= k ? share[s - k] : 0));
+    for (int64_t k = 0; k < n; k++) {
+        int64_t twice = (int64_t)(2 * rank[k]);
+        for (int64_t s = most; s >= 0; s--) share[s] = 0.5 * (share[s] + (s >= twice ? share[s - twice] : 0));
+    }
     return share;
 }
 
@@ -55,11 +60,11 @@ static ct_status signed_ranks(ct__job *j, double *d, int64_t n, ct_alternative a
     ct_status s = ct__ranks(j, size, kept, rank, &ties);
     if (s) return s;
     for (int64_t i = 0; i < kept; i++) *(d[i] > 0 ? &plus : &minus) += rank[i];
-    int exact = kept <= 50 && !(ties > 0);
+    int exact = kept <= (ties > 0 ? EXACT_TIED : EXACT);
     if (exact) {
-        const double *share = signed_rank_shares(j, kept);
+        const double *share = signed_rank_shares(j, rank, kept);
         if (!share) return CT_ELIMIT;
-        p = exact_p(share, kept * (kept + 1) / 2 + 1, plus, alternative);
+        p = exact_p(share, kept * (kept + 1) + 1, 2 * plus, alternative);
     } else {
         double mean = count * (count + 1) / 4,
                variance = (count * (count + 1) * (2 * count + 1) - ties / 2) / 24;
@@ -91,7 +96,8 @@ ct_status ct_wilcoxon_test(const ct_maths *m, const ct_array *x, const ct_array 
 
 /* ---- U ---- */
 
-/* Shares of U over 0 .. m n: the largest of m + n values is of the first sample (and exceeds all n) with share m/(m+n). */
+/* Shares of U over 0 .. m n: the largest of m + n values is of the first sample (and exceeds all n) with share m/(m+n).
+ * m and n may be exchanged: m is the smaller, as the table has a row for each a <= m. */
 static double *u_shares(ct__job *j, int64_t m, int64_t n) {
     int64_t size = m * n + 1;
     double *table = ct__job_doubles(j, m + 1, size); /* row a: a values of the first, for the current n */
@@ -122,7 +128,7 @@ static ct_status mann_whitney(ct__job *j, const double *a, int64_t na, const dou
     double u = sum - x * (x + 1) / 2, all = x + y;
     int exact = (na <= 8 || nb <= 8) && !(ties > 0) && na * nb <= 100000;
     if (exact) {
-        const double *share = u_shares(j, na, nb);
+        const double *share = na < nb ? u_shares(j, na, nb) : u_shares(j, nb, na);
         if (!share) return CT_ELIMIT;
         p = exact_p(share, na * nb + 1, u, alternative);
     } else {

@@ -113,6 +113,11 @@ static ct_status describe(const json_t *doc, description *d, const char *path, c
 static ct_status build(ct_model *m, const ct_tensors *t, const char *path, ct_err *e) {
     description d;
     const char *net = json_string_value(json_object_get(m->doc, "net"));
+    if (!net && strcmp(ct_model_task(m), "checkpoint") == 0)
+        return ct_fail_at(
+            e, CT_EDATA, path, -1,
+            "a checkpoint, which has no net; wanted a model; give the one that training writes at "
+            "its end, or go on with --resume");
     if (!net)
         return ct_fail_at(e, CT_EDATA, path, -1,
                           "no net in the document; wanted a model; give one that cotan wrote");

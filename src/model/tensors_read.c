@@ -271,6 +271,15 @@ static int is_turned(uint64_t length, uint64_t left) {
     return turned <= left;
 }
 
+/* Eight bytes of text would be a length beyond every file. */
+static int is_text(const unsigned char *data, uint64_t bytes) {
+    int text = bytes >= 8;
+    for (uint64_t i = 0; i < bytes && i < 64; i++)
+        text &= (data[i] >= 32 && data[i] != 127 && data[i] < 0xf5) || data[i] == '\n' || data[i] == '\r' ||
+                data[i] == '\t';
+    return text;
+}
+
 /* What else the file may be, by its first bytes, and what to do then. */
 static const char *other_format(const unsigned char *data, uint64_t length, uint64_t left) {
     if (memcmp(data, "PK\3\4", 4) == 0 || (data[0] == 0x80 && data[1] >= 2 && data[1] <= 5))
@@ -283,6 +292,9 @@ static const char *other_format(const unsigned char *data, uint64_t length, uint
 static ct_status parse(ct_tensors *t, const void *data, uint64_t bytes, const char *name, ct_err *e) {
     ct_reader r = ct_reader_of(data, bytes, name);
     uint64_t length = 0;
+    if (is_text(data, bytes))
+        return ct_fail_at(e, CT_EDATA, name, 0,
+                          "found text; wanted a safetensors file, as cotan train writes it; give a model");
     ct_status s = ct_reader_u64le(&r, &length, "the header's length", e);
     if (s) return s;
     uint64_t left = r.end - r.pos;

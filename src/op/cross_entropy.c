@@ -44,14 +44,20 @@ static ct_shape without_classes(const ct_shape *s) {
 static int has(const ct__infer *f, int32_t i) { return f->n_in > i && f->in[i].dtype != 0; }
 
 static ct_status infer_target(const ct__infer *f, const ct_shape *ids) {
-    char x[CT_SHAPE_TEXT], t[CT_SHAPE_TEXT], w[CT_SHAPE_TEXT];
+    char x[CT_SHAPE_TEXT], t[CT_SHAPE_TEXT], w[CT_SHAPE_TEXT], y[CT_SHAPE_TEXT];
     const ct_shape *have = &f->in[1].shape;
     int32_t dtype = f->in[1].dtype;
     if (dtype == CT_F32) {
         if (f->attr[HAS_IGNORE].i)
             return ct__infer_fail(f, "the target holds probabilities and an id is ignored; wanted class ids; "
                                      "leave has_ignore out");
-        return ct__infer_same_shape(f, 0, 1);
+        if (ct_shape_equal(have, &f->in[0].shape)) return CT_OK;
+        return ct__infer_fail(
+            f,
+            "logits are %s, the target f32 %s; wanted probabilities %s, or class ids of i64 or i32 %s; make "
+            "the ids an i64 input, or cast and reshape them",
+            ct_shape_format(&f->in[0].shape, x), ct_shape_format(have, t),
+            ct_shape_format(&f->in[0].shape, w), ct_shape_format(ids, y));
     }
     if (dtype != CT_I64 && dtype != CT_I32)
         return ct__infer_fail(f, "the target is %s; wanted i64 or i32 class ids, or f32 probabilities",
@@ -230,7 +236,11 @@ static const ct__case cases[] = {
     {.text = "x=f32[N,7]; t=i64<7>[N,7]; cross_entropy(x, t)",
      .error = "the target [N,7]; wanted a target [N] of class ids"},
     {.text = "x=f32[N]; t=i64<7>[N]; cross_entropy(x, t)", .error = "input 1 is [N]; wanted 2 to"},
-    {.text = "x=f32[N,7]; t=f32[N,6]; cross_entropy(x, t)", .error = "wanted equal shapes"},
+    {.text = "x=f32[N,7]; t=f32[N,6]; cross_entropy(x, t)", .error = "wanted probabilities [N,7], or class"},
+    {.text = "x=f32[N,7]; t=f32[N]; cross_entropy(x, t)",
+     .error = "class ids of i64 or i32 [N]; make the ids an i64 input"},
+    {.text = "x=f32[N,7]; t=f32[N,1]; cross_entropy(x, t)",
+     .error = "the target f32 [N,1]; wanted probabilities [N,7], or class ids of i64 or i32 [N]; "},
     {.text = "x=f32[N,7]; t=bool[N]; cross_entropy(x, t)", .error = "the target is bool"},
     {.text = "x=f32[N,7]; t=f32[N,7]; cross_entropy(x, t, has_ignore=1)",
      .error = "the target holds probabilities"},

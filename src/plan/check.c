@@ -252,10 +252,26 @@ static void count_internal(tour *w, int32_t i) {
     if (w->o->report) w->o->report(w->o->user, &row);
 }
 
+/* No such op: those that begin with the word, "conv" with conv1d and conv2d; else the nearest one. */
+static ct_status unknown_op(const tour *w, ct_err *e) {
+    const char *names[512], *near;
+    char text[300] = "";
+    size_t n = 0, length = 0;
+    for (int32_t i = 0; i < w->ops && n < 512; i++)
+        if (!(ct__ops[i]->flags & CT__OP_INTERNAL) && ct__ops[i]->cases && ct__ops[i]->cases->text)
+            names[n++] = ct__ops[i]->name;
+    for (size_t i = 0; i < n && w->o->op[0]; i++)
+        if (strncmp(names[i], w->o->op, strlen(w->o->op)) == 0 && length < 240)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s%.50s", length ? ", " : "",
+                                       names[i]);
+    near = length ? text : ct_nearest(w->o->op, names, n);
+    return ct_fail(e, CT_EUSAGE, "check: no op \"%.60s\" with cases; wanted %s; docs/ops.md lists all",
+                   w->o->op, near ? near : "an op's name");
+}
+
 static ct_status finish(const tour *w, ct_check_result *out, ct_err *e) {
     const ct_check_result *r = &w->r;
-    if (w->o->op && r->cases == 0)
-        return ct_fail(e, CT_EUSAGE, "check: no op %s with cases; wanted one of docs/ops.md", w->o->op);
+    if (w->o->op && r->cases == 0) return unknown_op(w, e);
     *out = *r;
     if (r->failed)
         return ct_fail(e, CT_EINTERNAL, "check: %d of %d cases failed; the first: %s", r->failed, r->cases,

@@ -85,6 +85,24 @@ static ct_status measure(ct_session *s, ct__instance *t, const void *const *in, 
     return status;
 }
 
+/* What to measure on: floats between 0 and 1, and integers that are 0, an index of every table and a class of every
+ * loss. Not zeros throughout: batch norm has the variance 0 then, the gradient of each is 1 / sqrt(eps) = 316 times
+ * that of the next one, and sixteen of them pass the largest float. */
+static int draw_inputs(ct_arena *a, ct_plan *p, int64_t batch, const void **in) {
+    for (int32_t i = 0; i < p->inputs; i++) {
+        uint64_t count = 0;
+        ct_shape shape = ct_plan_input_shape(p, i);
+        ct_random random = ct_random_stream(0, (uint64_t)i);
+        void *data =
+            ct_shape_count(&shape, batch, &count) ? ct_arena_array(a, count + 16, sizeof(double)) : NULL;
+        if (!data) return 0;
+        for (uint64_t k = 0; ct_plan_input_dtype(p, i) == CT_F32 && k < count; k++)
+            ((float *)data)[k] = ((float)(ct_random_u32(&random) >> 9) + 0.5F) / 8388608.0F;
+        in[i] = data;
+    }
+    return 1;
+}
+
 typedef struct storage {
     void *data;
     uint64_t bytes;
@@ -104,12 +122,7 @@ ct_status ct_plan_profile(ct_session *s, ct_plan *p, int64_t batch, int32_t repe
     const void **in = ct_arena_array(&arena, (uint64_t)p->inputs + 1, sizeof *in);
     double *ms = ct_arena_array(&arena, (uint64_t)t->steps * (uint64_t)repeats + 1, sizeof *ms);
     void **copy = ct_arena_array(&arena, (uint64_t)t->n_written + 1, sizeof *copy);
-    int ok = in && ms && copy;
-    for (int32_t i = 0; ok && i < p->inputs; i++) {
-        uint64_t count = 0;
-        ct_shape shape = ct_plan_input_shape(p, i);
-        ok = ct_shape_count(&shape, batch, &count) && (in[i] = ct_arena_array(&arena, count + 16, 8)) != NULL;
-    }
+    int ok = in && ms && copy && draw_inputs(&arena, p, batch, in);
     for (int32_t i = 0; ok && i < t->n_states; i++) /* so that there is something to keep */
         ok = !ct__states_reserve(s, &s->error) && !ct__state_prepare(s, t->state[i], batch, &s->error);
     for (int32_t i = 0; ok && i < t->n_written; i++) {

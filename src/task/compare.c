@@ -12,7 +12,7 @@
 typedef struct row {
     const char *record, *label;
     int32_t right; /* prediction == label; -1: it has not both */
-    int32_t matched;
+    int32_t line;
     double loss; /* NaN: none */
 } row;
 
@@ -27,6 +27,7 @@ typedef struct run {
     int64_t count;
     int32_t *slot; /* hash table of places + 1 */
     int64_t slots;
+    int32_t failed; /* a text found no memory */
 } run;
 
 static ct_status memory(const run *r, ct_err *e) {
@@ -49,16 +50,24 @@ static ct_status find(run *r, const char *name, ct_err *e) {
         snprintf(r->path, sizeof r->path, "%s/validation.jsonl", name);
         return CT_OK;
     }
+    struct stat st;
     ct_status s = ct__run_paths(&paths, name, e);
     if (!s) ct__run_path(&paths, "validation.jsonl", r->path);
+    if (!s && stat(name, &st) == 0 && stat(r->path, &st) != 0)
+        s = ct_fail_at(e, CT_EIO, name, -1,
+                       "no %.2000s beside it; wanted a run's folder, or the model beside one; "
+                       "give one that cotan train wrote",
+                       r->path);
     return s;
 }
 
 /* A record, label or prediction as text: 17 and "17" are one. */
 static const char *text_of(run *r, const json_t *v) {
-    if (json_is_string(v)) return ct_arena_text(&r->arena, json_string_value(v));
-    if (json_is_integer(v)) return ct_arena_format(&r->arena, "%lld", (long long)json_integer_value(v));
-    return NULL;
+    const char *text = NULL;
+    if (json_is_string(v)) text = ct_arena_text(&r->arena, json_string_value(v));
+    if (json_is_integer(v)) text = ct_arena_format(&r->arena, "%lld", (long long)json_integer_value(v));
+    r->failed |= !text && (json_is_string(v) || json_is_integer(v));
+    return text;
 }
 
 static ct_status read_row(run *r, const char *line, size_t length, int64_t number, row *out, ct_err *e) {
@@ -69,20 +78,21 @@ static ct_status read_row(run *r, const char *line, size_t length, int64_t numbe
     *out = (row){.record = text_of(r, json_object_get(v, "record")),
                  .label = text_of(r, json_object_get(v, "label")),
                  .right = -1,
+                 .line = (int32_t)number,
                  .loss = json_is_number(loss) ? json_number_value(loss) : NAN};
     if (out->label && prediction) out->right = strcmp(out->label, prediction) == 0;
-    ct_status s = CT_OK;
-    if (!v || !json_is_object(v) || !out->record)
+    ct_status s = r->failed ? memory(r, e) : CT_OK;
+    if (!s && (!v || !json_is_object(v) || !out->record))
         s = ct_fail_line(e, CT_EDATA, r->path, (int32_t)number, 1,
                          "no record; wanted an object with \"record\", as training writes it; train again");
     json_decref(v);
     return s;
 }
 
-static int64_t *place_of(run *r, const char *record, int64_t *slot) {
-    *slot = (int64_t)(ct_hash64(record, strlen(record), 0) & (uint64_t)(r->slots - 1));
-    while (r->slot[*slot] && strcmp(r->rows[r->slot[*slot] - 1].record, record) != 0)
-        *slot = (*slot + 1) & (r->slots - 1);
+static int64_t slot_of(const run *r, const char *record) {
+    int64_t slot = (int64_t)(ct_hash64(record, strlen(record), 0) & (uint64_t)(r->slots - 1));
+    while (r->slot[slot] && strcmp(r->rows[r->slot[slot] - 1].record, record) != 0)
+        slot = (slot + 1) & (r->slots - 1);
     return slot;
 }
 
@@ -91,11 +101,10 @@ static ct_status index_rows(run *r, ct_err *e) {
     r->slot = ct_arena_array(&r->arena, (uint64_t)r->slots, sizeof *r->slot);
     if (!r->slot) return memory(r, e);
     for (int64_t i = 0; i < r->count; i++) {
-        int64_t at;
+        int64_t at = slot_of(r, r->rows[i].record);
         char name[80];
-        place_of(r, r->rows[i].record, &at);
         if (r->slot[at])
-            return ct_fail_line(e, CT_EDATA, r->path, (int32_t)i + 1, 1,
+            return ct_fail_line(e, CT_EDATA, r->path, r->rows[i].line, 1,
                                 "record %s stands twice; wanted each once; is it two files in one?",
                                 ct_escape(r->rows[i].record, name, sizeof name));
         r->slot[at] = (int32_t)i + 1;
@@ -147,9 +156,8 @@ static ct_status match(run *a, run *b, pairs *p, ct_err *e) {
     }
     p->labels = p->losses = 1;
     for (int64_t i = 0; i < b->count; i++) {
-        int64_t at;
+        int64_t at = slot_of(a, b->rows[i].record);
         char name[80];
-        place_of(a, b->rows[i].record, &at);
         if (!a->slot[at]) continue;
         const row *x = &a->rows[a->slot[at] - 1], *y = &b->rows[i];
         if (x->label && y->label && strcmp(x->label, y->label) != 0)

@@ -55,6 +55,8 @@ def answers():
     check("the model beside a run stands for it", compare(f"{FOLDER}/old.safetensors", f"{FOLDER}/new.safetensors")["difference"] == 0.125)
     text = cotan("compare", old, new).out
     check("as text", re.search(r"^better: .*new\.run$", text, re.M) and "+12.5 %" in text and "200" in text, text)
+    check("its digits", "p < 0.001 (mcnemar)" in text and re.search(r"interval \+\d(\.\d+)? % to \+\d\d(\.\d)? %\)", text), text)
+    check("p of three more", "0.250 (mcnemar)" in cotan("compare", old, slight).out)
     check("neither", "better: neither" in cotan("compare", old, slight).out)
     v = compare(worse, old)
     check("gains and losses", abs(v["p_value"] - mcnemar(15, 0)) < 1e-9, v)
@@ -95,6 +97,8 @@ def refusals():
         os.makedirs(bad, exist_ok=True)
         write(f"{bad}/validation.jsonl", (json.dumps({"record": 7}) + "\n" + line).encode("utf-8", "surrogateescape"))
         no(code, 3, ["validation.jsonl:2:1: "], good, bad)
+    gaps = run("gaps", ["\n\n", {"record": 5}, "\n", {"record": "5"}])
+    no("a record twice, between empty lines", 3, ["validation.jsonl:5:1: ", "twice"], good, gaps)
     no("a record twice", 3, ["validation.jsonl:2:1: ", "record 5", "twice"], good, run("twice", [{"record": 5}, {"record": "5"}]))
     no("a metric", 2, ["--metric: los", "loss"], good, good, "--metric", "los")
     no("one run", 2, ["RUN RUN"], good)

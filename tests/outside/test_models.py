@@ -46,7 +46,7 @@ def rows(good):
         ("S14", ["in its name"], file_of("{" + tensor("../../etc/passwd") + "}", four)),
         ("S14 control", ["\\x1b", "in its name"], file_of("{" + tensor("\\u001b[31m") + "}", four)),
         ("S15", ["wanted a string"], file_of('{"__metadata__":{"x":5}}')),
-        ("text", ["a header of"], b"hello, world, this is no model"),
+        ("text", ["@0: found text; wanted a safetensors file"], b"hello, world, this is no model"),
         ("a picture", ["a header of"], read(PICTURES)),
         ("H1 cut", ["cut short or damaged"], good[:-3]),
         ("H2 in a tensor", ["its hash is"], good[:-9] + bytes([good[-9] ^ 64]) + good[-8:]),
@@ -142,12 +142,37 @@ def checkpoints():
     check("H8: the one before, with a warning", r.status == 0 and "the last checkpoint is damaged" in r.err, r)
 
 
+def wrong_kinds():
+    """A file of another kind than the place wants: what it is, and which to give."""
+    notes, folder = write(f"{FOLDER}/notes.txt", "hello, world\n"), f"{FOLDER}/empty"
+    os.makedirs(folder)
+    seen = ("found text", "wanted a picture (PNG, JPEG, WebP or .npy), a folder of them, or an idx file")
+    refused("text for a picture", 3, ["notes.txt", *seen], "predict", MODEL, notes, folder=FOLDER)
+    refused("a table for a picture", 3, seen, "predict", MODEL, write(f"{FOLDER}/t.csv", "a,b\n1,2\n"), folder=FOLDER)
+    refused("a model for a picture", 3, ["of another kind", seen[1]], "predict", MODEL, MODEL, folder=FOLDER)
+    refused("no pictures", 3, "no pictures", "predict", MODEL, folder, folder=FOLDER)
+    refused("data before the model", 4, ["a folder", "cotan predict MODEL"], "predict", DATA, MODEL, folder=FOLDER)
+    refused("text for a model", 3, ["found text", "wanted a safetensors file"], "predict", notes, DATA, folder=FOLDER)
+    refused("text for a folder", 3, ["notes.txt", "wanted the folder"], "evaluate", MODEL, notes, folder=FOLDER)
+    train = ("train", "image", DATA, "-o", f"{FOLDER}/x.safetensors", "--config")
+    refused("a model for a config", 2, ["found a safetensors file", "config.json"], *train, MODEL, folder=FOLDER)
+    refused("text for a config", 2, ["notes.txt:1:", "wanted a JSON object"], *train, notes, folder=FOLDER)
+    refused("idx for a folder", 3, ["a file", "wanted the folder of the classes or of the idx files"], "train", "image", PICTURES, "-o", f"{FOLDER}/x.safetensors", folder=FOLDER)
+    refused("a checkpoint for a model", 3, ["a checkpoint", "--resume"], "evaluate", f"{FOLDER}/m.run/checkpoint.safetensors", DATA, folder=FOLDER)
+    refused("text for a run", 4, ["notes.txt", "notes.run", "wanted a run's folder"], "compare", MODEL, notes, folder=FOLDER)
+    seven = write(f"{FOLDER}/seven.net", 'h = linear(flatten(input(image)), "f", 7)\n')
+    refused("a net of another end", 2, ["seven.net: the net gives [N,7]; wanted [N,3]"], "train", "image", DATA, "--net", seven, "-o", f"{FOLDER}/x.safetensors", folder=FOLDER, any_memory=True)
+    r = cotan("predict", MODEL, notes, PICTURES)
+    check("text among pictures: the rest is predicted", r.status == 3 and r.out.count("\n") == 30 and "notes.txt" in r.err, r)
+
+
 def main():
     r = cotan(*BASE, "-o", MODEL)
     check("a model to begin with", r.status == 0, r)
     refusals()
     not_finite()
     far_too_large()
+    wrong_kinds()
     checkpoints()
 
 

@@ -26,6 +26,8 @@ TABLES = [
     ("C4 a quote inside", 3, ["bad.csv:2:"], 'a,b\n1,2"3\n', ()),
     ("C5", 3, ["bad.csv:3:3: ", "12abc", 'column 2 "b"'], "a,b\n1,2\n3,12abc\n", ()),
     ("C6", 3, ["bad.csv:2:1: ", "1e400"], "a,b\n1e400,2\n", ()),
+    ("squares that overflow", 6, ["bad.csv: ", "overflow"], "a,b\n1,1e200\n2,-1e200\n3,1e200\n", ()),
+    ("squares that overflow, in batches", 6, ["bad.csv: ", "overflow"], "a,b\n1,1e200\n2,-1e200\n3,1e200\n", ("--incremental", "-k", "1")),
     ("C7 nan", 3, ["bad.csv:3:3: ", 'column 2 "b"', "first of 2"], "a,b\n1,2\n3,nan\n4,5\n6,NA\n", ()),
     ("C7 inf", 3, ["bad.csv:2:1: ", "first of 1"], "a,b\n-inf,2\n1,2\n", ()),
     ("C7 an empty field", 3, ["bad.csv:3:1: ", "first of 3"], "a,b\n1,2\n,\n4,\n", ()),

@@ -31,7 +31,7 @@ def rectangular(name, a, full=True):
     t[f"{name}:pinv"] = np.linalg.pinv(a)
     if full:
         q, rr = np.linalg.qr(a)
-        t[f"{name}:qr:r"] = rr
+        t[f"{name}:qr:q"], t[f"{name}:qr:r"] = q, rr
         u, s, vt = np.linalg.svd(a, full_matrices=False)
         t[f"{name}:svd:u"], t[f"{name}:svd:vt"] = u, vt
         t[f"{name}:condition"] = np.float64(np.linalg.cond(a))

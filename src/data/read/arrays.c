@@ -224,6 +224,9 @@ static ct_status load_part(finder *f, int part) {
     }
     if (cifar) snprintf(f->labels, sizeof f->labels, "%s", f->images);
     if (!status) status = check_pair(f, x, y);
+    int64_t channels = x->rank == 3 ? 1 : x->dim[1];
+    if (!status && s->o.picture.channels && (channels == 1 || channels == 3))
+        status = ct_pictures_channels(s->allocator, x, s->o.picture.channels, f->e);
     return status ? status : add_records(f, part);
 }
 

@@ -83,7 +83,7 @@ static ct_status refuse(const ct_csv *c, int32_t column, const char *text, size_
                          text, length > 60 ? "..." : "",
                          whole   ? "a number that a double can hold (to 1.8e308); is it an id?"
                          : comma ? "a number with a decimal point; write 3.14 for 3,14"
-                                 : "a number; leave the column out, or name it as the target if it is text");
+                                 : "a number; leave the column out; if it is text, name it with --target");
 }
 
 ct_status ct_csv_number(const ct_csv *c, int32_t column, double *out, int32_t *missing, ct_err *e) {

@@ -141,9 +141,10 @@ static ct_status list_any(ct_images *s, const char *path, ct_err *e) {
         return ct__images_add(s, path, 0, CT_PART_NONE, e) ? ct__images_label(s, &none, e) : CT_ELIMIT;
     }
     if (ct__is_list(path)) return ct__images_list(s, path, e);
-    return ct_fail_at(
-        e, CT_EDATA, path, -1,
-        "a file; wanted the folder of the classes, or a list FILE.csv or FILE.jsonl; give one of them");
+    return ct_fail_at(e, CT_EDATA, path, -1,
+                      "a file; wanted the folder of the classes or of the idx files, or a list FILE.csv or "
+                      "FILE.jsonl; give one "
+                      "of them");
 }
 
 ct_status ct_images_open(const ct_files *f, const ct_allocator *a, const char *path,

@@ -90,7 +90,7 @@ static double average_for(int64_t batches) { return batches < 20 ? 0 : 1 - 1 / (
 void ct__choose_patience(ct__image_job *j) {
     ct__recipe *r = &j->recipe;
     if (j->o->patience != 0) return;
-    r->patience = (int32_t)(r->epochs / 4 > 10 ? r->epochs / 4 : 10);
+    r->patience = (int32_t)(r->epochs / 2 > 10 ? r->epochs / 2 : 10);
 }
 
 /* Each from the other where one alone is given; with a time limit they come from the pace. */
@@ -104,6 +104,9 @@ static ct_status choose_steps(ct__image_job *j) {
         return ct_fail(
             j->e, CT_EUSAGE, "--steps: %lld; wanted at most %lld, %lld epochs of %lld; give more --epochs",
             (long long)r->steps, (long long)(r->epochs * batches), (long long)r->epochs, (long long)batches);
+    if (r->warmup > r->steps)
+        return ct_fail(j->e, CT_EUSAGE, "--warmup: %lld; wanted at most %lld, the steps in all; give fewer",
+                       (long long)r->warmup, (long long)r->steps);
     if (r->stop_at > r->steps)
         return ct_fail(j->e, CT_EUSAGE,
                        "--stop-at: %lld; wanted at most %lld, the steps in all; leave it out",

@@ -299,10 +299,8 @@ static char *model_document(ct__image_job *j, const ct_score *score, json_t *cal
     json_t *labels = json_array(), *doc = json_object();
     int failed = json_object_set_new(doc, "calibration", calibration);
     for (int64_t c = 0; c < j->classes; c++) {
-        char name[32];
-        snprintf(name, sizeof name, "%lld", (long long)c);
-        failed |= json_array_append_new(labels, j->set ? ct__json_path(ct_images_class(j->set, c))
-                                                       : json_string(name));
+        char name[256];
+        failed |= json_array_append_new(labels, ct__json_path(ct__image_class(j, c, name)));
     }
     snprintf(classes, sizeof classes, "%lld", (long long)j->classes);
     failed |= json_object_set_new(doc, "task", json_string("image"));

@@ -10,15 +10,37 @@
 #include "task/image/folder.h"
 #include "task/image/pass.h"
 
+/* The first bytes of a regular file; how many. */
+static uint64_t first_bytes(const char *path, uint8_t head[16]) {
+    struct stat st;
+    int fd = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t n = fd < 0 ? 0 : read(fd, head, 16);
+    if (fd >= 0) close(fd);
+    return n > 0 ? (uint64_t)n : 0;
+}
+
 int ct__is_pictures(const char *path) {
     struct stat st;
     uint8_t head[16];
     if (stat(path, &st)) return ct_picture_likely(path, NULL, 0) && strcmp(path, "-") != 0;
-    if (S_ISDIR(st.st_mode)) return 1;
-    int fd = S_ISREG(st.st_mode) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t n = fd < 0 ? 0 : read(fd, head, sizeof head);
-    if (fd >= 0) close(fd);
-    return ct_picture_likely(path, head, n > 0 ? (uint64_t)n : 0);
+    return S_ISDIR(st.st_mode) || ct_picture_likely(path, head, first_bytes(path, head));
+}
+
+/* 00 00 TYPE RANK, that turned round, or gzip. */
+static int begins_idx(const uint8_t *head, uint64_t n) {
+    if (n < 4) return 0;
+    int turned = head[2] == 0 && head[3] == 0 && head[0] >= 1 && head[0] <= CT_MAX_RANK && head[1] >= 8 &&
+                 head[1] <= 14;
+    return turned || (head[0] == 0 && head[1] == 0) || (head[0] == 0x1f && head[1] == 0x8b);
+}
+
+int ct__is_idx(const char *path) {
+    struct stat st;
+    uint8_t head[16];
+    if (strcmp(path, "-") == 0) return 1;
+    if (ct__is_pictures(path)) return 0;
+    return stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < 4 ||
+           begins_idx(head, first_bytes(path, head));
 }
 
 typedef struct listed {
@@ -110,6 +132,17 @@ static ct_status read_one(files *q, int64_t i, float *out, ct_err *e) {
     return s;
 }
 
+/* A file that was asked for by name and that nothing here reads. */
+static void no_picture(const char *path, ct_err *why) {
+    const char *kind = strstr(why->text, "found text") ? "text" : "a file of another kind";
+    *why = (ct_err){0};
+    ct_fail_at(
+        why, CT_EDATA, path, 0,
+        "found %s; wanted a picture (PNG, JPEG, WebP or .npy), a folder of them, or an idx file; give one of "
+        "these",
+        kind);
+}
+
 /* Never fails: a reason is kept by record, each read by one thread. */
 static ct_status read_file(void *user, int64_t i, int64_t epoch, uint64_t seed, void *const *out, ct_err *e) {
     files *q = user;
@@ -120,7 +153,9 @@ static ct_status read_file(void *user, int64_t i, int64_t epoch, uint64_t seed, 
     memset(out[0], 0, (size_t)(q->p.want[0] * q->p.want[1] * q->p.want[2]) * sizeof(float));
     ct_err *kept = malloc(sizeof why);
     if (!kept) return ct_fail(e, CT_ELIMIT, "predict: out of memory");
-    if (q->name[i].folder && why.status == CT_EDATA && !ct__is_pictures(q->name[i].path)) why.status = CT_OK;
+    int none = why.status == CT_EDATA && !ct__is_pictures(q->name[i].path);
+    if (none && q->name[i].folder) why.status = CT_OK; /* passed over */
+    if (none && !q->name[i].folder) no_picture(q->name[i].path, &why);
     *kept = why;
     q->why[i] = kept;
     return CT_OK;

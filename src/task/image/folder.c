@@ -257,9 +257,13 @@ ct_status ct__folder_open(ct__image_job *j) {
     ct_status s = check_output(j);
     if (!s) s = open_sets(j);
     if (s) return s;
+    if (j->recipe.labels)
+        return ct_fail_at(j->e, CT_EUSAGE, j->data, -1,
+                          "names its classes itself; wanted --labels for idx files alone; leave it out");
     j->own_test = ct_images_has(j->set, CT_PART_TEST);
     j->classes = ct_images_classes(j->set);
     s = split(j);
+    if (!s) s = ct__classes_check(j);
     if (!s) s = take_transform(j);
     if (!s) s = open_sources(j);
     if (s) return s;

@@ -9,6 +9,8 @@
 int ct__is_folder(const char *data);
 /* 1: a folder, or a file that is meant as a picture. */
 int ct__is_pictures(const char *path);
+/* 1: "-", or a file that begins as idx files do, plain or compressed, or one that cannot be read. */
+int ct__is_idx(const char *path);
 /* Bytes of decoded pictures that may be kept: a quarter of the machine's memory, at most 2 GiB. */
 uint64_t ct__cache_bytes(void);
 int32_t ct__all_threads(int32_t wanted); /* 0: the cores allowed */

@@ -12,11 +12,14 @@ typedef struct ct__recipe { /* every option that changes the result, defaults fi
     int64_t stop_at;                     /* > 0: the run ends after this step */
     uint64_t seed;
     double lr, weight_decay, clip_norm, average, smoothing, time_limit;
+    double momentum; /* as given; -1: the optimiser's own */
+    int64_t warmup;  /* steps; 0: the schedule's own */
     char optimiser[32], schedule[32], nonfinite[16];
     int32_t patience;
     int32_t follow_links, allow_broken, background, class_weights;
     char *transform; /* in the job's arena */
     char *freeze;    /* NULL: none */
+    char *labels;    /* names of the classes, each ended by '\n'; NULL: the data's own */
     char *init_hash;
     char *net; /* canonical text, settings written in */
 } ct__recipe;
@@ -90,6 +93,13 @@ ct_status ct__recipe_resume(ct__image_job *j, const json_t *config, const char *
 json_t *ct__recipe_json(const ct__image_job *j);
 ct_status ct__recipe_net(ct__image_job *j); /* recipe.net and .model from the options */
 ct_status ct__recipe_transform(ct__image_job *j, const char *text, char **out); /* its canonical form */
+/* labels.c: the options' names of classes, checked, into the recipe; then against the data, whose classes may be fewer;
+ * and the name of class c, valid until the job ends or `number` is written again. */
+ct_status ct__labels_read(ct__image_job *j);
+ct_status ct__labels_fit(ct__image_job *j);
+const char *ct__image_class(const ct__image_job *j, int64_t c, char name[256]);
+/* CT_EDATA unless the training part has two classes at least. */
+ct_status ct__classes_check(ct__image_job *j);
 /* choose.c: what the options leave open, from the data */
 ct_status ct__choose(ct__image_job *j);
 int64_t ct__batches(const ct__image_job *j); /* of an epoch */

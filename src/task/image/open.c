@@ -143,6 +143,7 @@ ct_status ct__image_open_data(ct__image_job *j) {
     j->own_test = ct__pictures_has(j->data, CT__PART_TEST);
     const ct_array *x = &j->train.images;
     s = ct__pictures_classes(&j->train, &j->classes, j->e);
+    if (!s) s = ct__labels_fit(j);
     if (!s && j->validate) s = ct__pictures_check(&j->validation, j->classes, j->e);
     if (!s && j->validate &&
         (j->validation.images.rank != x->rank ||
@@ -152,6 +153,7 @@ ct_status ct__image_open_data(ct__image_job *j) {
             "its pictures have another size than those of %s; wanted equal sizes; give others to --validate",
             j->train.path);
     if (!s) s = split(j);
+    if (!s) s = ct__classes_check(j);
     if (!s) s = choose_transform(j);
     if (!s) s = open_sources(j);
     memcpy(j->shape, j->images.field[0].shape.dim, sizeof j->shape); /* as the transform leaves it */
@@ -230,10 +232,10 @@ static ct_status build(ct__image_job *j) {
     char have[CT_SHAPE_TEXT];
     ct_shape out = ct_shape_of(j->logits);
     if (out.rank != 2 || out.dim[0] != CT_N || out.dim[1] != j->classes)
-        return ct_fail(
-            j->e, CT_EUSAGE,
-            "%s: the net gives %s; wanted [N,%lld], a number a class; end it with linear(h, \"fc\", classes)",
-            j->recipe.model, ct_shape_format(&out, have), (long long)j->classes);
+        return ct_fail_at(
+            j->e, CT_EUSAGE, file, -1,
+            "the net gives %s; wanted [N,%lld], a number a class; end it with linear(h, \"fc\", classes)",
+            ct_shape_format(&out, have), (long long)j->classes);
     int64_t rows[1] = {CT_N};
     int64_t shares[2] = {CT_N, j->classes};
     ct_t weights = {0, 0, 0}, label = j->mixed ? ct_graph_input(g, "label", CT_F32, ct_shape_make(2, shares))
@@ -268,7 +270,7 @@ ct_status ct__image_open_net(ct__image_job *j) {
                   .clip_norm = r->clip_norm > 0 ? r->clip_norm : INFINITY, /* always looked at */
                   .average = r->average,
                   .batch = r->batch};
-    if (strcmp(r->optimiser, "sgd") == 0) t.momentum = 0.9;
+    t.momentum = r->momentum >= 0 ? r->momentum : strcmp(r->optimiser, "sgd") == 0 ? 0.9 : 0;
     s = ct_trainer_new(j->loss, NULL, 0, &t, &j->like, &j->trainer, j->e);
     if (!s) s = ct_plan_new(&j->logits, 1, NULL, 0, (ct_compile){0}, &j->eval_plan, j->e);
     if (!s) s = ct_session_new(j->ctx, &j->eval, j->e);

@@ -20,6 +20,19 @@ ct_status ct__pass_task(const ct_model *m, ct_err *e) {
                    ct_model_task(m));
 }
 
+/* The channels that the transform wants of a picture to make what the net reads. Where both do, because it has `grey`
+ * in it, pictures stay as they are, as training had them: so its records are known again. */
+static int32_t channels_for(const ct__pass *p) {
+    int32_t fits = 0;
+    for (int32_t c = 1; c <= 3; c += 2) {
+        int64_t made[3];
+        if (!ct_transform_shape(p->transform, (const int64_t[3]){c, 256, 256}, made, NULL) &&
+            made[0] == p->want[0])
+            fits |= c;
+    }
+    return fits == 1 || fits == 3 ? fits : 0;
+}
+
 ct_status ct__pass_open(ct__pass *p) {
     if (ct__pass_task(p->m, p->e)) return CT_EUSAGE;
     ct_shape want = ct_plan_input_shape(ct_model_plan(p->m), 0);
@@ -35,10 +48,10 @@ ct_status ct__pass_open(ct__pass *p) {
     p->plan = ct_model_plan(p->m);
     p->temperature = ct_image_temperature(p->m);
     p->threshold = -1;
-    p->picture.channels = p->want[0] == 1 || p->want[0] == 3 ? (int32_t)p->want[0] : 0;
     const char *background = ct_model_text(p->m, "recipe/background");
     if (*background && ct_picture_background(background, &p->picture.background, p->e)) return CT_EDATA;
     ct_status s = ct_transform_parse(p->allocator, ct_model_text(p->m, "transform"), &p->transform, p->e);
+    if (!s) p->picture.channels = channels_for(p);
     if (!s) s = ct_session_new(ct_model_context(p->m), &p->session, p->e);
     return s ? s : make_room(p);
 }

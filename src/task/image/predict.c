@@ -7,9 +7,13 @@
 #include "task/image/folder.h"
 #include "task/image/pass.h"
 
-static ct_status open_source(ct__pass *p, const ct_array *x, const ct_array *labels, const char *path) {
-    int64_t shape[3] = {x->rank == 3 ? 1 : x->dim[1], x->dim[x->rank - 2], x->dim[x->rank - 1]};
+/* Grey or colour as the net wants it, as of picture files. */
+static ct_status open_source(ct__pass *p, ct_array *x, const ct_array *labels, const char *path) {
     ct_status s = ct__pass_open(p);
+    int64_t channels = x->rank == 3 ? 1 : x->dim[1];
+    if (!s && p->picture.channels && (channels == 1 || channels == 3))
+        s = ct_pictures_channels(p->allocator, x, p->picture.channels, p->e);
+    int64_t shape[3] = {x->rank == 3 ? 1 : x->dim[1], x->dim[x->rank - 2], x->dim[x->rank - 1]};
     if (!s) s = ct__pass_fits(p, shape, path, 4);
     return s ? s : ct_source_images(p->allocator, x, labels, p->transform, &p->source, p->e);
 }
@@ -245,14 +249,13 @@ ct_status ct_predict_images_with(ct_model *m, const char *const *path, int64_t n
             "--coverage: sets of labels, and --layer gives none; wanted one of them; leave one out");
     for (int64_t i = 0, k; i < n && !s; i = k) {
         ct_err own = {0};
-        for (k = i; k < n && ct__is_pictures(path[k]);) k++;
+        for (k = i; k < n && !ct__is_idx(path[k]);) k++;
         if (k == i)
             s = predict_idx(m, path[k++], o, each, user, &own);
         else
             s = ct__files_predict(m, path + i, k - i, o, each, user, &own);
         if (own.status && e && !e->status) *e = own;
-        if (s == CT_EDATA && k > i && ct__is_pictures(path[i]))
-            broken = s, s = CT_OK; /* the rest is predicted */
+        if (s == CT_EDATA && k > i && !ct__is_idx(path[i])) broken = s, s = CT_OK; /* the rest is predicted */
     }
     return s ? s : broken;
 }

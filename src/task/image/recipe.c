@@ -63,6 +63,19 @@ static ct_status outside(const ct__image_job *j, const char *option, double foun
                    wanted);
 }
 
+/* Only two optimisers have a momentum of their own to set; the others' is in their moments. */
+static ct_status check_rates(const ct__image_job *j) {
+    const ct__recipe *r = &j->recipe;
+    if (r->warmup < 0) return outside(j, "warmup", (double)r->warmup, "1 or more");
+    if (r->momentum < 0) return CT_OK;
+    if (!(r->momentum < 1)) return outside(j, "momentum", r->momentum, "0 to under 1");
+    if (strcmp(r->optimiser, "sgd") == 0 || strcmp(r->optimiser, "rmsprop") == 0) return CT_OK;
+    return ct_fail(
+        j->e, CT_EUSAGE,
+        "--momentum: %s has none to set; wanted sgd or rmsprop; give --optimizer sgd, or leave it out",
+        r->optimiser);
+}
+
 static ct_status check(const ct__image_job *j) {
     const ct__recipe *r = &j->recipe;
     if (r->epochs < 1 || r->epochs > 1000000) return outside(j, "epochs", (double)r->epochs, "1 to 1000000");
@@ -91,7 +104,7 @@ static ct_status check(const ct__image_job *j) {
             "--schedule: %s; wanted constant, step, cosine, one_cycle, inverse_sqrt, plateau or linear; "
             "choose one",
             r->schedule);
-    return CT_OK;
+    return check_rates(j);
 }
 
 /* CT_ZERO: a zero that was meant. */
@@ -123,10 +136,13 @@ ct_status ct__recipe_resolve(ct__image_job *j) {
     snprintf(r->nonfinite, sizeof r->nonfinite, "%s", o->nonfinite ? o->nonfinite : "stop");
     r->lr = o->lr > 0 ? o->lr : chosen ? ct_optimiser_lr(ct_optimiser_of(r->optimiser)) : 2e-3;
     r->class_weights = o->class_weights;
+    r->momentum = o->momentum > 0 ? number(o->momentum) : -1;
+    r->warmup = o->warmup;
     if (o->freeze && !(r->freeze = ct_arena_text(&j->arena, o->freeze)))
         return ct_fail(j->e, CT_ELIMIT, "freeze: out of memory");
     r->transform = NULL; /* from the data */
     ct_status s = o->transform ? ct__recipe_transform(j, o->transform, &r->transform) : CT_OK;
+    if (!s) s = ct__labels_read(j);
     if (!s) s = ct__recipe_net(j);
     return s ? s : check(j);
 }
@@ -154,6 +170,9 @@ json_t *ct__recipe_json(const ct__image_job *j) {
     snprintf(colour, sizeof colour, "#%06x", (unsigned)r->background & 0xffffffu);
     if (v && r->background) json_object_set_new(v, "background", json_string(colour));
     if (v && r->class_weights) json_object_set_new(v, "class_weights", json_true());
+    if (v && r->momentum >= 0) json_object_set_new(v, "momentum", json_real(r->momentum));
+    if (v && r->warmup) json_object_set_new(v, "warmup", json_integer(r->warmup));
+    if (v && r->labels) json_object_set_new(v, "labels", json_string(r->labels));
     if (v && r->freeze) json_object_set_new(v, "freeze", json_string(r->freeze));
     if (v && r->follow_links) json_object_set_new(v, "follow_links", json_true());
     if (v && r->allow_broken) json_object_set_new(v, "allow_broken", json_true());
@@ -199,6 +218,10 @@ ct_status ct__recipe_resume(ct__image_job *j, const json_t *config, const char *
     if (*text(v, "background") && ct_picture_background(text(v, "background"), &r->background, j->e))
         return CT_EUSAGE;
     r->class_weights = json_is_true(json_object_get(v, "class_weights"));
+    r->momentum = json_is_number(json_object_get(v, "momentum")) ? real(v, "momentum") : -1;
+    r->warmup = whole(v, "warmup");
+    if (*text(v, "labels") && !(r->labels = ct_arena_text(&j->arena, text(v, "labels"))))
+        return ct_fail(j->e, CT_ELIMIT, "resume: out of memory");
     if (*text(v, "freeze") && !(r->freeze = ct_arena_text(&j->arena, text(v, "freeze"))))
         return ct_fail(j->e, CT_ELIMIT, "resume: out of memory");
     r->follow_links = o->follow_links || json_is_true(json_object_get(v, "follow_links"));

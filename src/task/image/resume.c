@@ -61,6 +61,21 @@ static ct_status patience(const ct__image_job *j) {
     return given < 0 ? CT_OK : whole(j, "patience", given, stored);
 }
 
+static double own_momentum(const ct__recipe *r) { return strcmp(r->optimiser, "sgd") == 0 ? 0.9 : 0; }
+
+static ct_status labels(ct__image_job *j) {
+    char *stored = j->recipe.labels;
+    if (!j->o->labels) return CT_OK;
+    ct_status s = ct__labels_read(j);
+    if (!s && (!stored || strcmp(stored, j->recipe.labels) != 0))
+        s = ct_fail(j->e, CT_EUSAGE,
+                    "--labels: other names than those with which the run was begun; wanted equal ones; leave "
+                    "it out, or "
+                    "begin anew with --force");
+    j->recipe.labels = stored;
+    return s;
+}
+
 /* The moments of one optimiser are nothing to another; the weights are. */
 static ct_status optimiser(const ct__image_job *j) {
     const char *given = j->o->optimiser, *stored = j->recipe.optimiser;
@@ -169,6 +184,9 @@ ct_status ct__recipe_compare(ct__image_job *j) {
     if (!s) s = word(j, "freeze", o->freeze, r->freeze ? r->freeze : "");
     if (!s && o->class_weights && !r->class_weights) s = differs(j, "class-weights", "given", "none");
     if (!s) s = word(j, "schedule", o->schedule, r->schedule);
+    if (!s) s = number(j, "momentum", o->momentum, r->momentum >= 0 ? r->momentum : own_momentum(r));
+    if (!s) s = whole(j, "warmup", o->warmup, r->warmup);
+    if (!s) s = labels(j);
     if (!s) s = word(j, "nonfinite", o->nonfinite, r->nonfinite);
     if (!s) s = transform(j);
     if (!s) s = net(j);

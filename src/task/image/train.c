@@ -237,6 +237,7 @@ static ct_status prepare(ct__image_job *j) {
 static double rate_now(const ct__image_job *j) {
     ct_schedule s = {.kind = ct_schedule_of(j->recipe.schedule),
                      .steps = j->recipe.steps,
+                     .warmup = j->recipe.warmup,
                      .every = j->recipe.steps / 3 + 1};
     return j->recipe.lr * j->lr_factor * ct_schedule_at(&s, j->step, j->plateau);
 }

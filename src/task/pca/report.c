@@ -44,7 +44,7 @@ static void facts(const ct__pca_job *j, ct_text *t) {
     if (j->records.transform) fact(t, "pictures after", j->records.transform);
     if (j->records.target_name) fact(t, "coloured by", j->records.target_name);
     ct__plot_number(&number, j->result->error);
-    fact(t, "mean squared error of what the components keep", number.data ? number.data : "");
+    fact(t, "mean squared error of the reconstruction", number.data ? number.data : "");
     ct_text_free(&number);
     ct_text_add(t, "</table>\n");
 }

@@ -164,7 +164,7 @@ ct_status ct__report_ops(ct_text *t, ct_session *session, ct_plan *p, int64_t ba
     op_time ops[MOST_OPS];
     double sum = 0;
     ct_status s = ct_plan_profile(session, p, batch, 3);
-    if (s == CT_ENONFINITE) return CT_OK; /* a trap, at the zeros that are measured on */
+    if (s == CT_ENONFINITE) return CT_OK; /* a trap, at the numbers that are measured on */
     if (s) return ct_fail(e, s, "report: %s", ct_session_error(session));
     int64_t n = collect(p, batch, ops, &sum), shown = n < 10 ? n : 10;
     if (!(sum > 0)) return CT_OK;

@@ -59,7 +59,8 @@ static ct_status read_run(ct__page *p) {
     if (!p->rows || !p->sample || !p->confusion || !p->label)
         return ct_fail(p->e, CT_ELIMIT, "report: out of memory");
     for (int64_t c = 0; c < j->classes; c++) {
-        p->label[c] = j->set ? ct_images_class(j->set, c) : ct_arena_format(&p->arena, "%lld", (long long)c);
+        char name[256];
+        p->label[c] = ct_arena_text(&p->arena, ct__image_class(j, c, name));
         if (!p->label[c]) return ct_fail(p->e, CT_ELIMIT, "report: out of memory");
     }
     ct_status s = read_lines(p, "metrics.jsonl", add_epoch);

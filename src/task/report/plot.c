@@ -74,10 +74,17 @@ static void coordinate(ct_text *t, const char *name, double v) { /* name="12.3" 
     ct_text_add(t, "\"");
 }
 
+/* Through text such as "117e-31", as 10^31 is no double: the number nearest to three digits prints as them. */
 void ct__plot_number(ct_text *t, double v) {
-    double power = fabs(v) < 1e-300 ? 1 : pow(10, 2 - floor(log10(fabs(v)))),
-           rounded = round(v * power) / power;
-    ct_text_number(t, isfinite(rounded) ? rounded + 0.0 : v);
+    double rounded = v;
+    if (isfinite(v) && fabs(v) > 0) {
+        char three[48];
+        int power = 2 - (int)floor(log10(fabs(v)));
+        double digits = power > 300 ? v * 1e300 * pow(10, power - 300) : v * pow(10, power);
+        snprintf(three, sizeof three, "%lde%d", (long)round(digits), -power);
+        (void)ct_parse_number(three, &rounded);
+    }
+    ct_text_number(t, rounded + 0.0);
 }
 
 /* 1, 2 or 5 times a power of ten, so that about six of them fit. */
@@ -231,10 +238,10 @@ const char *ct__plot_colour(int64_t index) {
     return index >= 0 && index < 10 ? colours[index] : "#999999";
 }
 
-/* Between five colours of the viridis map (Smith, van der Walt 2015). */
+/* From blue over green to yellow, ever lighter, and neither end lost on a dark or a light page. */
 void ct__plot_scale(double share, char out[16]) {
     static const unsigned char stop[5][3] = {
-        {68, 1, 84}, {59, 82, 139}, {33, 145, 140}, {94, 201, 98}, {253, 231, 37}};
+        {66, 90, 170}, {38, 130, 160}, {40, 165, 130}, {120, 195, 80}, {215, 200, 50}};
     double at = share < 0 || isnan(share) ? 0 : share > 1 ? 4 : share * 4;
     int i = at >= 4 ? 3 : (int)at;
     double t = at - i;
