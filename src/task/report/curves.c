@@ -135,7 +135,7 @@ void ct__report_curves(ct_text *t, const json_t *rows, const char *words) {
     ct_text_add(t, "<h2>How it learned</h2>\n");
     if (words) {
         ct_text_add(t, "<p class=\"gap\">");
-        ct__report_text(t, words);
+        ct__report_words(t, words);
         ct_text_add(t, "</p>\n");
     }
     ct_text_add(t,

@@ -37,7 +37,7 @@ void ct__report_doctor(ct_text *t, const json_t *rows, int doctor) {
         ct_text_format(t, "<li data-f=\"%zu\">", i);
         ct__report_text(t, text_of(f, "text"));
         ct_text_add(t, "<div class=\"try\">Try ");
-        ct__report_text(t, text_of(f, "advice"));
+        ct__report_words(t, text_of(f, "advice"));
         char k[60];
         snprintf(k, sizeof k, "finding.%zu.step", i);
         ct_text_add(t, " (found after step ");

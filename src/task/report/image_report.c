@@ -105,21 +105,6 @@ static void fact(ct_text *t, const char *name, const char *text) {
     ct_text_add(t, "</td></tr>\n");
 }
 
-/* A command, whose options are not broken after their dashes. */
-static void command_text(ct__page *p, const char *command, ct_text *t) {
-    for (const char *at = command; *at;) {
-        size_t n = strcspn(at, " ");
-        char *word = ct_arena_format(&p->arena, "%.*s", (int)n, at);
-        int whole = word && word[0] == '-' && n < 40;
-        t->failed |= !word;
-        if (whole) ct_text_add(t, "<span class=\"whole\">");
-        ct__report_text(t, word ? word : "");
-        if (whole) ct_text_add(t, "</span>");
-        at += n;
-        if (*at) ct_text_add(t, " "), at++;
-    }
-}
-
 static void facts(ct__page *p, ct_text *t) {
     const ct__image_job *j = p->j;
     const ct__recipe *r = &j->recipe;
@@ -131,7 +116,7 @@ static void facts(ct__page *p, ct_text *t) {
                    "by bit, with the same "
                    "data, instructions and kernels.</p>\n<pre>");
     const char *command = json_string_value(json_object_get(config, "command"));
-    command_text(p, command && *command ? command : "(a program trained it)", t);
+    ct__report_words(t, command && *command ? command : "(a program trained it)");
     ct_text_add(t, "</pre>\n<table class=\"facts\">\n");
     fact(t, "net", r->model);
     fact(t, "data", j->data);

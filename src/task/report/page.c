@@ -14,6 +14,24 @@ void ct__report_text(ct_text *t, const char *text) {
     ct_delete(t->allocator, safe, room);
 }
 
+void ct__report_words(ct_text *t, const char *text) {
+    for (const char *at = text; *at;) {
+        size_t n = strcspn(at, " ");
+        int whole = at[0] == '-' && n < 40;
+        char *word = ct_new(t->allocator, n + 1);
+        t->failed |= !word;
+        if (!word) return;
+        memcpy(word, at, n);
+        word[n] = '\0';
+        if (whole) ct_text_add(t, "<span class=\"whole\">");
+        ct__report_text(t, word);
+        if (whole) ct_text_add(t, "</span>");
+        ct_delete(t->allocator, word, n + 1);
+        at += n;
+        if (*at) ct_text_add(t, " "), at++;
+    }
+}
+
 void ct__report_begin(ct_text *t, const char *title) {
     ct_text_add(t, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>");

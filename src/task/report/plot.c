@@ -93,6 +93,12 @@ static double step_of(double span) {
     return (share > 5 ? 10 : share > 2 ? 5 : share > 1 ? 2 : 1) * power;
 }
 
+/* i steps, with the digits that tell it from its neighbours. */
+static void tick(ct_text *t, double i, double step) {
+    double power = pow(10, 1 - floor(log10(step)));
+    ct_text_number(t, round(i * step * power) / power + 0.0);
+}
+
 static void x_ticks(const ct__plot *p) {
     double step = step_of(p->x_high - p->x_low);
     if (p->whole && step < 1) step = 1;
@@ -104,7 +110,7 @@ static void x_ticks(const ct__plot *p) {
                        height(p) - BOTTOM + 16);
         coordinate(p->t, "x", x_at(p, i * step));
         ct_text_add(p->t, ">");
-        ct__plot_number(p->t, i * step);
+        tick(p->t, i, step);
         ct_text_add(p->t, "</text>\n");
     }
 }
@@ -117,7 +123,7 @@ static void y_ticks(const ct__plot *p) {
         ct_text_format(p->t, "/><text class=\"soft\" text-anchor=\"end\" x=\"%d\"", LEFT - 6);
         coordinate(p->t, "y", y_at(p, i * step) + 4);
         ct_text_add(p->t, ">");
-        ct__plot_number(p->t, p->percent ? 100 * i * step : i * step);
+        tick(p->t, i, p->percent ? 100 * step : step);
         ct_text_add(p->t, p->percent ? "&#8239;%</text>\n" : "</text>\n");
     }
 }
@@ -207,9 +213,9 @@ void ct__plot_mark(ct__plot *p, double x, double y, int series, const char *text
     ct_text_format(p->t, "/><circle r=\"4.5\" class=\"s%d\"", series);
     coordinate(p->t, "cx", x_at(p, x));
     coordinate(p->t, "cy", y_at(p, y));
-    int left = x_at(p, x) > WIDTH / 2;
+    int left = x_at(p, x) > WIDTH / 2, low = y_at(p, y) < TOP + 24; /* away from the line it marks */
     ct_text_format(p->t, "/><text class=\"soft\" text-anchor=\"%s\" y=\"%d\"", left ? "end" : "start",
-                   TOP + 14);
+                   low ? height(p) - BOTTOM - 10 : TOP + 14);
     coordinate(p->t, "x", x_at(p, x) + (left ? -7 : 7));
     ct_text_add(p->t, ">");
     ct__page_text(p->t, text);

@@ -36,7 +36,8 @@ typedef struct ct__report {
 /* page.c */
 void ct__report_begin(ct_text *t, const char *title);
 void ct__report_end(ct_text *t);
-void ct__report_text(ct_text *t, const char *text); /* escaped, whatever bytes it has */
+void ct__report_text(ct_text *t, const char *text);  /* escaped, whatever bytes it has */
+void ct__report_words(ct_text *t, const char *text); /* the same; options are not broken after their dashes */
 void ct__report_value(ct_text *t, const char *key, double v, int decimals);
 void ct__report_percent(ct_text *t, const char *key, double share, int decimals);
 void ct__report_short(ct_text *t, const char *key, double v); /* three digits */
