@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Folders of photographs, beyond the cases F1-F10: what --coverage may be told of."""
+"""Folders of photographs, beyond the cases F1-F10: what --coverage may be told of, and classes whose name is not UTF-8."""
 import zlib
 from common import *
 
@@ -73,5 +73,20 @@ def coverage():
             any_memory=True)
 
 
+def names_not_utf8():
+    """The model has an escaped name of such a class, by which evaluation finds it again."""
+    data = classes(f"{FOLDER}/latin", 50, (b"caf\xe9", b"th\xe9"))
+    os.rename(os.fsencode(data) + b"/caf\xe9/000.png", os.fsencode(data) + b"/caf\xe9/d\xe9j\xe0.png")
+    model = trained("latin", data)
+    v = evaluated(model, data, "--part", "all")
+    check("evaluated by the same folder", v.get("samples") == 100 and v.get("labels") == ["caf\\xe9", "th\\xe9"], v)
+    check("and the labels are the right ones", v.get("accuracy", 0) > 0.8, v)
+    r = cotan("predict", model, os.fsencode(data) + b"/caf\xe9", "--json")
+    lines = [json.loads(line) for line in r.out.splitlines()]
+    check("predicted", len(lines) == 50 and sum(p["label"] == "caf\\xe9" for p in lines) > 35, r)
+    check("a file by its escaped name", any(p["path"].endswith("d\\xe9j\\xe0.png") for p in lines), lines[-1:])
+
+
 coverage()
+names_not_utf8()
 finish()
