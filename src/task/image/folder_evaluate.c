@@ -208,7 +208,10 @@ ct_status ct__folder_evaluate(ct_model *m, const char *data, const ct_evaluate_o
     v.own_validation = ct_model_number(m, "data/validation_given", 0) > 0;
     v.seed = strtoull(ct_model_text(m, "recipe/seed"), NULL, 10);
     ct_status s = ct__pass_open(&v.p);
-    if (s) return s;
+    if (s) {
+        ct__pass_close(&v.p);
+        return s;
+    }
     v.p.threads = ct_threads(ct_model_context(m));
     v.o = (ct_images_options){.picture = v.p.picture, /* as training met them, to know them again */
                               .follow_links = ct_model_number(m, "recipe/follow_links", 0) > 0,
