@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Presets that came later and options of training that came later, on folders of small pictures: they train, score and
-predict, and a run that was killed and resumed has the bytes of one that was not."""
+predict, and a run that was killed and resumed has the bytes of one that was not. And what --memory promises, measured
+from outside."""
 import zlib
 from common import *
 
@@ -74,6 +75,21 @@ def resumed():
         check(f"{name}: resumed, the same bytes", r.status == 0 and same(whole, parts), r)
 
 
+def memory():
+    """700 pictures of 256 x 256 are 138 MB when decoded; the limits are less than these and the rest."""
+    data = pictures(f"{FOLDER}/many", (350, 350), 256)
+    words = ("train", "image", data, "--net", net, "--transform", "random_resized_crop 32, to_tensor", "--epochs", "2", "--quiet", "--force")
+    free = cotan(*words, "-o", f"{FOLDER}/free.safetensors", limit=600)
+    check("without a bound", free.status == 0, free)
+    for megabytes in (128, 160):
+        r = cotan(*words, "--memory", f"{megabytes}M", "-o", f"{FOLDER}/bound.safetensors", limit=600)
+        check(f"--memory {megabytes}M: trained", r.status == 0, r)
+        if not SANITIZED:
+            check(f"--memory {megabytes}M is kept", r.kilobytes <= megabytes << 10, (r.kilobytes, megabytes << 10))
+            check(f"--memory {megabytes}M: the pictures would pass it", free.kilobytes > megabytes << 10, free.kilobytes)
+
+
 presets()
 resumed()
+memory()
 finish()
