@@ -306,6 +306,8 @@ CT_API void ct_session_deadline(ct_session *s, double seconds);
 /* The text of the error of the last run, or of a ct_session_set that failed since, or "". Valid until the next of
  * either. */
 CT_API const char *ct_session_error(const ct_session *s);
+/* Where the error is CT_ENONFINITE: the sample of the batch, from 0, that the number came from; -1: none, or of all. */
+CT_API int64_t ct_session_error_row(const ct_session *s);
 CT_API ct_ctx *ct_session_context(const ct_session *s);
 
 /* States (CT_STATE: carried hidden states, caches): initial values at the first run that uses one; what a plan assigns

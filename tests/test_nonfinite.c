@@ -73,6 +73,7 @@ static void stops(void **state) {
         assert_non_null(strstr(e.text, "mul after \"image\""));
         assert_non_null(strstr(e.text, "element ["));
         assert_non_null(strstr(e.text, " is inf at step "));
+        assert_non_null(strstr(e.text, "(that sample is record 123)"));
         assert_int_equal(access(at("stop.safetensors"), F_OK), -1);
         if (access(at("stop.run/checkpoint.safetensors"), F_OK) == 0)
             finite_model(at("stop.run/checkpoint.safetensors"));

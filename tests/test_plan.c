@@ -176,7 +176,7 @@ static void measured(void **state) {
     ct_ctx *c = ct_open(NULL);
     ct_t x = ct_input(c, "x", CT_F32, CT_SHAPE(CT_N, 8));
     ct_plan *p;
-    ct_session *session;
+    ct_session *session = NULL;
     ct_err e = {0};
     (void)state;
     for (int i = 0; i < 24; i++) {

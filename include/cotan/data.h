@@ -379,8 +379,9 @@ CT_API ct_status ct_images_part(const ct_images *s, uint64_t seed, const char *p
                                 int64_t *n, ct_err *e);
 /* The part of record i by that rule: CT_PART_TRAIN, ... */
 CT_API int32_t ct_images_part_of(const ct_images *s, uint64_t seed, int64_t i);
-/* Labels by another list of classes, such as a model's: name[0..n-1] become the set's classes. CT_EDATA with both lists
- * where the set has a class that is not among them; `of` says whose they are. */
+/* Labels by another list of classes, such as a model's: name[0..n-1] become the set's classes; of a class whose name is
+ * not UTF-8 what ct_escape makes of it will do. CT_EDATA with both lists where the set has a class that is not among
+ * them; `of` says whose they are. */
 CT_API ct_status ct_images_match(ct_images *s, const char *const *name, int64_t n, const char *of, ct_err *e);
 /* One picture, [C,H,W] u8, a new array. From any thread. */
 CT_API ct_status ct_images_read(const ct_images *s, int64_t i, const ct_allocator *a, ct_array *out,

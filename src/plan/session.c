@@ -40,6 +40,9 @@ void ct_session_deadline(ct_session *s, double seconds) {
 }
 ct_ctx *ct_session_context(const ct_session *s) { return s->ctx; }
 const char *ct_session_error(const ct_session *s) { return s->error.text; }
+int64_t ct_session_error_row(const ct_session *s) { /* watch.c leaves it where files have their position */
+    return s->error.status == CT_ENONFINITE && !s->error.file[0] ? s->error.pos : -1;
+}
 
 static ct_err *error_of(ct_session *s) { return &s->error; }
 

@@ -33,6 +33,7 @@ static ct__type type_of_task(const ct__instance *t, const ct__pnode *n, const ct
 typedef struct place { /* coordinates as text, "[3,0,5]" */
     char text[CT_SHAPE_TEXT];
     double value;
+    int64_t row; /* on the batch axis; -1: there is none */
 } place;
 
 /* Element `at` of a plain array; `row0` samples of the batch lie before it on axis `axis` (-1: none). */
@@ -43,6 +44,7 @@ static void describe(place *p, const ct_shape *s, int64_t at, int32_t axis, int6
         at /= s->dim[i];
     }
     ct_shape_format(&index, p->text);
+    p->row = axis < 0 ? -1 : index.dim[axis];
 }
 
 /* The first bad element in logical order; found by way of a plain copy, as memory is no matter here. */
@@ -57,11 +59,18 @@ static void find_place(const ct__instance *t, place *p, const ct__type *type, co
     int64_t at = layout->kind == CT__PLAIN || y == copy ? first_bad(y, bytes / sizeof *y) : -1;
     snprintf(p->text, sizeof p->text, "?");
     p->value = NAN;
+    p->row = -1;
     if (at >= 0) {
         p->value = (double)y[at];
         describe(p, &type->shape, at, axis, row0);
     }
     ct_delete(&c->allocator, copy, bytes);
+}
+
+/* Records an error, and which sample of the batch it is about: `each` rows of the place are one. */
+static ct_status told(ct_err *e, ct_status status, const place *p, int64_t each) {
+    if (e) e->pos = p->row < 0 ? -1 : p->row / each;
+    return status;
 }
 
 static int is_float(const ct__val *v) { return v->type.dtype == CT_F32; }
@@ -101,14 +110,16 @@ ct_status ct__watch_step(const ct__instance *t, const ct__step *s, int64_t task,
         if (first_bad(out, ct__storage_bytes(&v->layout, &type) / sizeof *out) < 0) continue;
         if (!strict && !finite_operands(t, s, ragged, arg)) continue;
         place p;
-        int32_t axis = v->place == CT__SHARD && n->kind == CT__SHARDED ? ct__batch_axis(&v->type.shape) : -1;
-        find_place(t, &p, &type, &v->layout, out, axis, axis < 0 ? 0 : x->row0 * -v->type.shape.dim[axis]);
+        int cut = n->kind == CT__SHARDED;
+        int32_t axis = !cut || v->place == CT__SHARD ? ct__batch_axis(&v->type.shape) : -1;
+        int64_t each = axis < 0 ? 1 : -v->type.shape.dim[axis];
+        find_place(t, &p, &type, &v->layout, out, axis, cut && axis >= 0 ? x->row0 * each : 0);
         const char *name = n->name[0] ? n->name : name_near(t, n, 0), *after = n->name[0] ? "" : "after ";
-        return ct_fail(
-            x->e, CT_ENONFINITE,
-            "%s%s %s\"%s\": element %s of its result is %g at step %llu; wanted finite numbers; nothing "
-            "was updated; a lower learning rate, or a look at that sample, may help",
-            n->op->name, s->fused, after, name, p.text, p.value, (unsigned long long)x->step + 1);
+        ct_fail(x->e, CT_ENONFINITE,
+                "%s%s %s\"%s\": element %s of its result is %g at step %llu; wanted finite numbers; nothing "
+                "was updated; a lower learning rate, or a look at that sample, may help",
+                n->op->name, s->fused, after, name, p.text, p.value, (unsigned long long)x->step + 1);
+        return told(x->e, CT_ENONFINITE, &p, each);
     }
     return CT_OK;
 }
@@ -127,11 +138,12 @@ ct_status ct__watch_sources(const ct__instance *t, void *const *base, uint64_t s
         ct__type type = type_of_task(t, &once, v, 0);
         if (!x || first_bad(x, ct__storage_bytes(&v->layout, &type) / sizeof *x) < 0) continue;
         place p;
-        find_place(t, &p, &type, &v->layout, x, -1, 0);
-        return ct_fail(e, CT_ENONFINITE,
-                       "%s \"%s\": element %s is %g before step %llu; wanted finite numbers; %s",
-                       input ? "input" : "variable", n->name, p.text, p.value, (unsigned long long)step + 1,
-                       input ? "clean the data" : "go back to weights that are finite");
+        int32_t axis = input ? ct__batch_axis(&v->type.shape) : -1;
+        find_place(t, &p, &type, &v->layout, x, axis, 0);
+        ct_fail(e, CT_ENONFINITE, "%s \"%s\": element %s is %g before step %llu; wanted finite numbers; %s",
+                input ? "input" : "variable", n->name, p.text, p.value, (unsigned long long)step + 1,
+                input ? "clean the data" : "go back to weights that are finite");
+        return told(e, CT_ENONFINITE, &p, axis < 0 ? 1 : -v->type.shape.dim[axis]);
     }
     return CT_OK;
 }

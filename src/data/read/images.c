@@ -289,13 +289,20 @@ static ct_status take_classes(ct_images *s, const int32_t *to, const char *const
     return CT_OK;
 }
 
+/* A model's file is JSON, so of a class whose name is not UTF-8 it has what ct_escape makes of it. */
+static int is_called(const char *own, const char *name) {
+    char escaped[4 * 1024];
+    if (strcmp(own, name) == 0) return 1;
+    return strlen(own) < sizeof escaped / 4 && strcmp(ct_escape(own, escaped, sizeof escaped), name) == 0;
+}
+
 ct_status ct_images_match(ct_images *s, const char *const *name, int64_t n, const char *of, ct_err *e) {
     uint64_t mine = (uint64_t)s->n_classes + 1;
     int32_t *to = ct_new_array(s->allocator, mine, sizeof *to);
     ct_status status = to ? CT_OK : ct_fail(e, CT_ELIMIT, "%s: out of memory", s->name);
     for (int64_t i = 0; i < s->n_classes && !status; i++) {
         int64_t k = 0;
-        while (k < n && strcmp(name[k], s->classes[i]) != 0) k++;
+        while (k < n && !is_called(s->classes[i], name[k])) k++;
         to[i] = (int32_t)k;
         if (k == n) status = missing_class(s, i, name, n, of, e);
     }

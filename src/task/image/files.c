@@ -73,8 +73,10 @@ static ct_status add(files *q, const char *path, const char *folder) {
         q->name = more;
         q->capacity = capacity;
     }
-    q->name[q->count] = (listed){ct_arena_text(&q->arena, path), folder};
-    return q->name[q->count++].path ? CT_OK : ct_fail(q->p.e, CT_ELIMIT, "predict: out of memory");
+    const char *kept = ct_arena_text(&q->arena, path);
+    if (!kept) return ct_fail(q->p.e, CT_ELIMIT, "predict: out of memory");
+    q->name[q->count++] = (listed){kept, folder};
+    return CT_OK;
 }
 
 static void tell_error(files *q, const char *path, const char *why) {

@@ -51,6 +51,19 @@ static ct_status roll_back(ct__image_job *j, const char *what) {
     return ct_weights_apply(j->ctx, j->back, "rollback", CT_MODEL_KINDS | 1 << CT_MOMENT, 0, j->e);
 }
 
+/* The text with the picture that the number came from: its path, or of arrays its record. */
+static void name_sample(const ct__image_job *j, const ct_batch *b, ct_err *e) {
+    int64_t row = ct_session_error_row(ct_trainer_session(j->trainer));
+    if (row < 0 || row >= b->rows) return;
+    size_t n = strlen(e->text);
+    ct_image r = {.number = j->train_index[b->record[row]]};
+    if (j->set) (void)ct_images_at(j->set, r.number, &r);
+    if (r.path)
+        snprintf(e->text + n, sizeof e->text - n, " (that sample is %s)", r.path);
+    else
+        snprintf(e->text + n, sizeof e->text - n, " (that sample is record %lld)", (long long)r.number);
+}
+
 ct_status ct__finite_step(ct__image_job *j, const ct_batch *b, double lr, double *loss) {
     ct_err inner = {0};
     ct_status s = ct_trainer_step(j->trainer, b, lr, loss, NULL, &inner);
@@ -58,6 +71,7 @@ ct_status ct__finite_step(ct__image_job *j, const ct_batch *b, double lr, double
         j->skips_in_row = 0;
         return CT_OK;
     }
+    if (s == CT_ENONFINITE) name_sample(j, b, &inner);
     if (s == CT_ENONFINITE) ct__doctor_nonfinite(j, inner.text);
     if (s != CT_ENONFINITE || is(j, "stop")) return ct_fail(j->e, s, "%s", inner.text);
     *loss = NAN;

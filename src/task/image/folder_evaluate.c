@@ -106,6 +106,16 @@ static ct_status recognise(evaluation *v, const char **part, int *same) {
     return s;
 }
 
+/* A coverage is what records show that did not calibrate the sets. Are those that did among all of the folder? */
+static ct_status check_coverage(evaluation *v, const char *part) {
+    const char *calibrated = ct_model_text(v->p.m, "data/validation");
+    int inside = 0;
+    if (v->out->coverage == 0 || strcmp(part, "all") != 0) return CT_OK;
+    ct_status s = hash_is(v, "all", 1, calibrated, &inside); /* a folder that training had for validation */
+    if (!s && !inside) s = hash_is(v, "validation", 1, calibrated, &inside);
+    return s || !inside ? s : ct__pass_calibrated(&v->p, v->data);
+}
+
 /* The folder's own test part; else, of the data trained on, the tenth kept for the test; else all, which is more than
  * the records that training took where that had a limit. */
 static ct_status choose_part(evaluation *v, const char *wanted) {
@@ -120,6 +130,7 @@ static ct_status choose_part(evaluation *v, const char *wanted) {
     ct_status s = CT_OK;
     if (!part && ct_images_has(v->s, CT_PART_TEST)) part = "test";
     if (!part) s = recognise(v, &part, &same);
+    if (!s) s = check_coverage(v, part);
     if (!s && strcmp(part, "all") == 0 && v->o.limit && (wanted || !same)) {
         v->o.limit = v->limit;
         s = open_anew(v);
@@ -197,7 +208,10 @@ ct_status ct__folder_evaluate(ct_model *m, const char *data, const ct_evaluate_o
     v.own_validation = ct_model_number(m, "data/validation_given", 0) > 0;
     v.seed = strtoull(ct_model_text(m, "recipe/seed"), NULL, 10);
     ct_status s = ct__pass_open(&v.p);
-    if (s) return s;
+    if (s) {
+        ct__pass_close(&v.p);
+        return s;
+    }
     v.p.threads = ct_threads(ct_model_context(m));
     v.o = (ct_images_options){.picture = v.p.picture, /* as training met them, to know them again */
                               .follow_links = ct_model_number(m, "recipe/follow_links", 0) > 0,

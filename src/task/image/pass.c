@@ -119,6 +119,13 @@ ct_status ct__pass_coverage(ct__pass *p, double coverage) {
     return coverage == 0 ? CT_OK : ct_image_threshold(p->m, coverage, &p->threshold, NULL, p->e);
 }
 
+ct_status ct__pass_calibrated(const ct__pass *p, const char *path) {
+    return ct_fail_at(p->e, CT_EUSAGE, path, -1,
+                      "--coverage: among these records are those that calibrated the sets; wanted only "
+                      "others; leave --part "
+                      "out, or give other data");
+}
+
 void ct__pass_row(const ct__pass *p, int64_t r, double *probability, ct_prediction *out) {
     const float *row = p->logits + r * p->width;
     if (p->own_plan) {

@@ -29,6 +29,8 @@ void ct__pass_close(ct__pass *p);
 /* After ct__pass_open: the output of a layer in place of the logits ("": what the last layer reads); sets of a coverage. */
 ct_status ct__pass_layer(ct__pass *p, const char *layer);
 ct_status ct__pass_coverage(ct__pass *p, double coverage);
+/* CT_EUSAGE with the text: of records that calibrated the sets no coverage is told. */
+ct_status ct__pass_calibrated(const ct__pass *p, const char *path);
 /* Row r of p->logits as a prediction: probability [classes] is filled, or with a layer the features are given. */
 void ct__pass_row(const ct__pass *p, int64_t r, double *probability, ct_prediction *out);
 /* CT_EDATA where the transform does not make what the net reads of pictures of this shape. */

@@ -78,6 +78,24 @@ static ct_status recognise(ct__pass *p, choice *c, const char **part, ct_evaluat
     return s;
 }
 
+/* A coverage is what records show that did not calibrate the sets. Are those that did among all of these? */
+static ct_status check_coverage(ct__pass *p, choice *c, int with_test) {
+    const char *calibrated = ct_model_text(p->m, "data/validation");
+    ct_source tenth = {0};
+    int inside = 0;
+    ct_status s =
+        hash_is(p, &p->source, NULL, calibrated, &inside); /* files that training had for validation */
+    if (!s && !inside) {
+        s = records_of(p, c, with_test, "validation");
+        if (!s) s = ct_source_subset(p->allocator, &p->source, c->index, c->n, &tenth, p->e);
+        if (!s) s = hash_is(p, &tenth, NULL, calibrated, &inside);
+        ct_source_close(&tenth);
+        ct_delete(p->allocator, c->index, (size_t)c->index_bytes);
+        c->index = NULL;
+    }
+    return s || !inside ? s : ct__pass_calibrated(p, c->pictures->path);
+}
+
 /* A folder without a test part of its own, or another part than the test. */
 static ct_status choose_part(ct__pass *p, choice *c, const char *wanted, ct_evaluation *out) {
     const char *part = wanted;
@@ -94,7 +112,9 @@ static ct_status choose_part(ct__pass *p, choice *c, const char *wanted, ct_eval
             p->e, CT_EUSAGE,
             "--part: validation, for which training had a folder of its own; wanted that folder; give it, "
             "with --part all");
-    return records_of(p, c, with_test, c->own_validation && strcmp(part, "train") == 0 ? "kept" : part);
+    if (out->coverage != 0 && strcmp(part, "all") == 0) s = check_coverage(p, c, with_test);
+    if (!s) s = records_of(p, c, with_test, c->own_validation && strcmp(part, "train") == 0 ? "kept" : part);
+    return s;
 }
 
 static ct_status check(const ct_evaluate_options *o, ct_err *e) {
