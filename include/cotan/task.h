@@ -68,7 +68,7 @@ typedef struct ct_image_train {
     double lr;                      /* R: 0: the optimiser's default */
     double time_limit;              /* seconds from the call to the written model; 0: none */
     double weight_decay, clip_norm; /* R: 0: as the optimiser's line says, else none. CT_ZERO: none, meant */
-    /* R: of a moving average of the weights, 0: over a quarter of an epoch; label smoothing, 0: 0.1. CT_ZERO: none */
+    /* R: of a moving average of the weights, 0: over a thirtieth of the steps; label smoothing, 0: 0.1. CT_ZERO: none */
     double average, smoothing;
     int32_t patience;   /* R: early stop after so many epochs; 0: half of them, at least 10; -1: none */
     int32_t seed_given; /* 1: a seed of 0 is meant */

@@ -71,7 +71,7 @@ const option cli_options[] = {
      "rate; default stop"},
     {"clip", 0, "X", REAL, AT(clip), 0, 1e30, NULL, " train ", "the greatest global norm of the gradient"},
     {"ema", 0, "DECAY", REAL, AT(ema), 0, 1, NULL, " train ",
-     "keep an exponential moving average of the weights; default: over a quarter of an epoch; 0: none"},
+     "keep an exponential moving average of the weights; default: over a thirtieth of the steps; 0: none"},
     {"label-smoothing", 0, "X", REAL, AT(label_smoothing), 0, 1, NULL, " train ",
      "share of the target spread over all classes; default 0.1"},
     {"patience", 0, "N", WHOLE, AT(patience), 0, 1e6, NULL, " train ",

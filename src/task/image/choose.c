@@ -84,8 +84,13 @@ static int64_t epochs_for(int64_t pictures) {
     return epochs < 10 ? 10 : epochs > 60 ? 60 : epochs;
 }
 
-/* An average over a quarter of an epoch lags little behind even in a training of a few epochs. */
-static double average_for(int64_t batches) { return batches < 20 ? 0 : 1 - 1 / ((double)batches / 4); }
+/* An average over a thirtieth of the training lags little behind at its end, and before it is as good as a lower rate.
+ * With a time limit the steps are not known yet: it is a thirtieth of what there would be without. */
+static double average_for(const ct__image_job *j) {
+    double over =
+        (double)(j->o->time_limit > 0 ? epochs_for(j->train_count) * ct__batches(j) : j->recipe.steps) / 30;
+    return over < 5 ? 0 : 1 - 1 / over;
+}
 
 /* Rates fall towards the end of the schedule, and the loss with them: a short patience would stop before that. */
 void ct__choose_patience(ct__image_job *j) {
@@ -118,7 +123,8 @@ static ct_status choose_steps(ct__image_job *j) {
 
 ct_status ct__choose(ct__image_job *j) {
     ct__recipe *r = &j->recipe;
-    if (!(j->o->average > 0)) r->average = round(average_for(ct__batches(j)) * 1e4) / 1e4;
     ct_status s = choose_net(j);
-    return s ? s : choose_steps(j);
+    if (!s) s = choose_steps(j);
+    if (!s && !(j->o->average > 0)) r->average = round(average_for(j) * 1e4) / 1e4;
+    return s;
 }
