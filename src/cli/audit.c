@@ -19,12 +19,20 @@ int cli_is_data(const char *path) {
 typedef struct listed { /* lines told by the scan */
     json_t *lines;
     int64_t count;
+    cli *c;
+    const char *path;
 } listed;
 
 static void keep_line(void *user, const char *line) {
     listed *l = user;
     l->count++;
     json_array_append_new(l->lines, cli_path(line));
+}
+
+static void tell_progress(void *user, int64_t done, int64_t of) {
+    const listed *l = user;
+    ct_event event = {.kind = CT_EVENT_BUSY, .key = "reading", .text = l->path, .step = done, .steps = of};
+    cli_screen(l->c, &event);
 }
 
 /* ---- JSON ---- */
@@ -187,15 +195,19 @@ int cli_audit(cli *c, const char *path) {
     ct_audit a = {0};
     ct_options context = cli_context(c);
     ct_ctx *x = ct_open(&context);
-    listed told = {json_array(), 0}, findings = {json_array(), 0};
+    char shown[1000];
+    listed told = {json_array(), 0, c, ct_escape(path, shown, sizeof shown)},
+           findings = {json_array(), 0, c, ""};
     ct_images_options o = {.follow_links = c->follow_links,
                            .allow_broken = 1,
                            .threads = x ? ct_threads(x) : 1,
                            .tell = keep_line,
+                           .progress = tell_progress,
                            .user = &told};
     ct_status status = ct_images_open(cli_files(), NULL, path, &o, &s, &c->e);
     if (!status) status = ct_images_scan(s, NULL, 0, &c->e);
     if (!status) status = ct_audit_images(s, c->seed, &a, &c->e);
+    cli_screen_clear(&c->screen);
     if (!status) ct_audit_findings(&a, s, keep_line, &findings);
     for (size_t i = 0; !status && !c->json && i < json_array_size(told.lines); i++) {
         char line[1200];

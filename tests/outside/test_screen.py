@@ -97,7 +97,16 @@ def one_of_each():
     check("one is not many", r.status == 0 and "1 epoch, 1 step of 64;" in r.err and "patience 1 epoch\n" in r.err and not re.search(r"\b1 (steps|epochs|classes|pictures)\b", r.err), r)
 
 
+def the_audit():
+    status, raw = on_a_terminal(80, "inspect", DATA)
+    check("an audit tells what it reads", status == 0 and "  reading" in re.sub(r"\x1b\[[0-9;]*m", "", raw), raw[:300])
+    check("and takes it away", "reading" not in "\n".join(Screen(80).feed(raw).lines), raw)
+    r = cotan("inspect", DATA)
+    check("not where there is no terminal", r.status == 0 and r.err == "", r)
+
+
 widths()
+the_audit()
 large_losses()
 one_of_each()
 finish()
