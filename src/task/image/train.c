@@ -116,6 +116,10 @@ static void add_command(const ct__image_job *j, ct_text *t) {
     ct_text_add(t, j->o->command ? j->o->command : "");
     if (r->time_limit > 0)
         ct_text_format(t, " --epochs %lld --steps %lld", (long long)r->epochs, (long long)r->steps);
+    if (r->time_limit > 0 && j->o->average == 0) {
+        ct_text_add(t, " --ema ");
+        ct_text_number(t, r->average);
+    }
     if (j->o->lr_auto) {
         ct_text_add(t, " --lr ");
         ct_text_number(t, r->lr);
