@@ -297,6 +297,19 @@ static void test_parse(void **state) {
     assert_false(ct_parse_integer("1.0", &i));
 }
 
+static void test_grouped_digits(void **state) {
+    static const struct {
+        int64_t n;
+        const char *text;
+    } rows[] = {
+        {0, "0"},       {7, "7"},          {999, "999"},           {1000, "1,000"},
+        {-999, "-999"}, {-1000, "-1,000"}, {1234567, "1,234,567"}, {INT64_MIN, "-9,223,372,036,854,775,808"}};
+    (void)state;
+    char out[32];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(ct_group_digits(rows[i].n, out), rows[i].text);
+}
+
 /* ---- random numbers ---- */
 
 /* The known answers that the authors of the generator publish with it. */
@@ -446,6 +459,7 @@ static void test_reader(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_error_stays),
+        cmocka_unit_test(test_grouped_digits),
         cmocka_unit_test(test_error_text_is_bounded),
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_status_names),

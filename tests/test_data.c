@@ -211,6 +211,17 @@ static void scores(void **state) {
     ct_scores_free(s);
 }
 
+static void confusions(void **state) {
+    static const int64_t counts[9] = {90, 2, 5, 5, 90, 0, 1, 2, 90}, wanted[] = {2, 3, 1, 7, 6, -1};
+    (void)state;
+    int64_t at = -1;
+    for (int i = 0; i < 6; i++) {
+        at = ct_confused_next(counts, 3, at);
+        assert_int_equal(at, wanted[i]);
+    }
+    assert_int_equal(ct_confused_next(counts, 1, -1), -1);
+}
+
 /* ---- transforms ---- */
 static void transforms(void **state) {
     (void)state;
@@ -260,6 +271,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(order),         cmocka_unit_test(reader_error),
                                        cmocka_unit_test(billions),      cmocka_unit_test(computed_order),
                                        cmocka_unit_test(wrong_loaders), cmocka_unit_test(scores),
-                                       cmocka_unit_test(transforms)};
+                                       cmocka_unit_test(confusions),    cmocka_unit_test(transforms)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

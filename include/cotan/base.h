@@ -236,6 +236,7 @@ CT_API ct_status ct_reader_u64le(ct_reader *r, uint64_t *out, const char *what, 
 
 /* Text made safe for one line: control bytes and invalid UTF-8 as \xNN. Returns `out`. */
 CT_API const char *ct_escape(const char *text, char *out, size_t capacity);
+CT_API const char *ct_group_digits(int64_t n, char out[32]); /* 60,000; returns out */
 /* The nearest of `count` names to `word` by edit distance, or NULL when none is near. */
 CT_API const char *ct_nearest(const char *word, const char *const *names, size_t count);
 

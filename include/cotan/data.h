@@ -102,6 +102,9 @@ CT_API double ct_scores_top(const ct_scores *s, int64_t k);
 CT_API void ct_score_json(const ct_score *s, ct_text *out);
 /* How many samples of one class were taken for another; 0 for classes that do not exist. */
 CT_API int64_t ct_scores_confusion(const ct_scores *s, int64_t truth, int64_t predicted);
+/* Confusions by their number, the largest first, of equal ones the first: the cell of confusion [classes, classes] (truth times
+ * classes plus prediction, off the diagonal) that follows the cell `before`; -1 begins, and is returned when none is left. */
+CT_API int64_t ct_confused_next(const int64_t *confusion, int64_t classes, int64_t before);
 /* One class against all others. A figure whose denominator is 0 is NaN here: undefined. */
 typedef struct ct_class_score {
     int64_t samples, predicted, right; /* with that label; taken for it; both */

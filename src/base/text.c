@@ -168,3 +168,14 @@ int ct_parse_integer(const char *text, int64_t *out) {
     *out = negative ? (value ? -(int64_t)(value - 1) - 1 : 0) : (int64_t)value;
     return 1;
 }
+
+const char *ct_group_digits(int64_t n, char out[32]) {
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)n), at = 0;
+    for (int i = 0; i < length; i++) {
+        out[at++] = digits[i];
+        if ((length - i - 1) % 3 == 0 && i < length - 1 && digits[i] != '-') out[at++] = ',';
+    }
+    out[at] = '\0';
+    return out;
+}

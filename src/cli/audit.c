@@ -118,14 +118,14 @@ static void print_kinds(const ct_audit *a) {
     printf("  kinds        ");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         int64_t count = *(const int64_t *)(const void *)((const char *)a + kinds[i].offset);
-        if (count) printf("%s%s %s", printed++ ? ", " : "", cli_group(count, n), kinds[i].text);
+        if (count) printf("%s%s %s", printed++ ? ", " : "", ct_group_digits(count, n), kinds[i].text);
     }
     printf("\n  formats      ");
     printed = 0;
     for (int32_t f = 0; f < 5; f++)
         if (a->formats[f])
             printf("%s%s %s", printed++ ? ", " : "", f ? ct_picture_format_name(f) : "arrays",
-                   cli_group(a->formats[f], n));
+                   ct_group_digits(a->formats[f], n));
     printf("\n");
 }
 
@@ -138,8 +138,8 @@ static void print_sizes(const ct_audit *a) {
     printf(
         "  sizes        %lldx%lld to %lldx%lld, median %lldx%lld; %s different, most often %lldx%lld (%s)\n",
         (long long)a->width_min, (long long)a->height_min, (long long)a->width_max, (long long)a->height_max,
-        (long long)a->width_median, (long long)a->height_median, cli_group(a->sizes, n),
-        (long long)a->size_width, (long long)a->size_height, cli_group(a->size_count, m));
+        (long long)a->width_median, (long long)a->height_median, ct_group_digits(a->sizes, n),
+        (long long)a->size_width, (long long)a->size_height, ct_group_digits(a->size_count, m));
 }
 
 #define MOST_CLASSES 40
@@ -171,16 +171,16 @@ static void print_text(const char *path, const ct_audit *a, const ct_images *s, 
                        uint64_t seed) {
     char n[32], m[32], shown[4200];
     printf("%s\n", ct_escape(path, shown, sizeof shown));
-    printf("  pictures     %s", cli_group(a->pictures, n));
-    if (a->broken) printf("; %s broken", cli_group(a->broken, m));
-    if (a->links) printf("; %s symbolic links", cli_group(a->links, m));
-    if (a->other) printf("; %s other files", cli_group(a->other, m));
+    printf("  pictures     %s", ct_group_digits(a->pictures, n));
+    if (a->broken) printf("; %s broken", ct_group_digits(a->broken, m));
+    if (a->links) printf("; %s symbolic links", ct_group_digits(a->links, m));
+    if (a->other) printf("; %s other files", ct_group_digits(a->other, m));
     printf("\n");
     print_kinds(a);
     print_sizes(a);
     printf("  duplicates   %s with the same pixels, %s nearly the same; %s leaks, %s under two labels\n",
-           cli_group(a->exact, n), cli_group(a->near, m), cli_group(a->leaks, shown),
-           cli_group(a->conflicts, shown + 64));
+           ct_group_digits(a->exact, n), ct_group_digits(a->near, m), ct_group_digits(a->leaks, shown),
+           ct_group_digits(a->conflicts, shown + 64));
     print_classes(a, s, seed);
     printf("\n%s\n", findings->count ? "findings" : "nothing to note");
     for (size_t i = 0; i < json_array_size(findings->lines); i++) {

@@ -95,7 +95,6 @@ int cli_completion(void);
 /* ---- print.c ---- */
 int cli_exit_status(int32_t status);
 int cli_fail(cli *c);                               /* print c->e; the exit status */
-const char *cli_group(int64_t n, char out[32]);     /* 60,000 */
 const char *cli_time(double seconds, char out[32]); /* 1.4 s, 2 min 05 s */
 json_t *cli_path(const char *path);                 /* what is no UTF-8 in it as \xNN */
 /* On stdout, for people: texts of files may hold anything, so control bytes and what is no UTF-8 become \xNN; with

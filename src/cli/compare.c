@@ -15,7 +15,7 @@ static void print_text(const cli *c, const ct_comparison *r) {
     int accuracy = r->metric[0] == 'a';
     double unit = accuracy ? 100 : 1;
     const char *after = accuracy ? " %" : "";
-    printf("records in common  %s\n", cli_group(r->pairs, n));
+    printf("records in common  %s\n", ct_group_digits(r->pairs, n));
     printf("%-18s %.4g%s and %.4g%s\n", r->metric, r->first * unit, after, r->second * unit, after);
     printf("difference         %+.3g%s (95 %% interval %+.3g%s to %+.3g%s)\n", r->difference * unit, after,
            r->low * unit, after, r->high * unit, after);

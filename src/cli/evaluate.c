@@ -100,7 +100,7 @@ static void print_share(double x) {
 static void print_row(const char *label, int64_t pictures, double precision, double recall, double f1) {
     char n[32];
     print_label(label, NAME);
-    printf("%11s", pictures >= 0 ? cli_group(pictures, n) : "");
+    printf("%11s", pictures >= 0 ? ct_group_digits(pictures, n) : "");
     print_share(precision);
     print_share(recall);
     print_share(f1);
@@ -156,22 +156,13 @@ static void print_matrix(const shown *w) {
 
 /* The pairs of classes that are taken for each other most often. */
 static void print_confusions(const ct_evaluation *v, ct_model *m) {
-    int64_t last = INT64_MAX, last_at = -1;
-    for (int n = 0; n < 3; n++) {
-        int64_t best = 0, at = -1;
-        for (int64_t i = 0; i < v->classes * v->classes; i++) {
-            int64_t k = v->confusion[i];
-            if (i / v->classes == i % v->classes || k > last || (k == last && i <= last_at)) continue;
-            if (k > best) best = k, at = i;
-        }
-        if (at < 0) return;
+    int64_t at = -1;
+    for (int n = 0; n < 3 && (at = ct_confused_next(v->confusion, v->classes, at)) >= 0; n++) {
         printf("%-18s", n ? "" : "most confused");
         cli_print(ct_model_label(m, at / v->classes), 0);
         printf(" taken for ");
         cli_print(ct_model_label(m, at % v->classes), 0);
-        printf(": %lld\n", (long long)best);
-        last = best;
-        last_at = at;
+        printf(": %lld\n", (long long)v->confusion[at]);
     }
 }
 
@@ -195,7 +186,7 @@ static void print_text(const shown *w) {
     const ct_evaluation *v = w->v;
     const ct_score *s = &v->score;
     char n[32];
-    printf("samples           %s (%s part)\n", cli_group(s->samples, n), v->part);
+    printf("samples           %s (%s part)\n", ct_group_digits(s->samples, n), v->part);
     printf("loss              %.4f\n", s->loss);
     if (v->classes > v->top) printf("top-%lld accuracy    %.1f %%\n", (long long)v->top, v->top_k * 100);
     print_certainty(v);

@@ -13,7 +13,7 @@ static int64_t print_tensors(const ct_tensors *t) {
         ct_shape s = ct_shape_make(a.rank, a.dim);
         all += (int64_t)ct_array_count(&a);
         printf("  %-32s %-20s %-5s %12s\n", ct_tensors_name(t, i), ct_shape_format(&s, shape),
-               ct_dtype_name((ct_dtype)a.dtype), cli_group((int64_t)ct_array_count(&a), n));
+               ct_dtype_name((ct_dtype)a.dtype), ct_group_digits((int64_t)ct_array_count(&a), n));
     }
     return all;
 }
@@ -85,9 +85,9 @@ static void print_text(const char *path, const ct_tensors *t, const json_t *v) {
     }
     printf("\ntensors\n");
     int64_t all = print_tensors(t);
-    printf("  %-32s %39s\n", "in all", cli_group(all, n));
+    printf("  %-32s %39s\n", "in all", ct_group_digits(all, n));
     if (ct_tensors_nonfinite(t, NULL))
-        printf("  %-32s %39s\n", "NaN or infinite", cli_group(ct_tensors_nonfinite(t, NULL), n));
+        printf("  %-32s %39s\n", "NaN or infinite", ct_group_digits(ct_tensors_nonfinite(t, NULL), n));
     print_object("recipe", json_object_get(v, "recipe"));
     int classifier = task && strcmp(task, "pca") != 0;
     print_object(classifier ? "metrics of the validation part, best epoch" : "metrics",

@@ -111,6 +111,6 @@ ct_status cli_model(cli *c, const char *path, ct_model **out) {
     int64_t wrong = s ? 0 : ct_model_nonfinite(*out);
     if (wrong)
         fprintf(stderr, "  %s of its weights are NaN or infinite; --strict refuses them\n",
-                cli_group(wrong, n));
+                ct_group_digits(wrong, n));
     return s;
 }

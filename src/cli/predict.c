@@ -112,8 +112,8 @@ static ct_status classes(cli *c, ct_model *m, const char *const *path, int64_t n
     ct_predict_options o = {.coverage = c->coverage};
     ct_status s = ct_predict_images_with(m, path, n, &o, each, &w, &c->e);
     if (cli_given(c, "unsure") && w.told)
-        fprintf(stderr, "  %s of %s under %g\n", cli_group(w.unsure, unsure), cli_group(w.told, told),
-                c->unsure);
+        fprintf(stderr, "  %s of %s under %g\n", ct_group_digits(w.unsure, unsure),
+                ct_group_digits(w.told, told), c->unsure);
     return s;
 }
 

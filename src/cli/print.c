@@ -30,17 +30,6 @@ int cli_fail(cli *c) {
     return code;
 }
 
-const char *cli_group(int64_t n, char out[32]) {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%lld", (long long)n), at = 0;
-    for (int i = 0; i < length; i++) {
-        out[at++] = digits[i];
-        if ((length - i - 1) % 3 == 0 && i < length - 1 && digits[i] != '-') out[at++] = ',';
-    }
-    out[at] = 0;
-    return out;
-}
-
 const char *cli_time(double s, char out[32]) {
     if (!(s >= 0) || s > 1e9)
         snprintf(out, 32, "?");

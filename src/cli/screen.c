@@ -146,7 +146,7 @@ static void head(screen *s) {
 static void tell(const screen *s, const ct_event *e, int room, char out[200]) {
     char rate[64], left[32], number[32], loss[48];
     loss_text(s->loss, number);
-    snprintf(rate, sizeof rate, "  %s samples/s", cli_group((int64_t)e->rate, left));
+    snprintf(rate, sizeof rate, "  %s samples/s", ct_group_digits((int64_t)e->rate, left));
     snprintf(loss, sizeof loss, "  loss %s", number + strspn(number, " "));
     cli_time(e->eta, left);
     for (int parts = 2; parts >= 0; parts--) {
@@ -189,7 +189,8 @@ static void busy(screen *s, const ct_event *e) {
     if (!s->terminal || (!first && s->live && t - s->shown < 0.1)) return;
     s->shown = t;
     if (e->steps > 0 && t - s->began > 1)
-        snprintf(count, sizeof count, "  %s of %s", cli_group(e->step, done), cli_group(e->steps, all));
+        snprintf(count, sizeof count, "  %s of %s", ct_group_digits(e->step, done),
+                 ct_group_digits(e->steps, all));
     int room = columns() - 1 - 15 - (int)strlen(count);
     char name[16];
     snprintf(name, sizeof name, "%-12.12s", e->key);

@@ -221,6 +221,16 @@ int64_t ct_scores_confusion(const ct_scores *s, int64_t truth, int64_t predicted
     return s->confusion[truth * s->classes + predicted];
 }
 
+int64_t ct_confused_next(const int64_t *confusion, int64_t classes, int64_t before) {
+    int64_t limit = before < 0 ? INT64_MAX : confusion[before], most = 0, at = -1;
+    for (int64_t i = 0; i < classes * classes; i++) {
+        int64_t k = confusion[i];
+        if (i / classes == i % classes || k > limit || (k == limit && i <= before)) continue;
+        if (k > most) most = k, at = i;
+    }
+    return at;
+}
+
 static void number(ct_text *t, double v) {
     if (isfinite(v))
         ct_text_number(t, v);

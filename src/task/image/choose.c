@@ -57,7 +57,7 @@ static ct_status choose_net(ct__image_job *j) {
     choice c = net_for(shorter_side(j), j->shape[0], j->train_count);
     ct__tell_fact(j, "chosen", "net %s%s%s%s%s for %s pictures of %lldx%lld", c.model, c.set.name ? ", " : "",
                   c.set.name ? c.set.name : "", c.set.name ? "=" : "", c.set.name ? c.set.value : "",
-                  ct__grouped(j->train_count, count), (long long)j->shape[2], (long long)j->shape[1]);
+                  ct_group_digits(j->train_count, count), (long long)j->shape[2], (long long)j->shape[1]);
     return write_net(j, &c);
 }
 

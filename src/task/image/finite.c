@@ -36,7 +36,7 @@ static ct_status skip(ct__image_job *j, const char *what) {
     char step[32];
     if (++j->skips_in_row > MOST)
         return ct_fail(j->e, CT_ENONFINITE, "%s (after %d steps that were skipped)", what, MOST);
-    ct__tell_note(j, "step %s is skipped: %s", ct__grouped(j->step + 1, step), what);
+    ct__tell_note(j, "step %s is skipped: %s", ct_group_digits(j->step + 1, step), what);
     return CT_OK;
 }
 
@@ -47,7 +47,7 @@ static ct_status roll_back(ct__image_job *j, const char *what) {
     j->lr_factor /= 2;
     if (j->epoch) snprintf(to, sizeof to, "the end of epoch %lld", (long long)j->epoch);
     ct__tell_note(j, "step %s goes back to %s, at 1/%.0f of the learning rate: %s",
-                  ct__grouped(j->step + 1, step), to, 1 / j->lr_factor, what);
+                  ct_group_digits(j->step + 1, step), to, 1 / j->lr_factor, what);
     return ct_weights_apply(j->ctx, j->back, "rollback", CT_MODEL_KINDS | 1 << CT_MOMENT, 0, j->e);
 }
 

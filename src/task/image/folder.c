@@ -217,11 +217,11 @@ static void tell_data(ct__image_job *j, const ct_audit *a) {
     else
         snprintf(sizes, sizeof sizes, "%lldx%lld to %lldx%lld", (long long)a->width_min,
                  (long long)a->height_min, (long long)a->width_max, (long long)a->height_max);
-    ct__tell_fact(j, "data", "%s picture%s %s %s, %lld class%s; %s", ct__grouped(a->pictures, all),
+    ct__tell_fact(j, "data", "%s picture%s %s %s, %lld class%s; %s", ct_group_digits(a->pictures, all),
                   a->pictures == 1 ? "" : "s", sizes, ct_images_channels(j->set) == 3 ? "in colour" : "grey",
                   (long long)a->classes, a->classes == 1 ? "" : "es", j->data);
-    ct__tell_fact(j, "split", "%s train, %s validation (%s); %s", ct__grouped(j->train_count, train),
-                  ct__grouped(j->validation_count, validation),
+    ct__tell_fact(j, "split", "%s train, %s validation (%s); %s", ct_group_digits(j->train_count, train),
+                  ct_group_digits(j->validation_count, validation),
                   j->validate                                 ? j->validate
                   : ct_images_has(j->set, CT_PART_VALIDATION) ? "its own part"
                                                               : "a tenth, by hash",

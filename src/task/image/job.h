@@ -80,8 +80,7 @@ typedef struct ct__image_job {
     ct_train_result result;
 } ct__image_job;
 
-double ct__job_now(const ct__image_job *j);       /* seconds by the job's clock */
-const char *ct__grouped(int64_t n, char out[32]); /* 60,000 */
+double ct__job_now(const ct__image_job *j); /* seconds by the job's clock */
 void ct__tell_fact(const ct__image_job *j, const char *key, const char *format, ...) CT_PRINTF(3, 4);
 void ct__tell_note(const ct__image_job *j, const char *format, ...) CT_PRINTF(2, 3);
 void ct__tell_busy(const ct__image_job *j, const char *key, const char *text, int64_t step, int64_t steps);

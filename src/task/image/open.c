@@ -24,17 +24,6 @@ static void tell(const ct__image_job *j, int32_t kind, const char *key, const ch
     if (j->o->tell) j->o->tell(j->o->user, &event);
 }
 
-const char *ct__grouped(int64_t n, char out[32]) {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%lld", (long long)n), at = 0;
-    for (int i = 0; i < length; i++) {
-        out[at++] = digits[i];
-        if ((length - i - 1) % 3 == 0 && i < length - 1 && digits[i] != '-') out[at++] = ',';
-    }
-    out[at] = '\0';
-    return out;
-}
-
 void ct__tell_fact(const ct__image_job *j, const char *key, const char *format, ...) {
     va_list ap;
     va_start(ap, format);
@@ -163,12 +152,12 @@ ct_status ct__image_open_data(ct__image_job *j) {
     char all[32], train[32], validation[32], kind[32] = "grey";
     if (x->rank == 4 && x->dim[1] > 1) snprintf(kind, sizeof kind, "in %lld channels", (long long)x->dim[1]);
     int64_t channels = x->rank == 3 ? 1 : x->dim[1];
-    ct__tell_fact(j, "data", "%s picture%s %lldx%lld %s, %lld class%s; %s", ct__grouped(x->dim[0], all),
+    ct__tell_fact(j, "data", "%s picture%s %lldx%lld %s, %lld class%s; %s", ct_group_digits(x->dim[0], all),
                   x->dim[0] == 1 ? "" : "s", (long long)x->dim[x->rank - 1], (long long)x->dim[x->rank - 2],
                   channels == 3 ? "in colour" : kind, (long long)j->classes, j->classes == 1 ? "" : "es",
                   j->data);
-    ct__tell_fact(j, "split", "%s train, %s validation (%s); %s", ct__grouped(j->train_count, train),
-                  ct__grouped(j->validation_count, validation),
+    ct__tell_fact(j, "split", "%s train, %s validation (%s); %s", ct_group_digits(j->train_count, train),
+                  ct_group_digits(j->validation_count, validation),
                   j->validate ? j->validate : "a tenth, by hash",
                   j->own_test ? "the test part is not touched" : "a tenth is kept for the test");
     ct__tell_fact(j, "transform", "%s", j->recipe.transform);

@@ -222,8 +222,8 @@ ct_status ct__image_restore(ct__image_job *j) {
             ct__tell_note(j, "begun with %s, %s; goes on with %s, %s: last digits may differ", isa, kernels,
                           ct_cpu_features(), ct_kernel_library());
         char at[32], steps[32];
-        ct__tell_note(j, "resumed at step %s of %s, epoch %lld", ct__grouped(j->step, at),
-                      ct__grouped(j->recipe.steps, steps), (long long)j->epoch + 1);
+        ct__tell_note(j, "resumed at step %s of %s, epoch %lld", ct_group_digits(j->step, at),
+                      ct_group_digits(j->recipe.steps, steps), (long long)j->epoch + 1);
     }
     json_decref(doc);
     ct_tensors_free(t);

@@ -90,7 +90,7 @@ ct_status ct__time_plan(ct__image_job *j) {
     r->epochs = (r->steps + batches - 1) / batches;
     ct__choose_patience(j);
     ct__tell_fact(j, "time limit", "%g s: %s steps at %.3g ms, a validation %.2g s", r->time_limit,
-                  ct__grouped(r->steps, count), j->step_seconds * 1e3, j->validate_seconds);
+                  ct_group_digits(r->steps, count), j->step_seconds * 1e3, j->validate_seconds);
     return CT_OK;
 }
 

@@ -200,7 +200,7 @@ static void tell_net(const ct__image_job *j) {
     ct_var_info v;
     for (int64_t i = 0; i < ct_var_count(j->ctx); i++)
         if (!ct_var_at(j->ctx, i, &v) && v.kind == CT_PARAM) n += (int64_t)v.count;
-    ct__tell_fact(j, "net", "%s: %s parameters", j->recipe.model, ct__grouped(n, count));
+    ct__tell_fact(j, "net", "%s: %s parameters", j->recipe.model, ct_group_digits(n, count));
     warn_of_probabilities(j);
 }
 
@@ -208,7 +208,7 @@ static void tell_training(const ct__image_job *j) {
     const ct__recipe *r = &j->recipe;
     char steps[32];
     ct__tell_fact(j, "training", "%lld epoch%s, %s step%s of %lld; %s, lr %.4g %s; seed %llu",
-                  (long long)r->epochs, r->epochs == 1 ? "" : "s", ct__grouped(r->steps, steps),
+                  (long long)r->epochs, r->epochs == 1 ? "" : "s", ct_group_digits(r->steps, steps),
                   r->steps == 1 ? "" : "s", (long long)r->batch, r->optimiser, r->lr, r->schedule,
                   (unsigned long long)r->seed);
     ct__tell_fact(j, "with",
@@ -288,7 +288,8 @@ static ct_status stopped(ct__image_job *j) {
     ct_status s = ct__image_save(j);
     return s ? s
              : ct_fail(j->e, CT_ECANCEL, "stopped at step %s of %s; saved in %s; go on with --resume",
-                       ct__grouped(j->step, step), ct__grouped(j->recipe.steps, steps), j->run.folder);
+                       ct_group_digits(j->step, step), ct_group_digits(j->recipe.steps, steps),
+                       j->run.folder);
 }
 
 /* A run that was stopped between the last step of an epoch and its end. */
@@ -338,7 +339,7 @@ static ct_status loop(ct__image_job *j) {
             j->limited = 1;
             char step[32], steps[32];
             ct__tell_note(j, "the time limit is reached: stopped after step %s of %s",
-                          ct__grouped(j->step, step), ct__grouped(j->recipe.steps, steps));
+                          ct_group_digits(j->step, step), ct_group_digits(j->recipe.steps, steps));
             break;
         }
         int64_t batches = ct_loader_batches(l);

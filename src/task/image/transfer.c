@@ -147,6 +147,7 @@ ct_status ct__transfer_freeze(ct__image_job *j) {
         if (n) s = freeze_one(j, pattern, &frozen);
         at += skip + n;
     }
-    if (!s) ct__tell_fact(j, "frozen", "%s parameters of %s", ct__grouped(frozen, count), j->recipe.freeze);
+    if (!s)
+        ct__tell_fact(j, "frozen", "%s parameters of %s", ct_group_digits(frozen, count), j->recipe.freeze);
     return s;
 }

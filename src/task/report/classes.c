@@ -17,35 +17,42 @@ static const char *key(const ct__report *r, char out[120], const char *name) {
 
 /* ---- headline ---- */
 
+#define END_CARD "</div></div>\n"
 static void open_card(ct_text *t) { ct_text_add(t, "<div><div class=\"n\">"); }
 static void close_card(ct_text *t, const char *what) { ct_text_format(t, "</div><div class=\"k\">%s", what); }
+
+static void percent_card(const ct__report *r, const char *name, double v, int digits, const char *what) {
+    char k[120];
+    open_card(r->t);
+    ct__report_percent(r->t, key(r, k, name), v, digits);
+    close_card(r->t, what);
+}
+static void value_card(const ct__report *r, const char *name, double v, int digits, const char *what) {
+    char k[120];
+    open_card(r->t);
+    ct__report_value(r->t, key(r, k, name), v, digits);
+    close_card(r->t, what);
+}
 
 static void accuracy_cards(const ct__report *r) {
     char k[120];
     ct_text *t = r->t;
     const ct_score *s = r->score;
-    open_card(t);
-    ct__report_percent(t, key(r, k, "accuracy"), s->accuracy, 2);
-    close_card(t, "accuracy<br>95&nbsp;% interval:<br>");
+    percent_card(r, "accuracy", s->accuracy, 2, "accuracy<br>95&nbsp;% interval:<br>");
     ct__report_percent(t, key(r, k, "accuracy_ci95.0"), s->low, 1);
     ct_text_add(t, " to ");
     ct__report_percent(t, key(r, k, "accuracy_ci95.1"), s->high, 1);
-    ct_text_add(t, "</div></div>\n");
-    open_card(t);
-    ct__report_percent(t, key(r, k, "baseline_accuracy"), s->baseline, 1);
-    close_card(t, "naive baseline<br>always the<br>largest class</div></div>\n");
+    ct_text_add(t, END_CARD);
+    percent_card(r, "baseline_accuracy", s->baseline, 1,
+                 "naive baseline<br>always the<br>largest class" END_CARD);
     if (r->classes <= 5) return; /* then the right one is always among five */
-    open_card(t);
-    ct__report_percent(t, key(r, k, "top5_accuracy"), s->top5, 1);
-    close_card(t, "top-5 accuracy<br>right among five</div></div>\n");
+    percent_card(r, "top5_accuracy", s->top5, 1, "top-5 accuracy<br>right among five" END_CARD);
 }
 
 static void calibration_card(const ct__report *r) {
     char k[120];
     ct_text *t = r->t;
-    open_card(t);
-    ct__report_percent(t, key(r, k, "ece"), r->score->ece, 1);
-    close_card(t, "calibration error<br>");
+    percent_card(r, "ece", r->score->ece, 1, "calibration error<br>");
     if (r->calibrated) {
         ct__report_percent(t, key(r, k, "ece_calibrated"), r->calibrated->ece, 1);
         ct_text_add(t, " at<br>temperature ");
@@ -53,7 +60,7 @@ static void calibration_card(const ct__report *r) {
     } else {
         ct_text_add(t, "stated against<br>true shares");
     }
-    ct_text_add(t, "</div></div>\n");
+    ct_text_add(t, END_CARD);
 }
 
 void ct__report_headline(const ct__report *r) {
@@ -62,16 +69,12 @@ void ct__report_headline(const ct__report *r) {
     const ct_score *s = r->score;
     ct_text_add(t, "<div class=\"cards\">\n");
     accuracy_cards(r);
-    open_card(t);
-    ct__report_value(t, key(r, k, "macro_f1"), s->macro_f1, 3);
-    close_card(t, "macro F1<br>precision ");
+    value_card(r, "macro_f1", s->macro_f1, 3, "macro F1<br>precision ");
     ct__report_value(t, key(r, k, "macro_precision"), s->macro_precision, 3);
     ct_text_add(t, "<br>recall ");
     ct__report_value(t, key(r, k, "macro_recall"), s->macro_recall, 3);
-    ct_text_add(t, "</div></div>\n");
-    open_card(t);
-    ct__report_value(t, key(r, k, "log_loss"), s->loss, 4);
-    close_card(t, "log loss<br>per picture</div></div>\n");
+    ct_text_add(t, END_CARD);
+    value_card(r, "log_loss", s->loss, 4, "log loss<br>per picture" END_CARD);
     calibration_card(r);
     ct_text_add(t, "</div>\n");
 }
@@ -160,16 +163,9 @@ static void matrix(const ct__report *r) {
 /* Where there are too many classes for a matrix: the pairs that are taken for each other most. */
 static void pairs(const ct__report *r) {
     ct_text *t = r->t;
-    int64_t last = INT64_MAX, last_at = -1;
+    int64_t at = -1;
     ct_text_add(t, "<table><tr><th>truth</th><th class=\"l\">taken for</th><th>pictures</th></tr>\n");
-    for (int n = 0; n < MOST_IN_MATRIX; n++) {
-        int64_t best = 0, at = -1;
-        for (int64_t i = 0; i < r->classes * r->classes; i++) {
-            int64_t k = r->confusion[i];
-            if (i / r->classes == i % r->classes || k > last || (k == last && i <= last_at)) continue;
-            if (k > best) best = k, at = i;
-        }
-        if (at < 0) break;
+    for (int n = 0; n < MOST_IN_MATRIX && (at = ct_confused_next(r->confusion, r->classes, at)) >= 0; n++) {
         char k[120];
         ct_text_add(t, "<tr><td>");
         ct__report_text(t, r->label[at / r->classes]);
@@ -178,10 +174,8 @@ static void pairs(const ct__report *r) {
         ct_text_add(t, "</td><td>");
         snprintf(k, sizeof k, "%s.confusion.%lld.%lld", r->part, (long long)(at / r->classes),
                  (long long)(at % r->classes));
-        ct__report_whole(t, k, best);
+        ct__report_whole(t, k, r->confusion[at]);
         ct_text_add(t, "</td></tr>\n");
-        last = best;
-        last_at = at;
     }
     ct_text_add(t, "</table>\n");
 }

@@ -85,8 +85,8 @@ static void head(const ct__page *p, ct_text *t) {
         t,
         ", trained on %s pictures of %lld class%s. Scored on the <b>validation part</b>: %s "
         "pictures that the weights never met, but by which the best of %lld epoch%s was chosen (%lld).",
-        ct__grouped(j->train_count, train), (long long)j->classes, j->classes == 1 ? "" : "es",
-        ct__grouped(j->validation_count, n), (long long)j->epoch, j->epoch == 1 ? "" : "s",
+        ct_group_digits(j->train_count, train), (long long)j->classes, j->classes == 1 ? "" : "es",
+        ct_group_digits(j->validation_count, n), (long long)j->epoch, j->epoch == 1 ? "" : "s",
         (long long)j->best_epoch);
     ct_text_add(t, "</p></header>\n");
 }
