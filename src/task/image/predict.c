@@ -273,9 +273,10 @@ ct_status ct_predict_images_with(ct_model *m, const char *const *path, int64_t n
         if (k == i)
             s = predict_idx(m, path[k++], o, each, user, &own);
         else
-            s = ct__files_predict(m, path + i, k - i, o, each, user, &own);
-        if (own.status && e && !e->status) *e = own;
-        if (s == CT_EDATA && k > i && !ct__is_idx(path[i])) broken = s, s = CT_OK; /* the rest is predicted */
+            s = ct__files_predict(m, path + i, k - i, n == 1, o, each, user, &own);
+        int goes_on = s == CT_EDATA && !ct__is_idx(path[i]); /* the rest is predicted */
+        if (own.status && e && (!e->status || !goes_on)) *e = own;
+        if (goes_on) broken = s, s = CT_OK;
     }
     return s ? s : broken;
 }
