@@ -286,6 +286,7 @@ static ct_status take_classes(ct_images *s, const int32_t *to, const char *const
     for (int64_t i = 0; i < s->count; i++) s->record[i].label = to[s->record[i].label];
     s->classes = copy;
     s->n_classes = n;
+    s->matched = 1;
     return CT_OK;
 }
 

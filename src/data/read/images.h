@@ -41,6 +41,7 @@ struct ct_images {
     int64_t count, capacity, listed, broken, links, other;
     const char **classes;
     int64_t n_classes;
+    int32_t matched;              /* 1: to the classes of another set, of which it may lack some */
     ct_array array[4], labels[4]; /* of array sets, by part */
     int32_t own[4];               /* 1: the data has this part, listed or not */
     int32_t in_arrays, scanned;   /* scanned: 1 sizes, 2 pixels */

@@ -227,17 +227,17 @@ static ct_status check_broken(const ct_images *s, ct_err *e) {
     if (!first && broken == before) return CT_OK;
     if (s->o.strict && first) return ct_fail(e, CT_EDATA, "%s", first->error);
     if (s->o.allow_broken || broken * 100 <= pictures || !first) return CT_OK;
-    return ct_fail(
-        e, CT_EDATA,
-        "%s: %lld of %lld pictures are broken; wanted at most 1 %%; mend them, or allow them; the first: "
-        "%s",
-        s->name, (long long)broken, (long long)pictures, first->error);
+    return ct_fail(e, CT_EDATA,
+                   "%s: %lld of %lld pictures are broken; wanted at most 1 %%; mend them, or give "
+                   "--allow-broken; the first: "
+                   "%s",
+                   s->name, (long long)broken, (long long)pictures, first->error);
 }
 
 static ct_status check_classes(const ct_images *s, ct_err *e) {
     if (s->count == 0)
         return ct_fail_at(e, CT_EDATA, s->name, -1, "no pictures; wanted at least one; check the path");
-    if (s->o.unlabelled || s->in_arrays || s->o.limit) return CT_OK;
+    if (s->o.unlabelled || s->in_arrays || s->o.limit || s->matched) return CT_OK;
     uint8_t *seen = ct_new(s->allocator, (size_t)s->n_classes + 1);
     if (!seen) return ct_fail(e, CT_ELIMIT, "%s: out of memory", s->name);
     for (int64_t i = 0; i < s->count; i++) seen[s->record[i].label] = 1;
