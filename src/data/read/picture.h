@@ -11,10 +11,11 @@ typedef struct ct__pic { /* one picture on its way */
     ct_picture_options o;
     ct_picture_info info; /* while decoding width and height are those of the file */
     ct_scratch *scratch;
-    uint8_t *planes;  /* [channels,H,W], where rows go */
-    int64_t channels; /* of `planes` */
-    int32_t cut;      /* 1: the end is missing, and that is accepted */
-    int32_t samples;  /* interleaved values of a pixel that the decoder gives */
+    uint8_t *planes;      /* [channels,H,W], where rows go */
+    int64_t channels;     /* of `planes` */
+    int32_t cut;          /* 1: the end is missing, and that is accepted */
+    int32_t samples;      /* interleaved values of a pixel that the decoder gives */
+    int32_t lacks_tables; /* 1: a JPEG that uses tables which it does not define */
     ct_err *e;
 } ct__pic;
 
