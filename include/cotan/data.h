@@ -91,7 +91,8 @@ typedef struct ct_score { /* shares of 1; NaN where undefined */
 CT_API ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out, ct_err *e);
 CT_API void ct_scores_free(ct_scores *s); /* NULL is fine */
 /* logits [rows, classes], label[r] in 0..classes-1 (else CT_EDATA, naming the sample). A logit that is NaN or +inf is
- * CT_ENONFINITE, naming sample and class: a metric of such a net would be no number, or an accident. */
+ * CT_ENONFINITE, naming sample and class, and so is a row of -inf alone: a metric of such a net would be no number, or
+ * an accident. */
 CT_API ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label, int64_t rows,
                                ct_err *e);
 CT_API ct_score ct_scores_result(const ct_scores *s);
@@ -120,7 +121,7 @@ CT_API ct_class_score ct_scores_class(const ct_scores *s,
  * records that did not train, found by Newton steps on 1/T, in which it is convex. Targets are Platt's (1999): a label
  * counts (n + 1) / (n + 2), the rest is spread over the classes, so that few records, all of them right, do not
  * make a net certain. 1/T stays within 0.001 and 1,000. logits [rows, classes]; CT_EUSAGE for no rows, CT_EDATA for a
- * wrong label, CT_ENONFINITE for NaN or +inf. */
+ * wrong label, CT_ENONFINITE for NaN, +inf or a row of -inf alone. */
 CT_API ct_status ct_temperature_fit(const float *logits, const int64_t *label, int64_t rows, int64_t classes,
                                     double *temperature, ct_err *e);
 /* ct_softmax_row of logits / temperature: another temperature never changes which class it returns. */
@@ -128,7 +129,7 @@ CT_API int64_t ct_softmax_at(const float *logits, int64_t classes, double temper
 
 /* Split conformal prediction (Vovk et al. 2005; this score: Sadinle, Lei and Wasserman 2019). The score of a record is 1 - the
  * probability of its label. score[0..scores-1] become those of `rows` records in ascending order, at the ranks
- * ceil(i rows / scores) for i from 1 (all of them where scores = rows), rounded up to 1e-7; scores <= rows. */
+ * ceil(i rows / scores) for i from 1 (all of them where scores = rows), rounded up to 1e-7; scores <= rows. Errors as of ct_temperature_fit. */
 CT_API ct_status ct_conformal_scores(const ct_allocator *a, const float *logits, const int64_t *label,
                                      int64_t rows, int64_t classes, double temperature, double *score,
                                      int64_t scores, ct_err *e);

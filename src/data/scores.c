@@ -82,12 +82,18 @@ void ct_scores_calibrate(ct_scores *s, double temperature, double threshold) {
 }
 
 static ct_status check_logits(const ct_scores *s, const float *logits, ct_err *e) {
-    for (int64_t c = 0; c < s->classes; c++)
+    int64_t finite = 0;
+    for (int64_t c = 0; c < s->classes; c++) {
         if (isnan(logits[c]) || logits[c] == INFINITY)
             return ct_fail(e, CT_ENONFINITE,
                            "scores: sample %lld has %g for class %lld; wanted a number, or -inf",
                            (long long)s->samples, (double)logits[c], (long long)c);
-    return CT_OK;
+        finite += logits[c] != -INFINITY;
+    }
+    if (finite) return CT_OK;
+    return ct_fail(e, CT_ENONFINITE,
+                   "scores: sample %lld has -inf for every class; wanted a number for one of them",
+                   (long long)s->samples);
 }
 
 static void count_bin(bins *b, double confidence, int right) {
