@@ -173,19 +173,12 @@ static ct_status check_pair(finder *f, const ct_array *x, const ct_array *y) {
     return CT_OK;
 }
 
-static int64_t label_at(const ct_array *y, int64_t i) {
-    if (y->dtype == CT_U8 || y->dtype == CT_BOOL) return ((const uint8_t *)y->data)[i];
-    if (y->dtype == CT_I8) return ((const int8_t *)y->data)[i];
-    if (y->dtype == CT_I32) return ((const int32_t *)y->data)[i];
-    return ((const int64_t *)y->data)[i];
-}
-
 static ct_status add_records(finder *f, int part) {
     ct_images *s = f->s;
     const ct_array *x = &s->array[part], *y = &s->labels[part];
     int grey = x->rank == 3;
     for (int64_t i = 0; i < x->dim[0]; i++) {
-        int64_t label = label_at(y, i);
+        int64_t label = ct_array_integer(y, i);
         if (label < 0 || label >= 1000000)
             return ct_fail(f->e, CT_EDATA,
                            "%s: label of record %lld is %lld; wanted 0 to 999999; number the classes from 0",
