@@ -38,7 +38,37 @@ static void labels(void **state) {
         }
 }
 
+/* Indices from before a scan that took pictures out, and such as never were. */
+static void wrong_records(void **state) {
+    (void)state;
+    classes("set", 10, 1);
+    folder_put(at("set/a/broken.png"), "\x89PNG\r\n\x1a\n", 8);
+    ct_images *s = opened("set", (ct_images_options){.allow_broken = 1});
+    ct_transform *t;
+    ct_err e = {0};
+    assert_int_equal(ct_images_count(s), 21);
+    assert_int_equal(ct_images_scan(s, NULL, 0, &e), CT_OK);
+    assert_int_equal(ct_images_count(s), 20);
+    assert_int_equal(ct_transform_parse(NULL, "resize 8x8", &t, &e), CT_OK);
+    static const int64_t wrong[] = {-1, 20, INT64_MAX};
+    for (int k = 0; k < 3; k++) {
+        int64_t index[2] = {0, wrong[k]};
+        ct_source source;
+        ct_hash128 h;
+        double mean[3], std[3];
+        ct_error_clear(&e);
+        assert_int_equal(ct_images_source(s, index, 2, t, &source, &e), CT_EUSAGE);
+        assert_non_null(strstr(e.text, "wanted 0 to 19; give another, and take indices after the scan"));
+        assert_int_equal(ct_images_hash(s, index, 2, 0, &h, &e), CT_EUSAGE);
+        assert_int_equal(ct_images_moments(s, index, 2, mean, std, &e), CT_EUSAGE);
+        assert_int_equal(ct_images_part_of(s, 0, wrong[k]), CT_PART_NONE);
+    }
+    assert_true(ct_images_part_of(s, 0, 19) != CT_PART_NONE);
+    ct_transform_free(t);
+    ct_images_close(s);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(labels)};
+    const struct CMUnitTest tests[] = {TEST(labels), TEST(wrong_records)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

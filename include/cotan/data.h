@@ -374,14 +374,15 @@ CT_API int64_t ct_images_channels(const ct_images *s);      /* of the pictures t
 
 /* Reads every picture once. Broken ones are named and taken out, and classes without a picture are CT_EDATA; sizes,
  * kinds and, unless `sizes_only`, hashes and what the audit needs are kept. With a cache, pictures are kept as
- * the steps that begin `t` (or NULL), draw nothing and make no floats, leave them. A file that is gone: CT_EIO. */
+ * the steps that begin `t` (or NULL), draw nothing and make no floats, leave them. A file that is gone: CT_EIO. Indices
+ * of records are valid only from here on: below, one that names no record is CT_EUSAGE. */
 CT_API ct_status ct_images_scan(ct_images *s, const ct_transform *t, int sizes_only, ct_err *e);
 /* The records of "train", "validation", "test" or "all", by their part or, where the set is not divided, by the hash
  * of (seed, path or number): a tenth validates, and a tenth tests where there is no test part. *index is freed
  * with ct_delete(a, *index, (*n + 1) * sizeof **index). */
 CT_API ct_status ct_images_part(const ct_images *s, uint64_t seed, const char *part, int64_t **index,
                                 int64_t *n, ct_err *e);
-/* The part of record i by that rule: CT_PART_TRAIN, ... */
+/* The part of record i by that rule: CT_PART_TRAIN, ...; CT_PART_NONE where there is no record i. */
 CT_API int32_t ct_images_part_of(const ct_images *s, uint64_t seed, int64_t i);
 /* Labels by another list of classes, such as a model's: name[0..n-1] become the set's classes; of a class whose name is
  * not UTF-8 what ct_escape makes of it will do. CT_EDATA with both lists where the set has a class that is not among

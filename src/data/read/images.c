@@ -228,6 +228,7 @@ static int32_t tenth_of(const ct__record *r, uint64_t seed) {
 
 /* Parts that the data has of its own stay; what is left gives a tenth to validation and a tenth to the test. */
 int32_t ct_images_part_of(const ct_images *s, uint64_t seed, int64_t i) {
+    if (i < 0 || i >= s->count) return CT_PART_NONE;
     const ct__record *r = &s->record[i];
     if (r->part == CT_PART_TEST || r->part == CT_PART_VALIDATION) return r->part;
     int32_t tenth = tenth_of(r, seed);
