@@ -93,6 +93,9 @@ CT_API ct_status ct_npy_load(const ct_files *f, const ct_allocator *a, const cha
                              ct_err *e);
 CT_API ct_status ct_npy_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
                               ct_array *out, ct_err *e);
+/* The same checks, and type and shape alone: takes no memory. */
+CT_API ct_status ct_npy_probe(const void *data, uint64_t bytes, const char *name, ct_dtype *dtype,
+                              ct_shape *shape, ct_err *e);
 /* A file of C order and of one axis at least, some rows at a time: data larger than memory. One thread at a time. The
  * file must stay as it is until ct_npy_close (CT_EIO). */
 typedef struct ct_npy ct_npy;

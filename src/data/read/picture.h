@@ -23,7 +23,7 @@ typedef struct ct__decoder {
     int32_t format;
     const char *name;
     int (*is)(const uint8_t *data, uint64_t bytes);
-    ct_status (*probe)(ct__pic *p);  /* fills info and samples */
+    ct_status (*probe)(ct__pic *p);  /* fills info and samples; takes no memory */
     ct_status (*decode)(ct__pic *p); /* rows through ct__store_row */
 } ct__decoder;
 
