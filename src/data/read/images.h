@@ -65,8 +65,9 @@ ct_status ct__images_list(ct_images *s, const char *path, ct_err *e);
 int ct__has_arrays(const char *path);
 ct_status ct__images_arrays(ct_images *s, const char *path, ct_err *e);
 
-/* slurp.c: a whole file in the scratch, its stamp->bytes bytes. *over: it is no regular file, or longer than
- * CT_PICTURE_FILE. */
+/* slurp.c: a whole file in the scratch, its stamp->bytes bytes. *over: CT_ELIMIT, for it is no regular file, or longer
+ * than CT_PICTURE_FILE; of such a one the first bytes, CT__HEAD at most. */
+#define CT__HEAD 16
 ct_status ct__slurp(const ct_files *f, ct_scratch *s, const char *path, uint8_t **data, ct__stamp *stamp,
                     int *over, ct_err *e);
 

@@ -24,12 +24,19 @@ typedef struct scan {
 
 /* ---- one record ---- */
 
-static void break_record(scan *q, ct__record *r, const ct_err *e) {
+/* A broken picture is noted, and no reason to end. */
+static ct_status break_record(scan *q, ct__record *r, const ct_err *e) {
     pthread_mutex_lock(&q->s->lock);
     r->error = ct_arena_text(&q->s->arena, e->text);
     pthread_mutex_unlock(&q->s->lock);
     if (!r->error) r->error = "broken, and no memory to say how";
     r->state = CT__BROKEN;
+    return CT_OK;
+}
+
+static ct_status hand_on(const ct_err *why, ct_err *e) {
+    if (e && !e->status) *e = *why;
+    return (ct_status)why->status;
 }
 
 static void fill(ct__record *r, const ct_picture_info *f) {
@@ -94,10 +101,9 @@ static ct_status look(scan *q, ct__record *r, ct_scratch *scratch, const uint8_t
     return status ? status : first_steps(q, r, scratch, planes, shape, e);
 }
 
-/* A broken picture is noted; CT_OK but where the scan must end. */
 static ct_status scan_file(scan *q, ct__record *r, ct_scratch *scratch, ct_err *e) {
     char path[CT__PATH];
-    uint8_t *data, *planes;
+    uint8_t *data = NULL, *planes;
     int64_t shape[3];
     int over = 0;
     ct_err why = {0};
@@ -105,31 +111,18 @@ static ct_status scan_file(scan *q, ct__record *r, ct_scratch *scratch, ct_err *
     ct_picture_options o = q->s->o.picture;
     if (q->pixels) o.channels = (int32_t)q->s->channels;
     ct_status status = ct__images_file(q->s, r->path, path, e);
-    if (!status) status = ct__slurp(q->s->files, scratch, path, &data, &r->stamp, &over, &why);
-    if (over) {
-        break_record(q, r, &why);
-        return CT_OK;
-    }
-    if (status) return ct_fail_at(e, status, why.file, -1, "%s", why.text + strlen(why.file) + 2);
+    if (status) return status;
+    status = ct__slurp(q->s->files, scratch, path, &data, &r->stamp, &over, &why);
+    if (status && !over) return hand_on(&why, e);
     uint64_t bytes = (uint64_t)r->stamp.bytes;
-    if (!ct_picture_likely(r->path, data, bytes)) {
-        r->state = CT__OTHER;
-        return CT_OK;
-    }
-    if (ct_picture_probe(data, bytes, path, &o, &info, &why)) {
-        break_record(q, r, &why);
-        return CT_OK;
-    }
-    if (q->pixels) {
+    r->state = ct_picture_likely(r->path, data, bytes) ? CT__GOOD : CT__OTHER;
+    if (r->state == CT__OTHER) return CT_OK;
+    if (over || ct_picture_probe(data, bytes, path, &o, &info, &why)) return break_record(q, r, &why);
+    if (q->pixels)
         status = ct__picture_decode(scratch, data, bytes, path, &o, NULL, NULL, &planes, shape, &info, &why);
-        if (status == CT_EDATA) {
-            break_record(q, r, &why);
-            return CT_OK;
-        }
-        if (status) return ct_fail(e, status, "%s", why.text);
-    }
+    if (status == CT_EDATA) return break_record(q, r, &why);
+    if (status) return hand_on(&why, e);
     fill(r, &info);
-    r->state = CT__GOOD;
     return q->pixels ? look(q, r, scratch, planes, shape, e) : CT_OK;
 }
 

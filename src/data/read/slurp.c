@@ -55,15 +55,27 @@ ct_status ct__unchanged(const char *path, const ct__stamp *was, const ct__stamp 
                       "changed since it was looked at; wanted files at rest; begin anew");
 }
 
+/* Its first bytes instead, none of a pipe. */
+static ct_status read_head(const ct_files *f, ct_scratch *s, int fd, const struct stat *st, uint8_t **data,
+                           ct__stamp *stamp, ct_err *e) {
+    *data = ct__room(s, CT__ROOM_FILE, CT__HEAD, e);
+    if (!*data) return CT_ELIMIT;
+    int64_t n = S_ISREG(st->st_mode) ? read_some(f, fd, *data, CT__HEAD) : 0;
+    *stamp = (ct__stamp){.bytes = n > 0 ? n : 0};
+    return CT_OK;
+}
+
 static ct_status read_open(const ct_files *f, ct_scratch *s, int fd, const char *path, uint8_t **data,
                            ct__stamp *stamp, int *over, ct_err *e) {
     struct stat st;
     if (fstat(fd, &st)) return failed(path, "cannot examine", e);
-    *over = !S_ISREG(st.st_mode) || st.st_size < 0 || st.st_size > CT_PICTURE_FILE;
-    if (*over)
+    if (!S_ISREG(st.st_mode) || st.st_size < 0 || st.st_size > CT_PICTURE_FILE) {
+        if (read_head(f, s, fd, &st, data, stamp, e)) return CT_ELIMIT;
+        *over = 1;
         return ct_fail_at(e, CT_ELIMIT, path, -1,
                           "%lld bytes, or no regular file; wanted at most %d; take it out",
                           (long long)st.st_size, CT_PICTURE_FILE);
+    }
     *stamp = stamp_of(&st);
     *data = ct__room(s, CT__ROOM_FILE, (uint64_t)st.st_size + 1, e);
     return *data ? read_all(f, fd, path, *data, (uint64_t)st.st_size, e) : CT_ELIMIT;
