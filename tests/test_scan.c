@@ -1,4 +1,4 @@
-/* test_scan.c: a scan of pictures: what ends it, and in which words; what is no picture. */
+/* test_scan.c: a scan of pictures: what ends it, and in which words; what is no picture; scanning again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,7 +77,47 @@ static void too_long(void **state) {
     ct_images_close(s);
 }
 
+/* A scan that was stopped may be made again: nothing is lost, and the result is the same. */
+static void again(void **state) {
+    meter m = METER;
+    ct_allocator a = meter_hook(&m);
+    volatile int32_t stop = 0;
+    ct_images_options o = {.cache = 1 << 20, .stop = &stop};
+    ct_images *s = NULL;
+    ct_transform *t;
+    ct_source source;
+    ct_err e = {0};
+    (void)state;
+    classes("again", 5, 1);
+    assert_int_equal(ct_transform_parse(NULL, "resize 8x8", &t, &e), CT_OK);
+    assert_int_equal(ct_images_open(NULL, &a, at("again"), &o, &s, &e), CT_OK);
+    assert_int_equal(ct_images_scan(s, t, 1, &e), CT_OK);
+    stop = 1;
+    assert_int_equal(ct_images_scan(s, t, 0, &e), CT_ECANCEL);
+    assert_int_equal(ct_images_scan(s, t, 0, NULL), CT_ECANCEL);
+    stop = 0;
+    ct_error_clear(&e);
+    assert_int_equal(ct_images_scan(s, t, 0, &e), CT_OK);
+    assert_int_equal(ct_images_count(s), 10);
+    int64_t first = 0;
+    float x[3 * 64], y[3 * 64];
+    int64_t label;
+    assert_int_equal(ct_images_source(s, &first, 1, t, &source, &e), CT_OK);
+    assert_int_equal(source.read(source.user, 0, -1, 0, (void *const[2]){x, &label}, &e), CT_OK);
+    ct_source_close(&source);
+    ct_images_close(s);
+    assert_int_equal(m.live, 0);
+    o = (ct_images_options){0};
+    s = scanned("again", o, t);
+    assert_int_equal(ct_images_source(s, &first, 1, t, &source, &e), CT_OK);
+    assert_int_equal(source.read(source.user, 0, -1, 0, (void *const[2]){y, &label}, &e), CT_OK);
+    assert_memory_equal(x, y, sizeof x);
+    ct_source_close(&source);
+    ct_images_close(s);
+    ct_transform_free(t);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(long_path), TEST(no_memory), TEST(too_long)};
+    const struct CMUnitTest tests[] = {TEST(long_path), TEST(no_memory), TEST(too_long), TEST(again)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

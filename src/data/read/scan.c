@@ -250,9 +250,18 @@ static void settle_channels(ct_images *s) {
         if (s->record[i].channels > s->channels) s->channels = s->record[i].channels;
 }
 
+/* What a scan that did not end has kept. */
+static void drop_kept(ct_images *s) {
+    for (int64_t i = 0; i < s->count; i++) {
+        ct_delete(s->allocator, s->record[i].kept, (size_t)s->record[i].kept_bytes);
+        s->record[i].kept = NULL;
+    }
+}
+
 static ct_status pass(ct_images *s, const ct_transform *t, int pixels, ct_err *e) {
     scan q = {.s = s, .t = t, .pixels = pixels, .lock = PTHREAD_MUTEX_INITIALIZER};
     q.prefix = ct__transform_prefix(t);
+    if (s->scanned < 2) drop_kept(s);
     if (pixels) {
         uint8_t *thumbs = ct_arena_array(&s->arena, (uint64_t)s->count, CT__THUMB * CT__THUMB);
         s->prefix = ct__prefix_text(s, t);
