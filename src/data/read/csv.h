@@ -15,6 +15,7 @@ typedef struct ct__csv_stamp { /* a file that must stay as it is */
 typedef struct ct__csv_field {
     size_t at; /* in the record */
     int64_t line, column;
+    int64_t quoted; /* 1: empty by intent */
 } ct__csv_field;
 
 struct ct_csv {
