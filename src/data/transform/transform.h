@@ -101,6 +101,7 @@ void *ct__frame_own(ct__frame *f);
 /* Turns a frame of bytes into one of floats that the caller computes: the bytes (valid until the next call) and
  * where the floats go, [C,H,W] both. NULL: out of memory. */
 float *ct__frame_to_floats(ct__frame *f, const uint8_t **bytes);
+ct_status ct__frame_unit(ct__frame *f); /* bytes to floats: x / 255 */
 /* Run steps first..last-1; `f` is set up by the caller. */
 ct_status ct__transform_steps(const ct_transform *t, int32_t first, int32_t last, ct__frame *f, ct_random *r);
 /* Steps that begin the list, take bytes, leave bytes and draw nothing: the part that may be kept. */

@@ -1,0 +1,37 @@
+/* test_transform_rules.c: what transforms promise in words: x / 255 to the last bit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs the four above */
+#include <cmocka.h>
+
+#include "cotan/data.h"
+
+static ct_transform *parse(const char *text) {
+    ct_transform *t = NULL;
+    ct_err e = {0};
+    if (ct_transform_parse(NULL, text, &t, &e)) fail_msg("%s", e.text);
+    return t;
+}
+
+/* x / 255 to the last bit, of every byte, by no list, an empty one and to_tensor. */
+static void every_byte(void **state) {
+    ct_transform *way[3] = {NULL, parse(""), parse("to_tensor")};
+    uint8_t x[256];
+    int64_t shape[3] = {1, 16, 16};
+    float y[256];
+    ct_err e = {0};
+    (void)state;
+    for (int i = 0; i < 256; i++) x[i] = (uint8_t)i;
+    for (int k = 0; k < 3; k++) {
+        assert_int_equal(ct_transform_run(way[k], NULL, x, shape, (ct_draw){0, -1, 0}, y, &e), CT_OK);
+        for (int i = 0; i < 256; i++) assert_true(y[i] == (float)i / 255.0f);
+        ct_transform_free(way[k]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_byte)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
