@@ -36,12 +36,7 @@ static void cifar(void **state) {
     cifar_file("c10/data_batch_1.bin", 10, 20, 0);
     cifar_file("c10/data_batch_2.bin", 10, 20, 20);
     cifar_file("c10/test_batch.bin", 10, 9, 40);
-    folder_put(at("c10/batches.meta.txt"), "plane\ncar\r\nbird\n", 16);
     check_cifar("c10", 49, 2);
-    ct_images *s = opened("c10", (ct_images_options){0});
-    assert_string_equal(ct_images_class(s, 1), "car");
-    assert_string_equal(ct_images_class(s, 3), "3");
-    ct_images_close(s);
     cifar_file("c100/train.bin", 100, 30, 0);
     cifar_file("c100/test.bin", 100, 5, 30);
     check_cifar("c100", 35, 12);
@@ -51,6 +46,46 @@ static void cifar(void **state) {
     uint8_t bad[3073] = {10};
     folder_put(at("label/data_batch_1.bin"), bad, sizeof bad);
     refused("label", (ct_images_options){0}, 0, CT_EDATA, "label of record 0 is 10; wanted 0 to 9");
+}
+
+/* Names come from a file that has one for each class, or not at all. */
+static void names(void **state) {
+    static const char *const some = "plane\ncar\r\nbird\n", *const all =
+                                                                "plane\ncar\r\nbird\n\nd\ne\nf\ng\nh\ni\nj";
+    told t = {0};
+    (void)state;
+    cifar_file("named/data_batch_1.bin", 10, 20, 0);
+    folder_put(at("named/batches.meta.txt"), some, strlen(some));
+    ct_images *s = opened("named", (ct_images_options){.tell = tell, .user = &t});
+    assert_string_equal(ct_images_class(s, 1), "1");
+    assert_string_equal(ct_images_class(s, 9), "9");
+    assert_non_null(strstr(t.text, "batches.meta.txt: 3 names for 10 classes"));
+    ct_images_close(s);
+    folder_put(at("named/batches.meta.txt"), all, strlen(all));
+    t = (told){0};
+    s = opened("named", (ct_images_options){.tell = tell, .user = &t});
+    assert_string_equal(ct_images_class(s, 1), "car");
+    assert_string_equal(ct_images_class(s, 3), "d");
+    assert_string_equal(ct_images_class(s, 9), "j");
+    assert_int_equal(t.lines, 0);
+    ct_images_close(s);
+}
+
+/* A later batch is named by its errors; one that is missing between others is not passed over. */
+static void batches(void **state) {
+    uint8_t bad[2 * 3073] = {3};
+    (void)state;
+    bad[3073] = 10;
+    cifar_file("b/data_batch_1.bin", 10, 5, 0);
+    folder_put(at("b/data_batch_2.bin"), bad, sizeof bad);
+    cifar_file("b/data_batch_3.bin", 10, 5, 0);
+    refused("b", (ct_images_options){0}, 0, CT_EDATA, "b/data_batch_2.bin:@3073: label of record 1 is 10");
+    assert_int_equal(truncate(at("b/data_batch_2.bin"), 3000), 0);
+    refused("b", (ct_images_options){0}, 0, CT_EDATA, "b/data_batch_2.bin:@3000: 3000 bytes");
+    unlink(at("b/data_batch_2.bin"));
+    refused("b", (ct_images_options){0}, 0, CT_EDATA, "no data_batch_2.bin, and data_batch_3.bin is there");
+    unlink(at("b/data_batch_1.bin"));
+    refused("b", (ct_images_options){0}, 0, CT_EDATA, "no data_batch_2.bin, and data_batch_3.bin is there");
 }
 
 static void save_npy(const char *name, const void *data, ct_dtype dtype, ct_shape shape) {
@@ -92,6 +127,6 @@ static void npy(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(cifar), TEST(npy)};
+    const struct CMUnitTest tests[] = {TEST(cifar), TEST(names), TEST(batches), TEST(npy)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
