@@ -1,4 +1,4 @@
-/* test_transform_rules.c: what transforms promise in words: x / 255 to the last bit. */
+/* test_transform_rules.c: what transforms promise in words: x / 255 to the last bit, draws from Beta(alpha, alpha). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,26 @@ static void every_byte(void **state) {
     }
 }
 
+/* Beta(0.001, 0.001) lies at its ends: within 0.1 to 0.9 with probability 0.0022, over 0.5 with 0.5. */
+static void shares_of_a_small_alpha(void **state) {
+    ct_transform *t = parse("mixup 0.001");
+    int64_t shape[3] = {1, 1, 1}, label[2] = {0, 1};
+    int middle = 0, over = 0;
+    (void)state;
+    for (int64_t k = 0; k < 4000; k++) {
+        float x[2] = {0, 0}, target[4];
+        ct_err e = {0};
+        assert_int_equal(ct_mix(t, x, shape, label, 2, 2, (ct_draw){k, 0, 5}, target, &e), CT_OK);
+        middle += target[0] > 0.1f && target[0] < 0.9f;
+        over += target[0] > 0.5f;
+    }
+    assert_true(middle < 30);
+    assert_true(over > 1850 && over < 2150);
+    ct_transform_free(t);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_byte)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_byte),
+                                       cmocka_unit_test(shares_of_a_small_alpha)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
