@@ -1,10 +1,12 @@
-/* test_transform_rules.c: what transforms promise in words: x / 255 to the last bit, draws from Beta(alpha, alpha). */
+/* test_transform_rules.c: what transforms promise in words: x / 255 to the last bit, draws from Beta(alpha, alpha), sizes
+ * judged by the step that makes them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka needs the four above */
 #include <cmocka.h>
+#include <string.h>
 
 #include "cotan/data.h"
 
@@ -49,8 +51,27 @@ static void shares_of_a_small_alpha(void **state) {
     ct_transform_free(t);
 }
 
+/* A size is judged by the step that makes it: an input may have a longer side than any step may make. */
+static void long_sides(void **state) {
+    static const struct {
+        const char *text, *wanted; /* NULL: fine */
+    } rows[] = {{"flip, resize 64x64", NULL},
+                {"flip", NULL},
+                {"flip, pad 1", "pad: makes a picture of 70002x102; wanted sides of at most 65536"}};
+    int64_t in[3] = {1, 100, 70000}, out[3];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ct_transform *t = parse(rows[i].text);
+        ct_err e = {0};
+        ct_status s = ct_transform_shape(t, in, out, &e);
+        if (rows[i].wanted ? s != CT_ELIMIT || !strstr(e.text, rows[i].wanted) : s != CT_OK)
+            fail_msg("%s: status %d, \"%s\"", rows[i].text, (int)s, e.text);
+        ct_transform_free(t);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_byte),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_byte), cmocka_unit_test(long_sides),
                                        cmocka_unit_test(shares_of_a_small_alpha)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,9 +100,15 @@ ct_status ct__transform_shape(const ct_transform *t, int32_t last, const int64_t
                            (long long)in[0], (long long)in[1], (long long)in[2]);
     for (int32_t i = 0; t && i < last; i++) {
         const ct__step *s = &t->step[i];
-        ct_status status = s->row->shape ? s->row->shape(s, now, e) : CT_OK;
+        if (!s->row->shape) continue; /* sizes are judged where they are made */
+        ct_status status = s->row->shape(s, now, e);
         if (status) return status;
-        if (now[1] > CT__MAX_SIDE || now[2] > CT__MAX_SIDE || now[1] * now[2] > CT__MAX_PIXELS)
+        if (now[1] > CT__MAX_SIDE || now[2] > CT__MAX_SIDE)
+            return ct_fail(
+                e, CT_ELIMIT,
+                "%s: makes a picture of %lldx%lld; wanted sides of at most %d; choose a smaller size",
+                s->row->name, (long long)now[2], (long long)now[1], CT__MAX_SIDE);
+        if (now[1] * now[2] > CT__MAX_PIXELS)
             return ct_fail(
                 e, CT_ELIMIT,
                 "%s: makes a picture of %lldx%lld; wanted at most %d pixels; choose a smaller size",
