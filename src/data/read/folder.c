@@ -221,9 +221,7 @@ static ct_status classes_of(walk *w, const char *below, int32_t part, const leve
         folders++;
         s = take_entry(w, below, x, part, x->name, &here);
         if (!s && w->s->count == before && part != CT_PART_TEST && part != CT_PART_VALIDATION)
-            s = ct_fail_at(w->e, CT_EDATA, path, -1,
-                           "class %.100s has no pictures; wanted at least one; remove the folder or fill it",
-                           x->name);
+            s = ct__class_empty(path, x->name, w->e);
     }
     if (!s && folders == 0)
         s = ct_fail_at(w->e, CT_EDATA, path, -1,
@@ -242,8 +240,8 @@ static int has_folder(const entries *list, const char *name) {
 static void names_of(const entries *list, ct_text *t) {
     int64_t n = 0;
     for (int64_t i = 0; i < list->count; i++)
-        if (list->at[i].folder && n++ < 12) ct_text_format(t, "%s%.40s", n > 1 ? ", " : "", list->at[i].name);
-    if (n > 12) ct_text_format(t, ", ... (%lld)", (long long)n);
+        if (list->at[i].folder) ct__names_add(t, n++, list->at[i].name);
+    ct__names_end(t, n);
 }
 
 /* Classes that training never sees cannot be evaluated. */

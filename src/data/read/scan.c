@@ -238,9 +238,7 @@ static ct_status check_classes(const ct_images *s, ct_err *e) {
     while (empty < s->n_classes && seen[empty]) empty++;
     ct_delete(s->allocator, seen, (size_t)s->n_classes + 1);
     if (empty == s->n_classes) return CT_OK;
-    return ct_fail_at(e, CT_EDATA, s->name, -1,
-                      "class %.100s has no pictures; wanted at least one; remove the folder or fill it",
-                      s->classes[empty]);
+    return ct__class_empty(s->name, s->classes[empty], e);
 }
 
 static void settle_channels(ct_images *s) {

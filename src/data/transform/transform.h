@@ -35,6 +35,12 @@ typedef struct ct__param {
     const char *help;
 } ct__param;
 
+#define CT__FILL_PARAM(low, high) /* of steps that show what lies outside */ \
+    { \
+        .name = "fill", .kind = CT__NUMBER, .most = 4, .quiet = 1, .min = low, .max = high, \
+        .help = "value outside the picture, or one a channel" \
+    }
+
 typedef struct ct__value {
     double v[CT__MAX_VALUES];
     int32_t count, given;
