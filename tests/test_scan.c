@@ -1,10 +1,12 @@
-/* test_scan.c: a scan of pictures: what ends it, and in which words; what is no picture; scanning again. */
+/* test_scan.c: a scan of pictures: what ends it, and in which words; what is no picture; scanning again; its threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka needs the four above */
 #include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
 
 #include "images/set.h"
 #include "meter.h"
@@ -117,7 +119,43 @@ static void again(void **state) {
     ct_transform_free(t);
 }
 
+typedef struct watch {
+    pthread_t caller;
+    _Atomic int beside, open; /* files that other threads opened; while a signal could have come to them */
+} watch;
+
+static int watched_open(void *user, const char *path, int flags, int mode) {
+    watch *w = user;
+    sigset_t now;
+    if (!pthread_equal(pthread_self(), w->caller)) {
+        pthread_sigmask(SIG_SETMASK, NULL, &now);
+        w->open += !sigismember(&now, SIGINT) || !sigismember(&now, SIGTERM) || sigismember(&now, SIGSEGV);
+        w->beside++;
+    }
+    for (int i = 0; i < 2000 && !w->beside; i++) usleep(1000); /* so that the others get some */
+    return open(path, flags, mode);
+}
+
+/* Signals are the host program's: threads that scan take none. */
+static void quiet_threads(void **state) {
+    watch w = {.caller = pthread_self()};
+    ct_files f = {.user = &w, .open = watched_open};
+    ct_images_options o = {.threads = 4};
+    ct_images *s = NULL;
+    ct_err e = {0};
+    sigset_t now;
+    (void)state;
+    classes("quiet", 10, 1);
+    assert_int_equal(ct_images_open(&f, NULL, at("quiet"), &o, &s, &e), CT_OK);
+    assert_int_equal(ct_images_scan(s, NULL, 0, &e), CT_OK);
+    assert_int_equal(w.open, 0);
+    pthread_sigmask(SIG_SETMASK, NULL, &now);
+    assert_false(sigismember(&now, SIGINT)); /* the caller's own are as they were */
+    ct_images_close(s);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(long_path), TEST(no_memory), TEST(too_long), TEST(again)};
+    const struct CMUnitTest tests[] = {TEST(long_path), TEST(no_memory), TEST(too_long), TEST(again),
+                                       TEST(quiet_threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

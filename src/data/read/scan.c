@@ -149,9 +149,11 @@ static void note_error(scan *q, int64_t i, ct_status status, const ct_err *e) {
     atomic_store(&q->stop, 1);
 }
 
-/* mine: of the thread that called. */
-static void work(scan *q, int mine) {
+/* A thread's part: records until there are no more. */
+static void work(void *job, int64_t number, int32_t thread) {
+    scan *q = job;
     ct_err e = {0};
+    (void)number;
     ct_scratch *scratch = ct__scratches_take(&q->s->scratches, &e);
     if (!scratch) note_error(q, 0, CT_ELIMIT, &e);
     while (scratch && !atomic_load(&q->stop)) {
@@ -163,26 +165,12 @@ static void work(scan *q, int mine) {
                 ct_fail(&e, CT_ECANCEL, "%s: stopped while reading the pictures; wanted to go on; begin anew",
                         q->s->name);
         if (status) note_error(q, i, status, &e);
-        if (mine && q->s->o.progress) {
+        if (thread == 0 && q->s->o.progress) {
             int64_t done = atomic_load(&q->next);
             q->s->o.progress(q->s->o.user, done < q->s->count ? done : q->s->count, q->s->count);
         }
     }
     if (scratch) ct__scratches_give(&q->s->scratches, scratch);
-}
-
-static void *work_beside(void *user) {
-    work(user, 0);
-    return NULL;
-}
-
-static void run_threads(scan *q) {
-    pthread_t thread[MAX_THREADS];
-    int32_t threads = q->s->o.threads > MAX_THREADS ? MAX_THREADS : q->s->o.threads, started = 0;
-    for (; started < threads - 1; started++)
-        if (pthread_create(&thread[started], NULL, work_beside, q)) break;
-    work(q, 1);
-    for (int32_t k = 0; k < started; k++) pthread_join(thread[k], NULL);
 }
 
 /* ---- afterwards ---- */
@@ -266,13 +254,11 @@ static ct_status pass(ct_images *s, const ct_transform *t, int pixels, ct_err *e
         if (!thumbs || !s->prefix) return ct_fail(e, CT_ELIMIT, "%s: out of memory", s->name);
         for (int64_t i = 0; i < s->count; i++) s->record[i].thumb = thumbs + i * CT__THUMB * CT__THUMB;
     }
-    run_threads(&q);
+    int64_t threads = s->o.threads < 2 ? 1 : s->o.threads > MAX_THREADS ? MAX_THREADS : s->o.threads;
+    ct_status status = ct_parallel(s->allocator, (int32_t)threads, work, &q, threads, e);
     pthread_mutex_destroy(&q.lock);
-    if (q.status) {
-        if (e && !e->status) *e = q.error;
-        return q.status;
-    }
-    ct_status status = check_broken(s, e);
+    if (q.status) return hand_on(&q.error, e);
+    if (!status) status = check_broken(s, e);
     if (status) return status;
     take_out(s);
     settle_channels(s);
