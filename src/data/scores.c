@@ -26,8 +26,12 @@ struct ct_scores {
 
 ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out, ct_err *e) {
     uint64_t cells = 0;
-    if (classes < 1 || !ct_mul_ok((uint64_t)classes, (uint64_t)classes, &cells))
-        return ct_fail(e, CT_EUSAGE, "scores: %lld classes; wanted at least 1", (long long)classes);
+    if (classes < 1)
+        return ct_fail(e, CT_EUSAGE, "scores: %lld classes; wanted at least 1; give their number",
+                       (long long)classes);
+    if (!ct_mul_ok((uint64_t)classes, (uint64_t)classes, &cells))
+        return ct_fail(e, CT_ELIMIT, "scores: %lld classes; wanted so few that their square can be counted",
+                       (long long)classes);
     ct_scores *s = ct_new(a, sizeof *s);
     if (!s) return ct_fail(e, CT_ELIMIT, "scores: out of memory");
     s->allocator = a;
