@@ -1,120 +1,12 @@
-/* test_automatic.c: what a training decides by itself: net and options from the data, steps from a time limit (by a clock of
- * the test's own), the batch from a bound of memory, the learning rate from a range test; and transfer. Each is stored as
- * numbers with which the run repeats byte for byte, resumed or not, with any number of threads. */
+/* test_automatic.c: what a training decides by itself: net and options from the data, the batch from a bound of memory,
+ * the learning rate from a range test; and transfer. Each is stored as numbers with which the run repeats byte for byte,
+ * resumed or not, with any number of threads. (Steps from a time limit: test_time_limit.c.) */
+#include "heard.h"
 #include "meter.h"
-#include "training.h"
 
 #include <math.h>
 
-#include <jansson.h>
-
 #include "images/folder.h"
-
-typedef struct heard {
-    char text[8000];
-} heard;
-static void hear(void *user, const ct_event *e) {
-    heard *h = user;
-    size_t n = strlen(h->text);
-    if (e->kind == CT_EVENT_FACT || e->kind == CT_EVENT_NOTE)
-        snprintf(h->text + n, sizeof h->text - n, "%s: %s\n", e->key, e->text);
-}
-static void said(const heard *h, const char *text) {
-    if (!strstr(h->text, text)) fail_msg("not said: %s\n%s", text, h->text);
-}
-
-static ct_train_result trained(const ct_image_train *o) {
-    ct_train_result r;
-    ct_err e = {0};
-    if (ct_train_image(o, &r, &e)) fail_msg("%s", e.text);
-    return r;
-}
-
-static json_t *read_json(const char *path, const char *key) {
-    json_t *v = json_load_file(path, 0, NULL), *part = json_incref(json_object_get(v, key));
-    json_decref(v);
-    if (!part) fail_msg("%s has no %s", path, key);
-    return part;
-}
-
-/* ---- a time limit ---- */
-
-typedef struct hands { /* a clock that goes on at every look */
-    double now, each, slower;
-    int64_t looks, slow_from; /* from this look on by `slower` */
-} hands;
-static double look(void *user) {
-    hands *h = user;
-    h->looks++;
-    return h->now += h->slow_from && h->looks > h->slow_from ? h->slower : h->each;
-}
-
-static ct_image_train limited(const char *output, hands *h) {
-    ct_image_train o = training(output);
-    o.epochs = 0;
-    o.patience = -1;
-    o.time_limit = 100;
-    o.clock = look;
-    o.clock_user = h;
-    return o;
-}
-
-static void repeats(const ct_train_result *r, const char *model, int64_t stop_at) {
-    json_t *recipe = read_json(at("limited.run/config.json"), "recipe");
-    ct_image_train o = training(at("again.safetensors"));
-    o.force = 1;
-    o.threads = 3;
-    o.patience = -1;
-    o.epochs = json_integer_value(json_object_get(recipe, "epochs"));
-    o.steps = json_integer_value(json_object_get(recipe, "steps"));
-    o.stop_at = json_integer_value(json_object_get(recipe, "stop_at"));
-    assert_int_equal(o.stop_at, stop_at);
-    ct_train_result again = trained(&o);
-    assert_int_equal(again.steps, r->steps);
-    assert_same_file(model, at("again.safetensors"));
-    assert_same_file(at("limited.run/metrics.jsonl"), at("again.run/metrics.jsonl"));
-    json_decref(recipe);
-}
-
-static void time_is_kept(void **state) {
-    hands h = {.each = 0.05};
-    heard told = {{0}};
-    ct_image_train o = limited(at("limited.safetensors"), &h);
-    (void)state;
-    o.tell = hear;
-    o.user = &told;
-    ct_train_result r = trained(&o);
-    said(&told, "time limit: 100 s:");
-    if (!(r.steps > 100 && r.seconds > 60 && r.seconds <= 95))
-        fail_msg("%lld steps, %g s\n%s", (long long)r.steps, r.seconds, told.text);
-    repeats(&r, at("limited.safetensors"), 0);
-}
-
-/* The machine becomes slower by five in mid-run: it ends after a whole step, in time, with a model that says where. */
-static void time_runs_out(void **state) {
-    hands h = {.each = 0.05, .slower = 0.25, .slow_from = 600};
-    heard told = {{0}};
-    ct_image_train o = limited(at("limited.safetensors"), &h);
-    (void)state;
-    o.tell = hear;
-    o.user = &told;
-    o.force = 1;
-    ct_train_result r = trained(&o);
-    said(&told, "the time limit is reached: stopped after step");
-    if (!(r.seconds > 90 && r.seconds <= 105))
-        fail_msg("%lld steps, %g s\n%s", (long long)r.steps, r.seconds, told.text);
-    repeats(&r, at("limited.safetensors"), r.steps);
-}
-
-static void too_little_time(void **state) {
-    hands h = {.each = 20};
-    ct_err e = {0};
-    ct_image_train o = limited(at("none.safetensors"), &h);
-    (void)state;
-    assert_int_equal(train(&o, &e), CT_EUSAGE);
-    assert_non_null(strstr(e.text, "--time-limit: 100 s; wanted more than"));
-    assert_int_equal(access(at("none.run/config.json"), F_OK), -1);
-}
 
 /* ---- the learning rate ---- */
 
@@ -155,6 +47,20 @@ static void range_test(void **state) {
     o.threads = 4;
     (void)trained(&o);
     assert_same_file(at("auto.safetensors"), at("again.safetensors"));
+}
+
+static void range_test_of_nothing(void **state) {
+    ct_image_train o = training(at("nothing.safetensors"));
+    ct_err e = {0};
+    (void)state;
+    o.net = NULL;
+    o.net_text =
+        "logit = linear(exp(add_scalar(flatten(input(image)), 1000)), \"out\", classes)\n"; /* infinite */
+    o.model = "steep";
+    o.nonfinite = "skip";
+    o.lr_auto = 1;
+    assert_int_equal(train(&o, &e), CT_ENONFINITE);
+    assert_non_null(strstr(e.text, "--lr auto: the loss is not finite at the first step"));
 }
 
 /* ---- transfer ---- */
@@ -366,10 +272,11 @@ static void chosen(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(time_is_kept),    cmocka_unit_test(time_runs_out),
-                                       cmocka_unit_test(too_little_time), cmocka_unit_test(range_test),
-                                       cmocka_unit_test(frozen),          cmocka_unit_test(other_head),
-                                       cmocka_unit_test(class_weights),   cmocka_unit_test(memory_is_kept),
-                                       cmocka_unit_test(memory_enough),   cmocka_unit_test(chosen)};
+    const struct CMUnitTest tests[] = {
+
+        cmocka_unit_test(range_test),    cmocka_unit_test(range_test_of_nothing),
+        cmocka_unit_test(frozen),        cmocka_unit_test(other_head),
+        cmocka_unit_test(class_weights), cmocka_unit_test(memory_is_kept),
+        cmocka_unit_test(memory_enough), cmocka_unit_test(chosen)};
     return cmocka_run_group_tests(tests, training_prepare, training_clean);
 }

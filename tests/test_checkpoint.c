@@ -263,8 +263,8 @@ static void out_of_range(void **state) {
     static const char *const texts[] = {"", "0x1p3", "1,5", "7 "};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         put_back();
-        change_document("best_loss", json_string(texts[i]));
-        refuses("H11 a number as text", resuming(), CT_EDATA, "its best_loss is missing or out of range");
+        change_document("least_loss", json_string(texts[i]));
+        refuses("H11 a number as text", resuming(), CT_EDATA, "its least_loss is missing or out of range");
     }
     put_back();
     change_document("step", json_null());

@@ -212,11 +212,28 @@ static void scores(void **state) {
     assert_non_null(strstr(json.data, "\"accuracy\":0.75,\"accuracy_ci95\":[0.3006"));
     assert_non_null(strstr(json.data, "\"baseline_accuracy\":0.5}"));
     ct_text_free(&json);
-    r = (ct_score){.accuracy = NAN, .low = NAN, .high = NAN, .loss = INFINITY};
+    r = (ct_score){.accuracy = NAN, .low = NAN, .high = NAN, .loss = INFINITY, .loss_error = NAN};
     ct_score_json(&r, &json);
-    assert_non_null(strstr(json.data, "\"loss\":null,\"accuracy\":null,\"accuracy_ci95\":[null,null]"));
+    assert_non_null(strstr(
+        json.data, "\"loss\":null,\"loss_error\":null,\"accuracy\":null,\"accuracy_ci95\":[null,null]"));
     ct_text_free(&json);
     assert_int_equal(ct_scores_add(s, logits, bad, 1, &e), CT_EDATA);
+    ct_scores_free(s);
+}
+
+/* The standard error of the mean: 0.1 and 0.5 about 0.3, so sqrt((0.2^2 + 0.2^2) / 1 / 2) = 0.2. */
+static void error_of_the_loss(void **state) {
+    ct_scores *s = NULL;
+    ct_err e = {0};
+    float logits[4] = {0, (float)log(exp(0.1) - 1), 0, (float)log(exp(0.5) - 1)};
+    int64_t label[2] = {0, 0};
+    (void)state;
+    assert_int_equal(ct_scores_new(NULL, 2, &s, &e), CT_OK);
+    assert_int_equal(ct_scores_add(s, logits, label, 1, &e), CT_OK);
+    assert_true(isnan(ct_scores_result(s).loss_error));
+    assert_int_equal(ct_scores_add(s, logits + 2, label + 1, 1, &e), CT_OK);
+    ct_score r = ct_scores_result(s);
+    assert_true(fabs(r.loss - 0.3) < 1e-6 && fabs(r.loss_error - 0.2) < 1e-6);
     ct_scores_free(s);
 }
 
@@ -277,9 +294,14 @@ static void transforms(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(order),         cmocka_unit_test(reader_error),
-                                       cmocka_unit_test(billions),      cmocka_unit_test(computed_order),
-                                       cmocka_unit_test(wrong_loaders), cmocka_unit_test(scores),
-                                       cmocka_unit_test(confusions),    cmocka_unit_test(transforms)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(order),
+                                       cmocka_unit_test(reader_error),
+                                       cmocka_unit_test(billions),
+                                       cmocka_unit_test(computed_order),
+                                       cmocka_unit_test(wrong_loaders),
+                                       cmocka_unit_test(scores),
+                                       cmocka_unit_test(error_of_the_loss),
+                                       cmocka_unit_test(confusions),
+                                       cmocka_unit_test(transforms)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,7 +94,11 @@ static void goes_on(const char *choice, const char *said) {
     assert_int_equal(l.bad, TRAINING_EPOCHS); /* once an epoch */
     if (!strstr(l.notes, said)) fail_msg("%s: %s", choice, l.notes);
     finite_model(at(whole));
-    for (int64_t step = 5; step < TRAINING_STEPS; step += 7) {
+    static const int64_t steps[] = {
+        5,  12, TRAINING_BATCHES,     19, 26,
+        33, 40, 2 * TRAINING_BATCHES, 47}; /* in mid-epoch, and at the ends of two */
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        int64_t step = steps[i];
         listener part = {.stop_after = step};
         ct_image_train p = options(pieces, choice, &part);
         assert_int_equal(train(&p, &e), CT_ECANCEL);

@@ -81,9 +81,9 @@ CT_API ct_status ct_next(ct_loader *l, ct_batch *out, ct_err *e);
 typedef struct ct_scores ct_scores;
 typedef struct ct_score { /* shares of 1; NaN where undefined */
     int64_t samples;
-    double loss;                                    /* mean cross-entropy: log_loss */
-    double accuracy, low, high;                     /* with its 95 % interval (Wilson 1927) */
-    double top5;                                    /* the label is among the five most probable */
+    double loss, loss_error;    /* mean cross-entropy: log_loss; the mean's standard error */
+    double accuracy, low, high; /* with its 95 % interval (Wilson 1927) */
+    double top5;                /* the label is among the five most probable */
     double macro_f1, macro_precision, macro_recall; /* means over classes, 0/0 counts as 0 (scikit-learn) */
     double ece;      /* expected calibration error, 15 bins (Guo et al. 2017) */
     double baseline; /* accuracy of always naming the most frequent class */
@@ -99,7 +99,7 @@ CT_API ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t 
 CT_API ct_score ct_scores_result(const ct_scores *s);
 /* The share of samples whose label is among the k most probable classes (of equals the first). */
 CT_API double ct_scores_top(const ct_scores *s, int64_t k);
-/* The JSON object that `cotan evaluate --json` prints: samples, loss, accuracy, accuracy_ci95 [low, high],
+/* The JSON object that `cotan evaluate --json` prints: samples, loss, loss_error, accuracy, accuracy_ci95 [low, high],
  * top5_accuracy, macro_f1, macro_precision, macro_recall, log_loss, ece, baseline_accuracy; null where undefined. */
 CT_API void ct_score_json(const ct_score *s, ct_text *out);
 /* How many samples of one class were taken for another; 0 for classes that do not exist. */

@@ -157,11 +157,12 @@ typedef struct ct_epoch {
     double accuracy;   /* of validation, for logits [N,C] with labels; NaN else */
     double seconds;    /* of this epoch, validation included */
     double lr, norm;   /* of the last step; norm as ct_trainer_norm */
-    int32_t best;      /* 1: the best so far, by validation loss, without validation by loss */
+    int32_t best;      /* 1: the best so far: of ct_fit by validation loss, without validation by loss */
     int32_t reserved;
     /* Training records scored as the validation source is, without dropout, random transforms and label smoothing, so
      * that they can stand beside it; NaN: not measured. ct_fit does not. */
     double train, train_accuracy;
+    double validation_error; /* standard error of .validation; NaN, and of ct_fit 0: not known */
 } ct_epoch;
 
 /* Zero means the default. */

@@ -43,14 +43,16 @@ typedef struct ct_event {
 /* Options of a training. Zero means the default that the line says. Those marked R are the recipe: they decide
  * the model's bytes, stand in it, and must be equal where a run is resumed. */
 typedef struct ct_image_train {
-    const char *data;   /* folder of idx files; may be NULL with `resume`: as the run has it */
+    /* A folder of pictures, classes below; of idx, CIFAR or .npy files; or a list, .csv or .jsonl (ct_images_open,
+     * ct_idx_load). May be NULL with `resume`: as the run has it. */
+    const char *data;
     const char *output; /* m.safetensors; the run folder m.run/ stands beside it */
     const char *model;  /* R: a preset; NULL: chosen by the pictures' size and number, see docs/pictures.md */
     const char *net;    /* R: or a file of net text */
     const char *net_text;  /* R: or the text itself; `model` is its name then */
     const char *validate;  /* R by its data: folder of the validation part; NULL: a tenth by hash */
     const char *init;      /* R by its bytes: a safetensors file of weights to begin with */
-    const char *transform; /* R: NULL: normalize by the training part's mean and deviation */
+    const char *transform; /* R: NULL: chosen by the data, see docs/pictures.md */
     const char *optimiser; /* R: NULL: "adamw" of lr 0.002 and weight decay 0.05 */
     const char *schedule;  /* R: NULL: "one_cycle" */
     /* R: at a loss or gradient that is not finite: NULL: "stop"; or "skip" the step, or "rollback" to the end of the
@@ -77,10 +79,11 @@ typedef struct ct_image_train {
     int32_t debug, trap;            /* of ct_options */
     /* 1: a damaged checkpoint, weights that are not finite, a broken picture are an error, not a note */
     int32_t strict;
-    int32_t follow_links, allow_broken;              /* of ct_images_options */
-    int32_t background;                              /* R: of ct_picture_options; 0: white */
-    ct_files files;                                  /* the seam */
-    ct_allocator allocator;                          /* the hook */
+    int32_t follow_links,
+        allow_broken;       /* of ct_images_options; part of the recipe, a resume takes them from the run */
+    int32_t background;     /* R: of ct_picture_options; 0: white */
+    ct_files files;         /* the seam */
+    ct_allocator allocator; /* the hook */
     void (*log)(void *user, const char *line);       /* of ct_options, with `user`; NULL: silent */
     volatile int32_t *stop;                          /* set by a signal handler: see below; may be NULL */
     void (*tell)(void *user, const ct_event *event); /* on the caller's thread; may be NULL */
@@ -113,13 +116,13 @@ typedef struct ct_image_train {
 typedef struct ct_train_result {
     char model[4096], run[4096], data[4096]; /* paths */
     int64_t epochs, steps;                   /* done in all, those before a resume included */
-    int64_t best_epoch;                      /* from 1 */
-    double seconds;                          /* of this call */
-    ct_score validation;                     /* of the best epoch */
-    int32_t resumed;                         /* 1: went on from a checkpoint */
-    int32_t finished_before;                 /* 1: nothing was left to do */
-    char report[4200];                       /* its path, or "" */
-    int32_t findings, reserved_too;          /* of the doctor */
+    int64_t best_epoch; /* from 1: the last whose validation loss is within its standard error of the least */
+    double seconds;     /* of this call */
+    ct_score validation;            /* of the best epoch */
+    int32_t resumed;                /* 1: went on from a checkpoint */
+    int32_t finished_before;        /* 1: nothing was left to do */
+    char report[4200];              /* its path, or "" */
+    int32_t findings, reserved_too; /* of the doctor */
     ct_finding finding[CT_FAULTS];
     int64_t measurements;  /* that it made, those before a resume included */
     double doctor_seconds; /* of this call */
@@ -139,7 +142,13 @@ typedef struct ct_evaluate_options {
     int64_t limit;    /* the first records; 0: all */
     int64_t top;      /* the k of top_k; 0: 5 */
     double coverage;  /* of prediction sets, between 0 and 1; 0: no sets */
-    int64_t reserved[4];
+    /* What is passed over, by name: pictures that cannot be read (more than 1 % are CT_EDATA, unless training allowed
+     * them), links to nothing; at the end, by the calling thread; may be NULL. */
+    void (*tell)(void *user, const char *line);
+    void *user;
+    int32_t strict; /* 1: the first picture that cannot be read is CT_EDATA */
+    int32_t reserved_too;
+    int64_t reserved;
 } ct_evaluate_options;
 typedef struct ct_evaluation {
     ct_score score;           /* of the net as it is */
@@ -153,7 +162,8 @@ typedef struct ct_evaluation {
     double coverage;          /* as asked for; 0: none */
     int64_t calibrated_on;    /* records of the validation part; 0: the model has no calibration */
     ct_calibrated calibrated; /* of the probabilities that ct_predict_image gives, and of the sets */
-    int64_t reserved[8];
+    int64_t passed_over;      /* lines that `tell` was given */
+    int64_t reserved[7];
 } ct_evaluation;
 /* Score a model on a folder. `part` NULL: the folder's test part; where it has none, on the data the model was
  * trained on the tenth that training kept away, on other data all of it. `limit`: the first records; 0: all.
@@ -189,14 +199,15 @@ typedef struct ct_gap {
     int32_t verdict; /* CT_GAP_...; UNKNOWN: fewer than 3 epochs, or nothing to compare */
     int32_t reserved;
     int64_t epochs;
-    int64_t best_epoch;                 /* of the least validation loss, from 1 */
+    int64_t best_epoch;                 /* from 1 */
     int64_t overfit_from;               /* the first epoch from which it was worse to the end; 0: none */
     double train, validation;           /* losses at the best epoch */
     double last_train, last_validation; /* at the last */
     char text[320];                     /* a sentence or two for people */
     int64_t reserved_too[4];
 } ct_gap;
-/* The rule, for any rows. OVERFIT: validation loss ended 2 % or more above its least, while training loss fell on.
+/* The rule, for any rows. The best epoch is the last that is marked so; where none is, that of the least validation loss.
+ * OVERFIT: validation loss ended 2 % or more above the best epoch's, while training loss fell on.
  * UNDERFIT: the last epoch is the best, validation loss fell by 2 % or more over the last quarter of the epochs, and training loss
  * is no lower than four fifths of it. */
 CT_API void ct_gap_of(const ct_epoch *row, int64_t rows, ct_gap *out);
@@ -205,10 +216,10 @@ CT_API ct_status ct_run_gap(const ct_files *f, const ct_allocator *a, const char
                             ct_err *e);
 
 typedef struct ct_prediction {
-    const char *path;
-    int64_t index;             /* record in an idx file, from 0; of picture files 0 */
-    int64_t label;             /* index of the most probable class; -1: see error */
-    const char *name;          /* its label */
+    const char *path; /* NULL where the error is of no picture: a pipe in a folder, a link to nothing */
+    int64_t index;    /* record in an idx file, from 0; of picture files 0 */
+    int64_t label;    /* index of the most probable class; -1: see error */
+    const char *name; /* its label */
     const double *probability; /* [classes], valid during the call; at the model's temperature */
     int64_t classes;
     int32_t file; /* 1: path is a picture; 0: of many records */

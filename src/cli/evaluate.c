@@ -61,6 +61,7 @@ static void print_json(const shown *w) {
     static const char *const micro[] = {"micro_f1", "micro_precision", "micro_recall"};
     json_t *all = cli_score(&v->score);
     json_object_set_new(all, "part", json_string(v->part));
+    json_object_set_new(all, "passed_over", json_integer(v->passed_over));
     for (size_t i = 0; i < sizeof micro / sizeof *micro; i++)
         json_object_set_new(all, micro[i], cli_number(v->score.accuracy));
     json_object_set_new(all, "top_k", json_integer(v->top));
@@ -210,10 +211,20 @@ static void add_to_report(ct_model *m, const char *model, const ct_evaluation *v
         fprintf(stderr, "  added to %s\n", ct_escape(report, text, sizeof text));
 }
 
+static void tell(void *user, const char *line) {
+    (void)user;
+    fprintf(stderr, "  %s\n", line);
+}
+
 int cli_evaluate(cli *c) {
     ct_model *m = NULL;
     ct_evaluation v = {0};
-    ct_evaluate_options o = {.part = c->part, .limit = c->limit, .top = c->top, .coverage = c->coverage};
+    ct_evaluate_options o = {.part = c->part,
+                             .limit = c->limit,
+                             .top = c->top,
+                             .coverage = c->coverage,
+                             .tell = tell,
+                             .strict = c->strict};
     ct_gap gap;
     ct_err none = {0}; /* a model may have been moved away from its run */
     struct stat st;

@@ -71,7 +71,8 @@ static void print_set(const printer *w, const ct_prediction *p) {
     int64_t at = -1;
     for (int64_t k = 0; k < p->set; k++) {
         at = next_class(p, at);
-        printf("%s%s", k ? ", " : "\t{", ct_model_label(w->model, at));
+        printf("%s", k ? ", " : "\t{");
+        cli_print(ct_model_label(w->model, at), 0);
     }
     if (p->set) putchar('}');
 }

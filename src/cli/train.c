@@ -75,10 +75,10 @@ static ct_image_train job_of(cli *c, const char *command) {
 }
 
 /* The words that make the same model again: every option of the recipe that was given. What a time limit, a bound of memory
- * and a range test decided is added by the job as numbers. A net that came from a run's config.json has no other name. */
+ * and a range test decided, and the last step, is added by the job as numbers. A net that came from a run's config.json has no other name. */
 static const char *command_of(cli *c) {
-    static const char *const left_out[] = {"resume", "force", "dry-run", "config",
-                                           "json",   "quiet", "set",     NULL};
+    static const char *const left_out[] = {"resume", "force", "dry-run", "config", "json",
+                                           "quiet",  "set",   "stop-at", NULL};
     ct_text t = {0};
     ct_text_add(&t, "cotan train image ");
     cli_quote(&t, data_of(c) ? data_of(c) : "DIR");
@@ -86,7 +86,7 @@ static const char *command_of(cli *c) {
         const char *text = c->given[o - cli_options];
         int skip = !text || strcmp(o->name, "time-limit") == 0 || strcmp(o->name, "memory") == 0 ||
                    (strcmp(o->name, "lr") == 0 && !(c->lr > 0)) ||
-                   (c->time_limit > 0 && strcmp(o->name, "epochs") == 0);
+                   (c->time_limit > 0 && (strcmp(o->name, "epochs") == 0 || strcmp(o->name, "steps") == 0));
         for (int i = 0; left_out[i]; i++) skip |= strcmp(o->name, left_out[i]) == 0;
         if (c->config_net && strcmp(o->name, "config") == 0) skip = 0;
         if (skip) continue;

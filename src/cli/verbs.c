@@ -20,7 +20,7 @@ const verb cli_verbs[] = {
      "record of the validation part, as the best epoch sees it), checkpoint.safetensors, "
      "previous.safetensors and report.html, a page to look at. The model is written once, at the end.\n\n"
      "The validation part, a tenth of the training part by a hash of seed and record, chooses the best "
-     "epoch. "
+     "epoch: the last whose loss is within a standard error of the least. "
      "The test part (t10k-images-idx3-ubyte and its labels; else another tenth) is read by cotan evaluate "
      "alone.\n\n"
      "What is not given is chosen by the size and number of the pictures, said, and stored: net, epochs, "

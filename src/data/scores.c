@@ -14,9 +14,9 @@ typedef struct bins { /* samples by the probability of the class named */
 struct ct_scores {
     const ct_allocator *allocator;
     int64_t classes, samples;
-    double loss;
-    int64_t *confusion; /* [truth, predicted] */
-    int64_t *rank;      /* [classes]: samples whose label has so many classes above it */
+    double loss, squares; /* sums of cross-entropies, and of their squares */
+    int64_t *confusion;   /* [truth, predicted] */
+    int64_t *rank;        /* [classes]: samples whose label has so many classes above it */
     double *probability;
     bins plain, scaled;            /* scaled: of logits / temperature */
     double temperature, threshold; /* 1; -1: no sets */
@@ -130,7 +130,9 @@ ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label,
         for (int64_t c = 0; c < s->classes; c++)
             above += logits[c] > logits[label[r]] || (logits[c] == logits[label[r]] && c < label[r]);
         count_bin(&s->plain, s->probability[best], best == label[r]);
-        s->loss += cross_entropy(logits, s->classes, label[r], 1);
+        double loss = cross_entropy(logits, s->classes, label[r], 1);
+        s->loss += loss;
+        s->squares += loss * loss;
         add_scaled(s, logits, label[r], best);
         s->confusion[label[r] * s->classes + best]++;
         s->rank[above]++;
@@ -178,12 +180,13 @@ ct_score ct_scores_result(const ct_scores *s) {
     double n = (double)s->samples;
     int64_t right = 0, largest = 0;
     if (s->samples == 0) {
-        r.loss = r.accuracy = r.low = r.high = r.top5 = r.macro_f1 = r.macro_precision = r.macro_recall =
-            r.ece = r.baseline = NAN;
+        r.loss = r.loss_error = r.accuracy = r.low = r.high = r.top5 = r.macro_f1 = r.macro_precision =
+            r.macro_recall = r.ece = r.baseline = NAN;
         return r;
     }
     per_class(s, &r, &right, &largest);
     r.loss = s->loss / n;
+    r.loss_error = n > 1 ? sqrt(fmax(s->squares / n - r.loss * r.loss, 0) / (n - 1)) : NAN;
     r.accuracy = (double)right / n;
     r.top5 = ct_scores_top(s, 5);
     r.baseline = (double)largest / n;
@@ -256,6 +259,7 @@ static void member(ct_text *t, const char *key, double v) {
 void ct_score_json(const ct_score *s, ct_text *out) {
     ct_text_format(out, "{\"samples\":%lld", (long long)s->samples);
     member(out, "loss", s->loss);
+    member(out, "loss_error", s->loss_error);
     member(out, "accuracy", s->accuracy);
     ct_text_add(out, ",\"accuracy_ci95\":[");
     number(out, s->low);

@@ -64,8 +64,10 @@ static void judge(const ct_epoch *row, int64_t rows, int64_t best, ct_gap *g) {
 void ct_gap_of(const ct_epoch *row, int64_t rows, ct_gap *out) {
     ct_gap g = {.epochs = rows, .train = NAN, .validation = NAN, .last_train = NAN, .last_validation = NAN};
     int64_t best = 0;
-    for (int64_t i = 1; i < rows; i++)
-        if (row[i].validation < row[best].validation || isnan(row[best].validation)) best = i;
+    for (int64_t i = 1; i < rows; i++) {
+        int less = row[i].validation < row[best].validation || isnan(row[best].validation);
+        if (row[i].best || (less && !row[best].best)) best = i;
+    }
     if (rows > 0) {
         g.best_epoch = row[best].epoch;
         g.train = row[best].train;
@@ -114,6 +116,7 @@ static ct_status read_rows(const char *text, uint64_t bytes, const char *path, c
                                     .loss = number(v, "loss"),
                                     .validation = number(v, "validation_loss"),
                                     .accuracy = number(v, "validation_accuracy"),
+                                    .best = json_is_true(json_object_get(v, "best")),
                                     .train = number(v, "train_loss"),
                                     .train_accuracy = number(v, "train_accuracy")};
         json_decref(v);

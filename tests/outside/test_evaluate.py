@@ -105,7 +105,12 @@ def gap():
     """The words about training are about metrics.jsonl."""
     rows = [json.loads(line) for line in read(f"{FOLDER}/m.run/metrics.jsonl").decode().splitlines()]
     g = objects("evaluate", MODEL, DATA, "--json")[0]["gap"]
-    best = min(rows, key=lambda row: row["validation_loss"])
+    best, least, error = None, float("inf"), 0
+    for row in rows:
+        if row["validation_loss"] < least:
+            least, error = row["validation_loss"], row["validation_loss_error"]
+        best = row if row["validation_loss"] <= least + error else best
+        check("the best so far is within a standard error of the least", row["best"] == (best is row) and error > 0, rows)
     check("the best epoch's losses", (g["best_epoch"], g["epochs"]) == (best["epoch"], 5) and near(g["train_loss"], best["train_loss"]) and near(g["validation_loss"], best["validation_loss"]), (g, rows))
     kept = read(f"{FOLDER}/m.run/metrics.jsonl")
     made = [(1, .9, 1), (2, .5, .6), (3, .3, .8), (4, .1, 1.1)]
@@ -200,6 +205,14 @@ def paths():
 
 def wrong():
     refused("the part that calibrated", 2, "calibrated the sets", "evaluate", MODEL, DATA, "--part", "validation", "--coverage", "0.9", folder=FOLDER)
+    os.makedirs(f"{FOLDER}/only")  # test files alone, given as the validation part
+    for name in os.listdir(DATA):
+        if name.startswith("t10k"):
+            shutil.copy(f"{DATA}/{name}", f"{FOLDER}/only")
+    model = f"{FOLDER}/only.safetensors"
+    r = cotan("train", "image", DATA, "--validate", f"{FOLDER}/only", "--model", "mlp", "--epochs", "1", "--quiet", "-o", model)
+    check("train with test files as the validation part", r.status == 0, r)
+    refused("files that calibrated", 2, "calibrated", "evaluate", model, f"{FOLDER}/only", "--coverage", "0.9", folder=FOLDER, any_memory=True)
     for value in ("0", "1", "90", "nan"):
         refused(f"--coverage {value}", 2, f"--coverage: {value}; wanted a number from 1e-06 to 0.999999", "evaluate", MODEL, DATA, "--coverage", value, folder=FOLDER)
     refused("--unsure 60", 2, "--unsure: 60; wanted a number from 0 to 1", "predict", MODEL, IMAGES, "--unsure", "60", folder=FOLDER)

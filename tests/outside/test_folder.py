@@ -264,6 +264,28 @@ def predictions():
     check("by content, not by name", cotan("predict", model, named).out.split("\t")[1:] == cotan("predict", model, good).out.split("\t")[1:])
 
 
+def passed_over():
+    """What evaluate and predict cannot read is named; a list is not written over."""
+    data, model = classes(f"{FOLDER}/passed", 50), f"{FOLDER}/passed.safetensors"
+    r = cotan("train", "image", data, "--net", f"{FOLDER}/net.net", "--epochs", "1", "--quiet", "-o", model)
+    check("train", r.status == 0, r)
+    write(f"{data}/both/bad.png", SIG + b"nothing")
+    for part in ((), ("--part", "all")):
+        r = cotan("evaluate", model, data, "--json", *part)
+        check("evaluate names a broken picture once", r.status == 0 and r.err.count("bad.png") == 1 and json.loads(r.out)["passed_over"] == 1, r)
+    refused("evaluate --strict", 3, "bad.png", "evaluate", model, data, "--strict", folder=FOLDER, any_memory=True)
+    os.remove(f"{data}/both/bad.png")
+    os.mkfifo(f"{data}/both/pipe.png")
+    r = cotan("predict", model, data)
+    check("a pipe is named and no broken picture", r.status == 0 and "pipe.png" in r.err and len(r.out.splitlines()) == 150, r)
+    gone = [f"{FOLDER}/gone{i}.png" for i in range(2)]
+    r = cotan("predict", model, gone[0], f"{data}/both/000.png", gone[1])
+    check("each missing file is named", r.status == 3 and all(g in r.err for g in gone) and len(r.out.splitlines()) == 1, r)
+    rows = "".join(f"passed/{name}/{i:03d}.png,{name}\n" for name in ("across", "both", "down") for i in range(9))
+    listed = write(f"{FOLDER}/passed.csv", "path,label\n" + rows)
+    refused("the list is the output", 2, "which is read as the data", "train", "image", listed, "--net", f"{FOLDER}/net.net", "-o", listed, "--force", folder=FOLDER, any_memory=True)
+
+
 bad_folders()
 links()
 same_bytes()
@@ -272,4 +294,5 @@ known_again()
 odd_names()
 backgrounds()
 predictions()
+passed_over()
 finish()

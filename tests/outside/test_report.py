@@ -199,7 +199,7 @@ def with_test(data, run, scores):
         with open(f"{run}/report.html", encoding="utf-8") as f:
             text = f.read()
         page = Page(text)
-        check("one section of the test part", text.count("neither the weights nor any choice ever met") == 1)
+        check("one section of the test part", text.count("which training does not read, scored by") == 1)
         check("which is no longer untouched", "not touched" not in page.all)
         check("calibration before and after", {"test.ece", "test.ece_calibrated", "test.temperature"} <= {k for k, _, _ in page.numbers})
         check("its numbers", "test" in check_numbers(f"after evaluate, {turn}", page, run, scores))
@@ -353,7 +353,7 @@ def tensorboard(data):
     first = events(path)[0]
     check("its version", first[3] == [b"brain.Event:2"] and abs(first[1][0] - time.time()) < 3600, first)
     rows, told = lines(f"{FOLDER}/t/m.run/metrics.jsonl"), scalars(path)
-    for tag, key in (("loss/train", "loss"), ("loss/validation", "validation_loss"), ("accuracy/validation", "validation_accuracy")):
+    for tag, key in (("loss/epoch", "loss"), ("loss/train", "train_loss"), ("accuracy/train", "train_accuracy"), ("loss/validation", "validation_loss"), ("accuracy/validation", "validation_accuracy")):
         check(tag, [s for s, _ in told[tag]] == [row["steps"] for row in rows] and
               all(abs(v - row[key]) <= 1e-6 * abs(row[key]) for (_, v), row in zip(told[tag], rows)), told[tag])
     check("a loss and a rate every step", [s for s, _ in told["loss/step"]] == list(range(1, rows[-1]["steps"] + 1)) and len(told["learning_rate"]) == rows[-1]["steps"])

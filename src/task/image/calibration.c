@@ -4,7 +4,13 @@
 
 #include <math.h>
 
-#define SCORES 1000 /* kept: a coverage is met to a thousandth */
+#define SCORES 1000           /* kept: a coverage is met to a thousandth */
+#define MOST_LOGITS (1 << 24) /* kept while it is measured */
+
+int64_t ct__calibration_every(int64_t records, int64_t classes) {
+    int64_t every = (records * classes + MOST_LOGITS - 1) / MOST_LOGITS;
+    return every < 1 ? 1 : every;
+}
 
 json_t *ct__calibration_json(const ct_allocator *a, const float *logits, const int64_t *label, int64_t rows,
                              int64_t classes, ct_err *e) {

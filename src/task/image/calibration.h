@@ -6,7 +6,8 @@
 
 #include "cotan/task.h"
 
-#define CT__CALIBRATION_NUMBERS (1 << 24) /* logits that training keeps for it at most */
+/* Of every so many records one calibrates, evenly spread, so that few enough logits are kept for it. */
+int64_t ct__calibration_every(int64_t records, int64_t classes);
 
 /* {"temperature", "records", "scores"}: scores in units of 1e-7; NULL with *e. */
 json_t *ct__calibration_json(const ct_allocator *a, const float *logits, const int64_t *label, int64_t rows,

@@ -11,8 +11,6 @@
 
 #include "task/image/job.h"
 
-#define FEW 20000 /* pictures for which a net needs more variety than they have */
-
 int64_t ct__batches(const ct__image_job *j) {
     return (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
 }
@@ -31,7 +29,8 @@ typedef struct choice {
 static choice net_for(int64_t side, int64_t channels, int64_t pictures) {
     if (side < 8) return (choice){"mlp", {NULL, NULL}};
     if (side <= 40) return (choice){pictures < 2000 || channels == 1 ? "cnn" : "resnet20", {NULL, NULL}};
-    return pictures < FEW ? (choice){"resnet18", {"width", "32"}} : (choice){"resnet18", {NULL, NULL}};
+    return pictures < CT__FEW_PICTURES ? (choice){"resnet18", {"width", "32"}}
+                                       : (choice){"resnet18", {NULL, NULL}};
 }
 
 static ct_status write_net(ct__image_job *j, const choice *c) {
@@ -73,7 +72,7 @@ void ct__add_training_steps(const ct__image_job *j, ct_text *t, const int64_t si
     ct_text_format(t, "%srandom_crop %lldx%lld pad=%lld mode=edge", t->length ? ", " : "", (long long)size[0],
                    (long long)size[1], (long long)shorter / (shorter < 64 ? 14 : 16));
     if (channels == 3 || flip) ct_text_add(t, ", flip 0.5");
-    if (channels != 3 || shorter < 64 || j->train_count >= FEW || !mean) return;
+    if (channels != 3 || shorter < 64 || j->train_count >= CT__FEW_PICTURES || !mean) return;
     ct_text_format(t, ", trivial_augment fill=%.0f:%.0f:%.0f", mean[0] * 255, mean[1] * 255, mean[2] * 255);
 }
 
@@ -84,22 +83,36 @@ static int64_t epochs_for(int64_t pictures) {
     return epochs < 10 ? 10 : epochs > 60 ? 60 : epochs;
 }
 
-/* An average over a thirtieth of the training lags little behind at its end, and before it is as good as a lower rate.
- * With a time limit the steps are not known yet: it is a thirtieth of what there would be without. */
-static double average_for(const ct__image_job *j) {
-    double over =
-        (double)(j->o->time_limit > 0 ? epochs_for(j->train_count) * ct__batches(j) : j->recipe.steps) / 30;
-    return over < 5 ? 0 : 1 - 1 / over;
+/* An average over a thirtieth of the training lags little behind at its end, and before it is as good as a lower rate. */
+static void choose_average(ct__image_job *j) {
+    double over = (double)j->recipe.steps / 30;
+    if (j->o->average != 0) return;
+    j->recipe.average = over < 5 ? 0 : over > 1e4 ? 1 - 1e-4 : round((1 - 1 / over) * 1e4) / 1e4;
 }
 
 /* Rates fall towards the end of the schedule, and the loss with them: a short patience would stop before that. */
-void ct__choose_patience(ct__image_job *j) {
+static void choose_patience(ct__image_job *j) {
     ct__recipe *r = &j->recipe;
     if (j->o->patience != 0) return;
     r->patience = (int32_t)(r->epochs / 2 > 10 ? r->epochs / 2 : 10);
 }
 
-/* Each from the other where one alone is given; with a time limit they come from the pace. */
+/* What hangs on the number of steps. */
+ct_status ct__choose_by_steps(ct__image_job *j) {
+    const ct__recipe *r = &j->recipe;
+    if (r->warmup > r->steps)
+        return ct_fail(j->e, CT_EUSAGE, "--warmup: %lld; wanted at most %lld, the steps in all; give fewer",
+                       (long long)r->warmup, (long long)r->steps);
+    if (r->stop_at > r->steps)
+        return ct_fail(j->e, CT_EUSAGE,
+                       "--stop-at: %lld; wanted at most %lld, the steps in all; leave it out",
+                       (long long)r->stop_at, (long long)r->steps);
+    choose_patience(j);
+    choose_average(j);
+    return CT_OK;
+}
+
+/* Each from the other where one alone is given. */
 static ct_status choose_steps(ct__image_job *j) {
     ct__recipe *r = &j->recipe;
     int64_t batches = ct__batches(j);
@@ -110,21 +123,15 @@ static ct_status choose_steps(ct__image_job *j) {
         return ct_fail(
             j->e, CT_EUSAGE, "--steps: %lld; wanted at most %lld, %lld epochs of %lld; give more --epochs",
             (long long)r->steps, (long long)(r->epochs * batches), (long long)r->epochs, (long long)batches);
-    if (r->warmup > r->steps)
-        return ct_fail(j->e, CT_EUSAGE, "--warmup: %lld; wanted at most %lld, the steps in all; give fewer",
-                       (long long)r->warmup, (long long)r->steps);
-    if (r->stop_at > r->steps)
-        return ct_fail(j->e, CT_EUSAGE,
-                       "--stop-at: %lld; wanted at most %lld, the steps in all; leave it out",
-                       (long long)r->stop_at, (long long)r->steps);
-    ct__choose_patience(j);
     return CT_OK;
 }
 
+/* With a time limit the steps come from the pace, later (time.c); till then any average stands in, for all take the same
+ * time and memory. */
 ct_status ct__choose(ct__image_job *j) {
-    ct__recipe *r = &j->recipe;
     ct_status s = choose_net(j);
     if (!s) s = choose_steps(j);
-    if (!s && !(j->o->average > 0)) r->average = round(average_for(j) * 1e4) / 1e4;
-    return s;
+    if (s || !ct__time_decides(j)) return s ? s : ct__choose_by_steps(j);
+    if (j->o->average == 0) j->recipe.average = 0.5;
+    return CT_OK;
 }

@@ -21,8 +21,9 @@ ct_status ct__doctor_rehearse(ct__image_job *j, ct_loader *l, ct_doctor **out) {
     if (j->o->doctor < 0) return CT_OK;
     ct_status s = ct_doctor_new(j->loss, j->logits, &j->like, &o, out, j->e);
     if (!s) s = ct_next(l, &b, j->e);
-    if (!s && b.rows) s = ct__image_mix(j, &b, &mixed);
-    return s || !b.rows ? s : ct_doctor_before(*out, 0, &mixed, j->e);
+    if (!s && b.rows == 0) s = ct_next(l, &b, j->e); /* between epochs */
+    if (!s) s = ct__image_mix(j, &b, &mixed);
+    return s ? s : ct_doctor_before(*out, 0, &mixed, j->e);
 }
 
 static void tell_new(ct__image_job *j) {

@@ -91,11 +91,12 @@ ct_status ct__image_look_back(ct__image_job *j, ct_score *score) {
 
 static ct_status write_row(ct__image_job *j, const ct_epoch *row) {
     json_t *v = json_pack(
-        "{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "epoch", (json_int_t)row->epoch, "steps",
+        "{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "epoch", (json_int_t)row->epoch, "steps",
         (json_int_t)row->steps, "loss", ct__json_number(row->loss), "validation_loss",
-        ct__json_number(row->validation), "validation_accuracy", ct__json_number(row->accuracy), "train_loss",
-        ct__json_number(row->train), "train_accuracy", ct__json_number(row->train_accuracy), "lr",
-        ct__json_number(row->lr), "gradient_norm", ct__json_number(row->norm), "best", row->best);
+        ct__json_number(row->validation), "validation_loss_error", ct__json_number(row->validation_error),
+        "validation_accuracy", ct__json_number(row->accuracy), "train_loss", ct__json_number(row->train),
+        "train_accuracy", ct__json_number(row->train_accuracy), "lr", ct__json_number(row->lr),
+        "gradient_norm", ct__json_number(row->norm), "best", row->best);
     ct__doctor_row(j, v);
     ct_status s = v ? ct__run_append(&j->run, "metrics.jsonl", v, j->e)
                     : ct_fail(j->e, CT_ELIMIT, "metrics: out of memory");
@@ -125,6 +126,20 @@ int ct__image_patience_over(const ct__image_job *j) {
     return j->recipe.patience > 0 && j->bad_epochs >= j->recipe.patience;
 }
 
+/* The best is the last epoch whose loss is within a standard error of the least (Breiman, Friedman, Olshen and Stone,
+ * "Classification and Regression Trees", 1984): nearer than that the validation part cannot tell epochs apart, and
+ * later ones are of lower rates. Bad epochs are those since the least. */
+static int is_best(ct__image_job *j, const ct_score *score) {
+    int least =
+        j->best_epoch < 0 || score->loss < j->least_loss || (isnan(j->least_loss) && !isnan(score->loss));
+    j->bad_epochs = least ? 0 : j->bad_epochs + 1;
+    if (least) {
+        j->least_loss = score->loss;
+        j->least_error = isnan(score->loss_error) ? 0 : score->loss_error;
+    }
+    return least || score->loss <= j->least_loss + j->least_error;
+}
+
 ct_status ct__image_end_epoch(ct__image_job *j, double begin, int *stop) {
     ct_score score, train;
     ct_tensors *weights = NULL;
@@ -138,13 +153,14 @@ ct_status ct__image_end_epoch(ct__image_job *j, double begin, int *stop) {
         ct_tensors_free(weights);
         return s;
     }
-    int best = j->best_epoch < 0 || score.loss < j->best_loss || (isnan(j->best_loss) && !isnan(score.loss));
+    int best = is_best(j, &score);
     j->epoch++;
     j->position = 0;
     ct_epoch row = {.epoch = j->epoch,
                     .steps = j->step,
                     .loss = j->loss_sum / (double)j->loss_count,
                     .validation = score.loss,
+                    .validation_error = score.loss_error,
                     .accuracy = score.accuracy,
                     .seconds = j->now - begin,
                     .lr = j->last_lr,
@@ -157,14 +173,12 @@ ct_status ct__image_end_epoch(ct__image_job *j, double begin, int *stop) {
     if (best) {
         ct_tensors_free(j->best);
         j->best = weights;
-        j->best_loss = score.loss;
         j->best_epoch = j->epoch;
-        j->bad_epochs = 0;
     } else {
         ct_tensors_free(weights);
-        j->bad_epochs++;
-        if (strcmp(j->recipe.schedule, "plateau") == 0 && j->bad_epochs % 3 == 0) j->plateau *= 0.1;
     }
+    if (j->bad_epochs && j->bad_epochs % 3 == 0 && strcmp(j->recipe.schedule, "plateau") == 0)
+        j->plateau *= 0.1;
     *stop = ct__image_patience_over(j);
     s = write_row(j, &row);
     if (!s) s = ct__image_events_epoch(j, &row);
@@ -242,9 +256,7 @@ static ct_status keep_logits(visit *v, const ct_batch *b, const float *logits) {
 /* Temperature and scores of prediction sets, from the logits of the validation part; of many, a share evenly spread. */
 static ct_status calibrate(ct__image_job *j, json_t **out) {
     const ct_allocator *a = &j->o->allocator;
-    int64_t all = j->validation_count,
-            every = (all * j->classes + CT__CALIBRATION_NUMBERS - 1) / CT__CALIBRATION_NUMBERS;
-    if (every < 1) every = 1;
+    int64_t all = j->validation_count, every = ct__calibration_every(all, j->classes);
     uint64_t rows = (uint64_t)((all + every - 1) / every), numbers = rows * (uint64_t)j->classes;
     visit v = {.j = j, .each = keep_logits, .every = every};
     v.kept = ct_new_array(a, numbers, sizeof *v.kept);
@@ -267,6 +279,7 @@ void ct__score_read(const json_t *v, ct_score *s) {
     const json_t *interval = json_object_get(v, "accuracy_ci95");
     *s = (ct_score){.samples = json_integer_value(json_object_get(v, "samples")),
                     .loss = number(v, "loss"),
+                    .loss_error = number(v, "loss_error"),
                     .accuracy = number(v, "accuracy"),
                     .low = json_number_value(json_array_get(interval, 0)),
                     .high = json_number_value(json_array_get(interval, 1)),

@@ -33,8 +33,10 @@ static void add_health(ct__image_job *j, const char *what, const char *name, dou
 
 ct_status ct__image_events_epoch(ct__image_job *j, const ct_epoch *row) {
     if (!j->o->tensorboard) return CT_OK;
-    ct__events_add(&j->events, j->step, "loss/train", row->loss);
+    ct__events_add(&j->events, j->step, "loss/epoch", row->loss);
+    ct__events_add(&j->events, j->step, "loss/train", row->train);
     ct__events_add(&j->events, j->step, "loss/validation", row->validation);
+    ct__events_add(&j->events, j->step, "accuracy/train", row->train_accuracy);
     ct__events_add(&j->events, j->step, "accuracy/validation", row->accuracy);
     for (int32_t i = 0; j->doctor && i < ct_doctor_layers(j->doctor); i++) {
         ct_layer_health h = ct_doctor_layer(j->doctor, i);

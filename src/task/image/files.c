@@ -59,7 +59,7 @@ typedef struct files {
     int (*each)(void *user, const ct_prediction *p);
     void *user;
     int32_t stopped;
-    int32_t alone; /* one file was asked for: its error is the call's */
+    int32_t alone; /* one file is all that was asked for: its error is the call's */
 } files;
 
 /* ---- names ---- */
@@ -81,10 +81,11 @@ static ct_status add(files *q, const char *path, const char *folder) {
 
 static void tell_error(files *q, const char *path, const char *why) {
     ct_prediction p = {.path = path, .label = -1, .file = 1, .error = why};
-    if (q->broken++ == 0) snprintf(q->first, sizeof q->first, "%.390s", why);
+    if (path && q->broken++ == 0) snprintf(q->first, sizeof q->first, "%.390s", why);
     if (!q->stopped && q->each(q->user, &p)) q->stopped = 1;
 }
 
+/* Of a folder: a pipe, a link to nothing. */
 static void tell_line(void *user, const char *line) { tell_error(user, NULL, line); }
 
 /* Every file of a folder by its name; reading tells which are pictures. */
@@ -244,14 +245,15 @@ static ct_status predict(files *q) {
     return s;
 }
 
-ct_status ct__files_predict(ct_model *m, const char *const *path, int64_t n, const ct_predict_options *o,
-                            int (*each)(void *user, const ct_prediction *p), void *user, ct_err *e) {
+ct_status ct__files_predict(ct_model *m, const char *const *path, int64_t n, int alone,
+                            const ct_predict_options *o, int (*each)(void *user, const ct_prediction *p),
+                            void *user, ct_err *e) {
     files q = {.p = {.m = m, .e = e}, .each = each, .user = user};
     ct_status s = open_pass(&q.p, o);
     if (s) return s;
     q.arena.allocator = q.p.allocator;
     s = list(&q, path, n);
-    q.alone = n == 1 && q.count == 1 && strcmp(q.name[0].path, path[0]) == 0;
+    q.alone = alone && q.count == 1 && strcmp(q.name[0].path, path[0]) == 0;
     q.why = calloc((size_t)q.count + 1, sizeof *q.why);
     if (!s && !q.why) s = ct_fail(e, CT_ELIMIT, "predict: out of memory");
     if (!s && q.stopped) s = ct_fail(e, CT_ECANCEL, "predict: stopped; wanted all; call again");

@@ -76,8 +76,13 @@ static int compare_number(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Training pictures of one size up to 96 stay as they are; others become squares of 64, or of 32 where half of them are
- * smaller than 64. */
+/* Of 96, where there is time for it, of 64, or of 32: the greatest that half of the pictures are not smaller than. */
+static int64_t square_for(int64_t pictures, int64_t median) {
+    if (pictures < CT__FEW_PICTURES && median >= 96) return 96;
+    return median >= 64 ? 64 : 32;
+}
+
+/* Training pictures of one size up to 96 stay as they are; others become squares. */
 static ct_status choose_size(ct__image_job *j, int64_t size[2], int *resize) {
     int64_t *shorter = ct_new_array(&j->o->allocator, (uint64_t)j->train_count, sizeof *shorter);
     ct_image r = {0}, first = {0};
@@ -91,7 +96,7 @@ static ct_status choose_size(ct__image_job *j, int64_t size[2], int *resize) {
     }
     qsort(shorter, (size_t)j->train_count, sizeof *shorter, compare_number);
     *resize = !equal || first.width > 96 || first.height > 96;
-    size[0] = *resize ? shorter[j->train_count / 2] >= 64 ? 64 : 32 : first.width;
+    size[0] = *resize ? square_for(j->train_count, shorter[j->train_count / 2]) : first.width;
     size[1] = *resize ? size[0] : first.height;
     ct_delete(&j->o->allocator, shorter, (size_t)j->train_count * sizeof *shorter);
     return CT_OK;

@@ -21,8 +21,9 @@ ct_status ct__folder_evaluate(ct_model *m, const char *data, const ct_evaluate_o
 ct_status ct__bytes_predict(ct_model *m, const char *name, const void *data, uint64_t bytes,
                             const ct_predict_options *o, int (*each)(void *user, const ct_prediction *p),
                             void *user, ct_err *e);
-ct_status ct__files_predict(ct_model *m, const char *const *path, int64_t n, const ct_predict_options *o,
-                            int (*each)(void *user, const ct_prediction *p), void *user,
-                            ct_err *e); /* files.c */
+/* alone: the path is all that was asked for, and if it is a file that cannot be read, the call fails with its error. */
+ct_status ct__files_predict(ct_model *m, const char *const *path, int64_t n, int alone,
+                            const ct_predict_options *o, int (*each)(void *user, const ct_prediction *p),
+                            void *user, ct_err *e); /* files.c */
 
 #endif

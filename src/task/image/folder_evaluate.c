@@ -17,7 +17,14 @@ typedef struct evaluation {
     uint64_t seed;           /* of the split */
     int own_validation;      /* training had another set for it: its train part is all but the test */
     ct_evaluation *out;
+    ct_text passed; /* lines on what is passed over, each with its NUL */
 } evaluation;
+
+static void pass_over(void *user, const char *line) {
+    evaluation *v = user;
+    v->out->passed_over++;
+    ct_text_bytes(&v->passed, line, strlen(line) + 1);
+}
 
 static ct_status by_models_classes(evaluation *v) {
     int64_t n = ct_model_labels(v->p.m);
@@ -32,6 +39,8 @@ static ct_status by_models_classes(evaluation *v) {
 /* Opened, and every picture read once: those that are broken are out. */
 static ct_status open_scanned(evaluation *v) {
     const ct_files *f = ct_files_of(ct_model_context(v->p.m));
+    v->passed.length = 0;
+    v->out->passed_over = 0;
     ct_status s = ct_images_open(f, v->p.allocator, v->data, &v->o, &v->s, v->p.e);
     if (!s) s = ct_images_scan(v->s, v->p.transform, 0, v->p.e);
     return s ? s : by_models_classes(v);
@@ -175,16 +184,6 @@ static ct_status take_first(evaluation *v) {
     return CT_OK;
 }
 
-typedef struct notes {
-    ct_evaluation *out;
-    int64_t broken;
-} notes;
-
-static void count_broken(void *user, const char *line) {
-    notes *n = user;
-    if (n->broken++ == 0) snprintf(n->out->note, sizeof n->out->note, "%.180s", line);
-}
-
 static ct_status score(evaluation *v) {
     ct_source *source = &v->p.source;
     ct_status s = ct_images_source(v->s, v->index, v->used, v->p.transform, source, v->p.e);
@@ -199,11 +198,18 @@ static ct_status score(evaluation *v) {
     return s ? s : ct__pass_score(&v->p, source, v->out);
 }
 
+static ct_status tell_passed(const evaluation *v, const ct_evaluate_options *with) {
+    const char *line = v->passed.data;
+    if (v->passed.failed) return ct_fail(v->p.e, CT_ELIMIT, "evaluate: out of memory");
+    for (int64_t i = 0; i < v->out->passed_over && with->tell; i++, line += strlen(line) + 1)
+        with->tell(with->user, line);
+    return CT_OK;
+}
+
 ct_status ct__folder_evaluate(ct_model *m, const char *data, const ct_evaluate_options *with,
                               ct_evaluation *out, ct_err *e) {
     const char *part = with->part;
     ct_evaluation made = {.top = with->top, .coverage = with->coverage};
-    notes told = {&made, 0};
     evaluation v = {.p = {.m = m, .e = e}, .out = &made, .data = data, .limit = with->limit};
     v.own_validation = ct_model_number(m, "data/validation_given", 0) > 0;
     v.seed = strtoull(ct_model_text(m, "recipe/seed"), NULL, 10);
@@ -213,18 +219,22 @@ ct_status ct__folder_evaluate(ct_model *m, const char *data, const ct_evaluate_o
         return s;
     }
     v.p.threads = ct_threads(ct_model_context(m));
+    v.passed.allocator = v.p.allocator;
     v.o = (ct_images_options){.picture = v.p.picture, /* as training met them, to know them again */
                               .follow_links = ct_model_number(m, "recipe/follow_links", 0) > 0,
                               .allow_broken = ct_model_number(m, "recipe/allow_broken", 0) > 0,
                               .limit = (int64_t)ct_model_number(m, "recipe/limit", 0),
                               .threads = v.p.threads,
                               .cache = ct__cache_bytes(),
-                              .tell = count_broken,
-                              .user = &told};
+                              .strict = with->strict,
+                              .tell = pass_over,
+                              .user = &v};
     s = open_set(&v, part);
     if (!s) s = choose_part(&v, part);
     if (!s) s = take_first(&v);
     if (!s) s = score(&v);
+    if (!s) s = tell_passed(&v, with);
+    ct_text_free(&v.passed);
     ct_delete(v.p.allocator, v.index, ((size_t)v.n + 1) * sizeof *v.index);
     ct__pass_close(&v.p);
     ct_images_close(v.s);

@@ -26,14 +26,18 @@ typedef struct ct__recipe { /* every option that changes the result, defaults fi
 
 typedef struct ct__meter { /* an allocator that refuses to pass a bound */
     ct_allocator under;
-    uint64_t limit, live, most;
+    uint64_t limit, live;
 } ct__meter;
+
+/* Fewer pictures need more variety than they have, and leave time for larger ones. */
+#define CT__FEW_PICTURES 20000
 
 typedef struct ct__image_job {
     const ct_image_train *o;
     ct_image_train metered; /* `o` with an allocator that keeps to .memory */
     ct__meter meter;
     const char *data, *validate, *init; /* paths: as given, or as the run has them; NULL: none */
+    const char *begun_by;               /* of a run that is resumed: its command, or ""; else NULL */
     ct_err *e;
     ct_arena arena;
     ct__run run;
@@ -54,6 +58,7 @@ typedef struct ct__image_job {
     float *mixed, *shares; /* a mixed batch and its labels; NULL: no mixing */
     /* net */
     const char *net_text, *net_file; /* as --net gave it, for the places in errors; else NULL */
+    int32_t opened;                  /* how often: what is said of it is said the first time */
     ct_ctx *ctx;
     ct_t logits, loss;
     ct_trainer *trainer;
@@ -64,19 +69,17 @@ typedef struct ct__image_job {
     double loss_sum, plateau;
     int64_t loss_count;
     int64_t best_epoch, bad_epochs, rows; /* rows: of metrics.jsonl */
-    double best_loss;
-    ct_score best_score;
-    ct_tensors *best; /* the weights of the best epoch */
+    double least_loss, least_error; /* of all epochs' validation losses the least, and its standard error */
+    ct_tensors *best;               /* the weights of the best epoch */
     int64_t skips_in_row, rollbacks;
     double lr_factor;
     ct_tensors *back; /* what a rollback goes back to; NULL: none is wanted */
-    int32_t finished, resumed, limited;
+    int32_t resumed, limited;
     double last_lr, last_norm;
     ct__events events; /* with o->tensorboard */
     ct_doctor *doctor; /* NULL: none */
     int32_t told;      /* of its findings */
-    int32_t reserved;
-    ct_text curve; /* of the range test, the lines of lr.jsonl */
+    ct_text curve;     /* of the range test, the lines of lr.jsonl */
     ct_train_result result;
 } ct__image_job;
 
@@ -101,8 +104,8 @@ const char *ct__image_class(const ct__image_job *j, int64_t c, char name[256]);
 ct_status ct__classes_check(ct__image_job *j);
 /* choose.c: what the options leave open, from the data */
 ct_status ct__choose(ct__image_job *j);
-int64_t ct__batches(const ct__image_job *j); /* of an epoch */
-void ct__choose_patience(ct__image_job *j);  /* once the epochs are known */
+int64_t ct__batches(const ct__image_job *j);     /* of an epoch */
+ct_status ct__choose_by_steps(ct__image_job *j); /* once their number is known */
 /* "random_crop ..., " where pictures are large enough, "flip" where they are in colour or `flip` is 1, `mean` NULL: no
  * trivial_augment */
 void ct__add_training_steps(const ct__image_job *j, ct_text *t, const int64_t size[2], int64_t channels,
@@ -111,6 +114,7 @@ void ct__add_training_steps(const ct__image_job *j, ct_text *t, const int64_t si
 ct_status ct__mirror_keeps_classes(ct__image_job *j, int *yes);
 /* time.c */
 ct_status ct__time_plan(ct__image_job *j);
+int ct__time_decides(const ct__image_job *j); /* the number of steps */
 int ct__time_is_over(const ct__image_job *j);
 int32_t ct__readers(const ct__image_job *j); /* threads that read ahead */
 /* range.c: recipe.lr by a range test */
@@ -140,9 +144,12 @@ ct_status ct__image_open_data(ct__image_job *j);
 ct_status ct__image_open_net(ct__image_job *j);
 void ct__image_close_net(ct__image_job *j);
 int64_t ct__image_label(const ct__image_job *j, int64_t i); /* of training record i */
-/* state.c: checkpoints, validation, the model */
+/* loop.c: all steps and epochs that are left */
+ct_status ct__image_loop(ct__image_job *j);
+/* state.c: checkpoints */
 ct_status ct__image_save(ct__image_job *j);
 ct_status ct__image_restore(ct__image_job *j);
+/* epoch.c: validation, the model */
 ct_status ct__image_validate(ct__image_job *j, ct_score *score);
 /* Some of the training records, scored as the validation part is. */
 ct_status ct__image_look_back(ct__image_job *j, ct_score *score);

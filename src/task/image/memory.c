@@ -2,9 +2,11 @@
  * holds whatever happens; and before the first step everything that a training does is rehearsed once (steps of the full and
  * of the last batch, validation, the copies of a checkpoint), with some room to spare: where that does not go through, the
  * batch is halved, which is said and stored. */
+#include "task/image/calibration.h"
 #include "task/image/folder.h"
 #include "task/image/job.h"
 
+#define COPIES 4
 #define OUTSIDE (64ll << 20) /* of code, kernels, stacks and texts, which the allocator does not see */
 
 static void *take(void *user, size_t bytes) {
@@ -87,18 +89,34 @@ static ct_status validation(ct__image_job *j) {
     return s;
 }
 
-/* With the best weights, those of a rollback and a checkpoint's copy held at the same time. */
+/* At its most a job holds the best weights, those of a rollback, and a checkpoint's copy of both. */
+static ct_status hold_copies(ct__image_job *j, ct_tensors *copy[COPIES]) {
+    ct_status s = CT_OK;
+    for (int k = 0; k < COPIES && !s; k++) {
+        s = ct_tensors_new(&j->o->allocator, &copy[k], j->e);
+        if (!s && k < 2) s = ct_weights_model(j->ctx, copy[k], j->e);
+        if (!s && k >= 2 && j->recipe.nonfinite[0] == 'r')
+            s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, copy[k], j->e);
+    }
+    return s;
+}
+
+/* Of the validation part, at the end. */
+static ct_status hold_logits(ct__image_job *j) {
+    int64_t every = ct__calibration_every(j->validation_count, j->classes);
+    uint64_t n = (uint64_t)((j->validation_count + every - 1) / every * j->classes);
+    float *logits = ct_new_array(&j->o->allocator, n, sizeof *logits);
+    ct_status s = logits ? CT_OK : ct_fail(j->e, CT_ELIMIT, "calibration: out of memory");
+    ct_delete(&j->o->allocator, logits, n * sizeof *logits);
+    return s;
+}
+
 static ct_status act(ct__image_job *j) {
-    ct_tensors *keep = NULL, *copy[3] = {NULL, NULL, NULL};
+    ct_tensors *keep = NULL, *copy[COPIES] = {NULL, NULL, NULL, NULL};
     ct_loader *l = NULL;
     ct_doctor *doctor = NULL;
     ct_status s = ct__trial_begin(j, &keep);
-    for (int k = 0; k < 3 && !s; k++) {
-        s = ct_tensors_new(&j->o->allocator, &copy[k], j->e);
-        if (!s && k < 2) s = ct_weights_model(j->ctx, copy[k], j->e);
-        if (!s && k == 2 && j->recipe.nonfinite[0] == 'r')
-            s = ct_weights_collect(j->ctx, CT_MODEL_KINDS | 1 << CT_MOMENT, copy[k], j->e);
-    }
+    if (!s) s = hold_copies(j, copy);
     if (!s)
         s = ct_loader_new(
             &j->o->allocator, &j->train_source,
@@ -108,7 +126,9 @@ static ct_status act(ct__image_job *j) {
     if (!s) s = validation(j);
     ct_doctor_free(doctor);
     ct_loader_free(l);
-    for (int k = 0; k < 3; k++) ct_tensors_free(copy[k]);
+    for (int k = 1; k < COPIES; k++) ct_tensors_free(copy[k]);
+    if (!s) s = hold_logits(j);
+    ct_tensors_free(copy[0]);
     return ct__trial_end(j, keep, s);
 }
 

@@ -202,7 +202,8 @@ static ct_status class_weights(ct__image_job *j, ct_graph *g, ct_t *out) {
     }
     *out = ct_constant(g, CT_F32, ct_shape_make(1, shape), w);
     ct_delete(&j->o->allocator, w, (size_t)j->classes * sizeof *w);
-    ct__tell_fact(j, "weights", "of the classes: %.3g to %.3g", (double)least, (double)most);
+    if (j->opened == 1)
+        ct__tell_fact(j, "weights", "of the classes: %.3g to %.3g", (double)least, (double)most);
     return CT_OK;
 }
 
@@ -236,25 +237,8 @@ static ct_status build(ct__image_job *j) {
     return ct_graph_status(g, j->e);
 }
 
-ct_status ct__image_open_net(ct__image_job *j) {
-    const ct_image_train *o = j->o;
+static ct_status open_trainer(ct__image_job *j) {
     const ct__recipe *r = &j->recipe;
-    ct_options options = {.threads = o->threads,
-                          .debug = o->debug,
-                          .trap = o->trap,
-                          .seed = r->seed,
-                          .allocator = o->allocator,
-                          .files = &o->files,
-                          .log = o->log,
-                          .log_user = o->user};
-    j->ctx = ct_open(&options);
-    if (!j->ctx) return ct_fail(j->e, CT_ELIMIT, "out of memory");
-    if (ct_error_status(j->ctx)) return ct_fail(j->e, ct_error_status(j->ctx), "%s", ct_error(j->ctx));
-    ct_status s = ct__image_mix_open(j);
-    if (!s) s = build(j);
-    if (!s && j->init && begins(j)) s = ct__transfer_init(j);
-    if (!s) s = ct__transfer_freeze(j);
-    if (s) return s;
     ct_train t = {.optimiser = ct_optimiser_of(r->optimiser),
                   .lr = r->lr,
                   .weight_decay = r->weight_decay > 0 ? r->weight_decay : CT_ZERO,
@@ -262,7 +246,28 @@ ct_status ct__image_open_net(ct__image_job *j) {
                   .average = r->average,
                   .batch = r->batch};
     t.momentum = r->momentum >= 0 ? r->momentum : strcmp(r->optimiser, "sgd") == 0 ? 0.9 : 0;
-    s = ct_trainer_new(j->loss, NULL, 0, &t, &j->like, &j->trainer, j->e);
+    return ct_trainer_new(j->loss, NULL, 0, &t, &j->like, &j->trainer, j->e);
+}
+
+ct_status ct__image_open_net(ct__image_job *j) {
+    const ct_image_train *o = j->o;
+    ct_options options = {.threads = o->threads,
+                          .debug = o->debug,
+                          .trap = o->trap,
+                          .seed = j->recipe.seed,
+                          .allocator = o->allocator,
+                          .files = &o->files,
+                          .log = o->log,
+                          .log_user = o->user};
+    j->opened++;
+    j->ctx = ct_open(&options);
+    if (!j->ctx) return ct_fail(j->e, CT_ELIMIT, "out of memory");
+    if (ct_error_status(j->ctx)) return ct_fail(j->e, ct_error_status(j->ctx), "%s", ct_error(j->ctx));
+    ct_status s = ct__image_mix_open(j);
+    if (!s) s = build(j);
+    if (!s && j->init && begins(j)) s = ct__transfer_init(j);
+    if (!s) s = ct__transfer_freeze(j);
+    if (!s) s = open_trainer(j);
     if (!s) s = ct_plan_new(&j->logits, 1, NULL, 0, (ct_compile){0}, &j->eval_plan, j->e);
     if (!s) s = ct_session_new(j->ctx, &j->eval, j->e);
     return s;

@@ -21,9 +21,9 @@ typedef struct ct__pass {
     ct_err *e;
 } ct__pass;
 
-/* The model's transform, a session and room for the logits. */
 /* Is the model one of pictures? CT_EUSAGE. */
 ct_status ct__pass_task(const ct_model *m, ct_err *e);
+/* The model's transform, a session and room for the logits. */
 ct_status ct__pass_open(ct__pass *p);
 void ct__pass_close(ct__pass *p);
 /* After ct__pass_open: the output of a layer in place of the logits ("": what the last layer reads); sets of a coverage. */

@@ -78,14 +78,15 @@ static ct_status recognise(ct__pass *p, choice *c, const char **part, ct_evaluat
     return s;
 }
 
-/* A coverage is what records show that did not calibrate the sets. Are those that did among all of these? */
-static ct_status check_coverage(ct__pass *p, choice *c, int with_test) {
+/* A coverage is what records show that did not calibrate the sets. Are those that did among all of these? test_part: the
+ * records are a test part, which is not divided. */
+static ct_status check_coverage(ct__pass *p, choice *c, int test_part, int with_test) {
     const char *calibrated = ct_model_text(p->m, "data/validation");
     ct_source tenth = {0};
     int inside = 0;
     ct_status s =
         hash_is(p, &p->source, NULL, calibrated, &inside); /* files that training had for validation */
-    if (!s && !inside) {
+    if (!s && !inside && !test_part) {
         s = records_of(p, c, with_test, "validation");
         if (!s) s = ct_source_subset(p->allocator, &p->source, c->index, c->n, &tenth, p->e);
         if (!s) s = hash_is(p, &tenth, NULL, calibrated, &inside);
@@ -112,7 +113,7 @@ static ct_status choose_part(ct__pass *p, choice *c, const char *wanted, ct_eval
             p->e, CT_EUSAGE,
             "--part: validation, for which training had a folder of its own; wanted that folder; give it, "
             "with --part all");
-    if (out->coverage != 0 && strcmp(part, "all") == 0) s = check_coverage(p, c, with_test);
+    if (out->coverage != 0 && strcmp(part, "all") == 0) s = check_coverage(p, c, 0, with_test);
     if (!s) s = records_of(p, c, with_test, c->own_validation && strcmp(part, "train") == 0 ? "kept" : part);
     return s;
 }
@@ -171,7 +172,8 @@ static ct_status evaluate_idx(ct_model *m, const char *data, const ct_evaluate_o
     if (!s) c.records = trained > 0 && trained < pictures.images.dim[0] ? trained : pictures.images.dim[0];
     if (!s && own_test) {
         memcpy(v.part, "test", 5);
-        s = ct__pass_score(&p, &p.source, &v);
+        if (o->coverage != 0) s = check_coverage(&p, &c, 1, 0);
+        if (!s) s = ct__pass_score(&p, &p.source, &v);
     } else if (!s) {
         s = score_chosen(&p, &c, part, &v);
     }
@@ -273,9 +275,10 @@ ct_status ct_predict_images_with(ct_model *m, const char *const *path, int64_t n
         if (k == i)
             s = predict_idx(m, path[k++], o, each, user, &own);
         else
-            s = ct__files_predict(m, path + i, k - i, o, each, user, &own);
-        if (own.status && e && !e->status) *e = own;
-        if (s == CT_EDATA && k > i && !ct__is_idx(path[i])) broken = s, s = CT_OK; /* the rest is predicted */
+            s = ct__files_predict(m, path + i, k - i, n == 1, o, each, user, &own);
+        int goes_on = s == CT_EDATA && !ct__is_idx(path[i]); /* the rest is predicted */
+        if (own.status && e && (!e->status || !goes_on)) *e = own;
+        if (goes_on) broken = s, s = CT_OK;
     }
     return s ? s : broken;
 }

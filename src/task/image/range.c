@@ -48,7 +48,7 @@ static ct_status add_row(ct__image_job *j, const range *t, double loss) {
 static void take(range *t, double *sum, double loss) {
     *sum = SMOOTH * *sum + (1 - SMOOTH) * loss;
     t->smoothed = *sum / (1 - pow(SMOOTH, t->steps));
-    if (t->steps == 1 || t->smoothed < t->lowest) {
+    if (t->smoothed < t->lowest) {
         t->lowest = t->smoothed;
         t->best = t->lr;
     }
@@ -91,7 +91,7 @@ static ct_status walk(ct__image_job *j, range *t) {
 
 ct_status ct__range_test(ct__image_job *j) {
     ct_tensors *keep = NULL;
-    range t = {0};
+    range t = {.lowest = INFINITY};
     char text[32];
     if (!j->o->lr_auto || j->resumed) return CT_OK;
     ct_status s = ct__trial_begin(j, &keep);

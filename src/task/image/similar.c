@@ -126,7 +126,7 @@ static ct_status walk(bank *b, ct_model *m, const char *layer, const char *const
     ct_status s = ct_predict_images_with(m, path, n, &o, each, b, &inner);
     if (b->status == CT_ELIMIT)
         return ct_fail(e, CT_ELIMIT, "similar: out of memory for %lld pictures", (long long)b->count);
-    if (s && e && !e->status) *e = inner;
+    if (s && e && (!e->status || s != CT_EDATA)) *e = inner;
     return s;
 }
 

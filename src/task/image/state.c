@@ -40,10 +40,13 @@ static const struct {
 static const struct {
     const char *name;
     size_t offset;
-} reals[] = {
-    {"loss_sum", offsetof(ct__image_job, loss_sum)},   {"plateau", offsetof(ct__image_job, plateau)},
-    {"best_loss", offsetof(ct__image_job, best_loss)}, {"lr_factor", offsetof(ct__image_job, lr_factor)},
-    {"lr", offsetof(ct__image_job, last_lr)},          {"norm", offsetof(ct__image_job, last_norm)}};
+} reals[] = {{"loss_sum", offsetof(ct__image_job, loss_sum)},
+             {"plateau", offsetof(ct__image_job, plateau)},
+             {"least_loss", offsetof(ct__image_job, least_loss)},
+             {"least_error", offsetof(ct__image_job, least_error)},
+             {"lr_factor", offsetof(ct__image_job, lr_factor)},
+             {"lr", offsetof(ct__image_job, last_lr)},
+             {"norm", offsetof(ct__image_job, last_norm)}};
 
 static int64_t *whole_at(ct__image_job *j, size_t offset) { return (int64_t *)(void *)((char *)j + offset); }
 static double *real_at(ct__image_job *j, size_t offset) { return (double *)(void *)((char *)j + offset); }

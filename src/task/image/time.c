@@ -8,6 +8,10 @@
 #define TRIAL_STEPS 12
 #define TRIAL_WARM 2 /* not counted: plans are made, caches filled */
 
+/* The report's own work: occlusion of 6 pictures at 8 x 8 places, times of ops. */
+#define REPORT_PICTURES 390
+#define REPORT_STEPS 6
+
 /* Picture files are decoded by two threads, arrays copied by one. Results do not depend on it. */
 int32_t ct__readers(const ct__image_job *j) { return j->set ? 2 : 1; }
 
@@ -65,15 +69,18 @@ static ct_status measure(ct__image_job *j) {
     return ct__trial_end(j, keep, s);
 }
 
-/* The last epoch's validation, the model's, its lines; a checkpoint and the model. */
-static double end_seconds(const ct__image_job *j) { return 3 * j->validate_seconds + 2 * j->save_seconds; }
+int ct__time_decides(const ct__image_job *j) { return j->o->time_limit > 0 && !j->o->steps && !j->resumed; }
 
-ct_status ct__time_plan(ct__image_job *j) {
+/* What comes after the last step: the epoch's scores, three passes over the validation part for the model and its
+ * lines, the report, a checkpoint and the model. */
+static double end_seconds(const ct__image_job *j) {
+    double passes = 4 + REPORT_PICTURES / (double)j->validation_count;
+    return passes * j->validate_seconds + REPORT_STEPS * j->step_seconds + 2 * j->save_seconds;
+}
+
+static ct_status decide(ct__image_job *j) {
     ct__recipe *r = &j->recipe;
     char count[32];
-    if (r->time_limit <= 0 || j->o->steps) return CT_OK;
-    ct_status s = measure(j);
-    if (s) return s;
     int64_t batches = ct__batches(j);
     double spent = ct__job_now(j) - j->begin, left = 0.9 * r->time_limit - spent - end_seconds(j),
            each = j->step_seconds + (j->validate_seconds + j->save_seconds) / (double)batches +
@@ -81,17 +88,27 @@ ct_status ct__time_plan(ct__image_job *j) {
     if (left <= 0)
         return ct_fail(
             j->e, CT_EUSAGE,
-            "--time-limit: %g s; wanted more than %.3g, what opening the data and three validations take; "
-            "give more",
+            "--time-limit: %g s; wanted more than %.3g, what opening the data, validations and the report "
+            "take; give more",
             r->time_limit, (spent + end_seconds(j)) / 0.9);
     double most = each > 0 ? left / each : 1e15;
     int64_t all = j->o->epochs ? r->epochs * batches : 1000000 * batches;
     r->steps = most < 1 ? 1 : most < (double)all ? (int64_t)most : all;
     r->epochs = (r->steps + batches - 1) / batches;
-    ct__choose_patience(j);
     ct__tell_fact(j, "time limit", "%g s: %s steps at %.3g ms, a validation %.2g s", r->time_limit,
                   ct_group_digits(r->steps, count), j->step_seconds * 1e3, j->validate_seconds);
-    return CT_OK;
+    return ct__choose_by_steps(j);
+}
+
+/* The net is opened anew, for its plan has the average in it, and an average that is not kept leaves no trace. */
+ct_status ct__time_plan(ct__image_job *j) {
+    if (j->recipe.time_limit <= 0) return CT_OK;
+    ct_status s = measure(j);
+    if (s || !ct__time_decides(j)) return s;
+    s = decide(j);
+    if (s || j->o->average != 0) return s;
+    ct__image_close_net(j);
+    return ct__image_open_net(j);
 }
 
 int ct__time_is_over(const ct__image_job *j) {

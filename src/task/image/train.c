@@ -6,6 +6,8 @@
 
 #include "task/image/job.h"
 
+#define STOP_AT " --stop-at "
+
 /* ---- before ---- */
 
 static int is_same(const char *a, const char *b) {
@@ -22,10 +24,12 @@ static ct_status check_inputs(const ct__image_job *j) {
         const char *option, *path;
     } inputs[] = {{"--init", j->init},
                   {"--net", j->o->net},
+                  {"the data", j->data},
                   {"the data", j->train.path},
                   {"the data", j->train.labels_path},
                   {"the test part", test.path},
                   {"the test part", test.labels_path},
+                  {"--validate", j->validate},
                   {"--validate", j->validation.path},
                   {"--validate", j->validation.labels_path}};
     const char *outputs[] = {j->run.model, ct__run_path(&j->run, "checkpoint.safetensors", checkpoint),
@@ -110,22 +114,30 @@ static ct_status begin_anew(const ct__image_job *j) {
     return s ? s : ct_folder_sync(&j->o->files, j->run.model, j->e);
 }
 
-/* The words that repeat the run; what a time limit decided is put as numbers. */
-static void add_command(const ct__image_job *j, ct_text *t) {
+/* The words that began the run, and what was decided then as numbers. */
+static void add_begun(const ct__image_job *j, ct_text *t) {
     const ct__recipe *r = &j->recipe;
-    ct_text_add(t, j->o->command ? j->o->command : "");
+    if (j->begun_by) { /* resumed */
+        const char *end = strstr(j->begun_by, STOP_AT);
+        ct_text_bytes(t, j->begun_by, end ? (size_t)(end - j->begun_by) : strlen(j->begun_by));
+        return;
+    }
+    ct_text_add(t, j->o->command);
     if (r->time_limit > 0)
         ct_text_format(t, " --epochs %lld --steps %lld", (long long)r->epochs, (long long)r->steps);
-    if (r->time_limit > 0 && j->o->average == 0) {
-        ct_text_add(t, " --ema ");
-        ct_text_number(t, r->average);
-    }
     if (j->o->lr_auto) {
         ct_text_add(t, " --lr ");
         ct_text_number(t, r->lr);
     }
     if (j->o->memory > 0 && j->o->batch == 0) ct_text_format(t, " --batch %lld", (long long)r->batch);
-    if (j->limited) ct_text_format(t, " --stop-at %lld", (long long)r->stop_at);
+}
+
+/* The words that repeat the run, "" where a program began it; the step that a time limit cut it at stands last. */
+static void add_command(const ct__image_job *j, ct_text *t) {
+    const char *begun = j->begun_by ? j->begun_by : j->o->command;
+    if (!begun || !*begun) return;
+    add_begun(j, t);
+    if (j->recipe.stop_at > 0) ct_text_format(t, STOP_AT "%lld", (long long)j->recipe.stop_at);
 }
 
 static ct_status write_config(ct__image_job *j) {
@@ -173,7 +185,10 @@ static ct_status open_recipe(ct__image_job *j) {
     if (!s) s = ct__recipe_resume(j, config, ct__run_path(&j->run, "config.json", path));
     if (!s && !j->data)
         s = ct_fail_at(j->e, CT_EDATA, path, -1, "no data; wanted a folder; give it as a word");
+    const char *command = s ? NULL : json_string_value(json_object_get(config, "command"));
     j->resumed = !s;
+    if (!s && !(j->begun_by = ct_arena_text(&j->arena, command ? command : "")))
+        s = ct_fail(j->e, CT_ELIMIT, "config: out of memory");
     json_decref(config);
     return s;
 }
@@ -207,10 +222,15 @@ static void tell_net(const ct__image_job *j) {
 static void tell_training(const ct__image_job *j) {
     const ct__recipe *r = &j->recipe;
     char steps[32];
-    ct__tell_fact(j, "training", "%lld epoch%s, %s step%s of %lld; %s, lr %.4g %s; seed %llu",
-                  (long long)r->epochs, r->epochs == 1 ? "" : "s", ct_group_digits(r->steps, steps),
-                  r->steps == 1 ? "" : "s", (long long)r->batch, r->optimiser, r->lr, r->schedule,
-                  (unsigned long long)r->seed);
+    if (j->o->dry_run && ct__time_decides(j))
+        ct__tell_fact(j, "training", "as many steps of %lld as %g s allow; %s, lr %.4g %s; seed %llu",
+                      (long long)r->batch, r->time_limit, r->optimiser, r->lr, r->schedule,
+                      (unsigned long long)r->seed);
+    else
+        ct__tell_fact(j, "training", "%lld epoch%s, %s step%s of %lld; %s, lr %.4g %s; seed %llu",
+                      (long long)r->epochs, r->epochs == 1 ? "" : "s", ct_group_digits(r->steps, steps),
+                      r->steps == 1 ? "" : "s", (long long)r->batch, r->optimiser, r->lr, r->schedule,
+                      (unsigned long long)r->seed);
     ct__tell_fact(j, "with",
                   "weight decay %g, label smoothing %g, average of weights %g, patience %d epoch%s%s",
                   r->weight_decay, r->smoothing, r->average, (int)r->patience, r->patience == 1 ? "" : "s",
@@ -232,129 +252,7 @@ static ct_status prepare(ct__image_job *j) {
     j->lr_factor = 1;
     j->best_epoch = -1;
     j->last_norm = NAN;
-    j->best_loss = INFINITY;
-    return s;
-}
-
-/* ---- the loop ---- */
-
-static double rate_now(const ct__image_job *j) {
-    ct_schedule s = {.kind = ct_schedule_of(j->recipe.schedule),
-                     .steps = j->recipe.steps,
-                     .warmup = j->recipe.warmup,
-                     .every = j->recipe.steps / 3 + 1};
-    return j->recipe.lr * j->lr_factor * ct_schedule_at(&s, j->step, j->plateau);
-}
-
-static void tell_step(const ct__image_job *j, double loss, double begin, int64_t first_step) {
-    double seconds = j->now - begin, steps = (double)(j->step - first_step);
-    ct_event event = {.kind = CT_EVENT_STEP,
-                      .epoch = (int32_t)j->epoch + 1,
-                      .epochs = (int32_t)j->recipe.epochs,
-                      .step = j->step,
-                      .steps = j->recipe.steps,
-                      .loss = loss,
-                      .rate = steps * (double)j->recipe.batch / seconds,
-                      .eta = seconds / steps * (double)(j->recipe.steps - j->step)};
-    if (j->o->tell) j->o->tell(j->o->user, &event);
-}
-
-static ct_status one_step(ct__image_job *j, const ct_batch *b, double begin, int64_t first_step) {
-    double loss = NAN;
-    ct_batch mixed;
-    double before = j->now;
-    j->last_lr = rate_now(j);
-    ct_status s = ct__image_mix(j, b, &mixed);
-    if (!s) s = ct__doctor_begin(j, &mixed);
-    if (!s) s = ct__finite_step(j, &mixed, j->last_lr, &loss);
-    if (!s) s = ct__doctor_end(j, loss);
-    if (s) return s;
-    j->step++;
-    j->position++;
-    j->now = ct__job_now(j);
-    j->step_seconds = j->now - before;
-    if (isfinite(loss)) {
-        j->last_norm = ct_trainer_norm(j->trainer);
-        j->loss_sum += loss * (double)b->rows;
-        j->loss_count += b->rows;
-    }
-    ct__image_events_step(j, loss);
-    tell_step(j, loss, begin, first_step);
-    return CT_OK;
-}
-
-static ct_status stopped(ct__image_job *j) {
-    char step[32], steps[32];
-    ct_status s = ct__image_save(j);
-    return s ? s
-             : ct_fail(j->e, CT_ECANCEL, "stopped at step %s of %s; saved in %s; go on with --resume",
-                       ct_group_digits(j->step, step), ct_group_digits(j->recipe.steps, steps),
-                       j->run.folder);
-}
-
-/* A run that was stopped between the last step of an epoch and its end. */
-static ct_status end_stopped_epoch(ct__image_job *j, int *stop) {
-    int64_t batches = (j->train_count + j->recipe.batch - 1) / j->recipe.batch;
-    return j->position == batches ? ct__image_end_epoch(j, j->begin, stop) : CT_OK;
-}
-
-static ct_status save(ct__image_job *j) {
-    double begin = j->now;
-    ct_status s = ct__image_save(j);
-    j->now = ct__job_now(j);
-    j->save_seconds = j->now - begin;
-    return s;
-}
-
-/* The last step: of the schedule, or where a time limit once cut it. */
-static int64_t last_step(const ct__image_job *j) {
-    return j->recipe.stop_at > 0 ? j->recipe.stop_at : j->recipe.steps;
-}
-
-static ct_status loop(ct__image_job *j) {
-    ct_loader *l = NULL;
-    int stop = ct__image_patience_over(j); /* what was resumed may have been about to write its model */
-    ct_status s = end_stopped_epoch(j, &stop);
-    ct_loader_options lo = {.batch = j->recipe.batch,
-                            .seed = j->recipe.seed,
-                            .shuffle = 1,
-                            .threads = ct__readers(j),
-                            .epoch = j->epoch,
-                            .position = j->position};
-    if (!s) s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
-    double begin = j->now = ct__job_now(j), epoch_begin = begin;
-    int64_t first_step = j->step;
-    while (!s && !stop && j->step < last_step(j)) {
-        ct_batch b;
-        s = ct_next(l, &b, j->e);
-        if (!s && b.rows) s = one_step(j, &b, begin, first_step);
-        if (s) break;
-        if (j->o->stop && *j->o->stop) {
-            s = stopped(j);
-            break;
-        }
-        if (j->step == j->recipe.stop_at) break;
-        if (ct__time_is_over(j) && j->step < last_step(j)) {
-            j->recipe.stop_at = j->step;
-            j->limited = 1;
-            char step[32], steps[32];
-            ct__tell_note(j, "the time limit is reached: stopped after step %s of %s",
-                          ct_group_digits(j->step, step), ct_group_digits(j->recipe.steps, steps));
-            break;
-        }
-        int64_t batches = ct_loader_batches(l);
-        if (j->position == batches) {
-            s = ct__image_end_epoch(j, epoch_begin, &stop);
-            epoch_begin = j->now;
-            if (!s) s = ct__finite_keep(j);
-            if (!s) s = save(j);
-        } else if (j->step % j->checkpoint_every == 0) {
-            s = save(j);
-        }
-    }
-    if (!s && j->position > 0)
-        s = ct__image_end_epoch(j, epoch_begin, &stop); /* a last epoch that a limit cut short */
-    ct_loader_free(l);
+    j->least_loss = INFINITY;
     return s;
 }
 
@@ -389,7 +287,8 @@ static ct_status train(ct__image_job *j) {
     if (!s && j->o->dry_run) ct__tell_note(j, "a dry run: nothing is written");
     if (s || j->o->dry_run) return s;
     if (j->resumed) {
-        s = ct__doctor_open(j);
+        s = ct__time_plan(j);
+        if (!s) s = ct__doctor_open(j);
         if (!s) s = ct__image_restore(j);
     } else {
         s = ct__range_test(j);
@@ -402,7 +301,7 @@ static ct_status train(ct__image_job *j) {
     }
     if (!s) s = ct__image_events_open(j);
     if (!s && !j->back) s = ct__finite_keep(j);
-    if (!s) s = loop(j);
+    if (!s) s = ct__image_loop(j);
     if (!s && j->limited) s = write_config(j);
     return s ? s : ct__image_finish(j);
 }

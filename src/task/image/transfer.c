@@ -14,7 +14,8 @@ static ct_status check_finite(const ct__image_job *j, const ct_tensors *t) {
             "%lld weights are NaN or infinite, first in \"%.200s\"; wanted finite ones; leave --strict out "
             "to begin with them all the same",
             (long long)n, ct_tensors_name(t, first));
-    if (n) ct__tell_note(j, "%lld weights of %s are NaN or infinite", (long long)n, j->init);
+    if (n && j->opened == 1)
+        ct__tell_note(j, "%lld weights of %s are NaN or infinite", (long long)n, j->init);
     return CT_OK;
 }
 
@@ -74,6 +75,7 @@ static ct_status with_own_head(ct__image_job *j, const ct_tensors *from, ct_tens
         s = ct_var_get(j->ctx, name, &own, j->e);
         if (!s) s = ct_tensors_add(to, name, &own, j->e);
         ct_array_free(&own);
+        if (j->opened > 1) continue;
         ct__tell_note(j, "%s has %lld classes in %s, here %lld: it begins anew", name, (long long)a.dim[0],
                       j->init, (long long)v.shape.dim[0]);
     }
@@ -147,7 +149,7 @@ ct_status ct__transfer_freeze(ct__image_job *j) {
         if (n) s = freeze_one(j, pattern, &frozen);
         at += skip + n;
     }
-    if (!s)
+    if (!s && j->opened == 1)
         ct__tell_fact(j, "frozen", "%s parameters of %s", ct_group_digits(frozen, count), j->recipe.freeze);
     return s;
 }

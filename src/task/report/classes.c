@@ -206,9 +206,9 @@ static void class_row(const ct__report *r, int64_t c) {
     char k[120];
     ct_text *t = r->t;
     int64_t hits = r->confusion[c * r->classes + c], truth = row_sum(r, c), predicted = column_sum(r, c);
-    double precision = predicted ? (double)hits / (double)predicted : 0,
-           recall = truth ? (double)hits / (double)truth : 0,
-           f1 = precision + recall > 0 ? 2 * precision * recall / (precision + recall) : 0;
+    double precision = predicted ? (double)hits / (double)predicted : NAN,
+           recall = truth ? (double)hits / (double)truth : NAN,
+           f1 = truth + predicted ? 2 * (double)hits / (double)(truth + predicted) : NAN;
     ct_text_add(t, "<tr><td>");
     ct__report_text(t, r->label[c]);
     ct_text_add(t, "</td><td>");
@@ -224,7 +224,7 @@ static void class_row(const ct__report *r, int64_t c) {
     snprintf(k, sizeof k, "%s.class.%lld.f1", r->part, (long long)c);
     ct__report_value(t, k, f1, 3);
     ct_text_add(t, "</td><td class=\"l\">");
-    ct__report_bar(t, f1, 0);
+    ct__report_bar(t, isnan(f1) ? 0 : f1, 0);
     ct_text_add(t, "</td></tr>\n");
 }
 

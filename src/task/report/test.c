@@ -22,9 +22,8 @@ static ct_status section(ct_model *m, const ct_evaluation *v, ct_text *t, ct_are
                     .confusion = v->confusion};
     ct_text_add(t, CT__REPORT_TEST_BEGIN "<section>\n<h2>The test part</h2>\n<p>");
     ct__report_whole(t, "test.samples", v->score.samples);
-    ct_text_add(t, " pictures that neither the weights nor any choice ever met, scored by <code>cotan "
-                   "evaluate</code>. This is what "
-                   "to expect of new pictures like these.</p>\n");
+    ct_text_add(t, " pictures of the test part, which training does not read, scored by <code>cotan "
+                   "evaluate</code>: what to expect of new pictures like these.</p>\n");
     ct__report_headline(&r);
     ct_text_add(t, "<details><summary>Its confusion matrix and classes</summary>\n");
     ct__report_confusion(&r);
