@@ -234,6 +234,9 @@ static void error_of_the_loss(void **state) {
     assert_int_equal(ct_scores_add(s, logits + 2, label + 1, 1, &e), CT_OK);
     ct_score r = ct_scores_result(s);
     assert_true(fabs(r.loss - 0.3) < 1e-6 && fabs(r.loss_error - 0.2) < 1e-6);
+    logits[0] = -INFINITY;
+    assert_int_equal(ct_scores_add(s, logits, label, 1, &e), CT_OK);
+    assert_true(isnan(ct_scores_result(s).loss_error));
     ct_scores_free(s);
 }
 

@@ -158,7 +158,7 @@ typedef struct ct_epoch {
     double seconds;    /* of this epoch, validation included */
     double lr, norm;   /* of the last step; norm as ct_trainer_norm */
     int32_t best;      /* 1: the best so far: of ct_fit by validation loss, without validation by loss */
-    int32_t reserved;
+    int32_t least;     /* 1: that loss is the least so far */
     /* Training records scored as the validation source is, without dropout, random transforms and label smoothing, so
      * that they can stand beside it; NaN: not measured. ct_fit does not. */
     double train, train_accuracy;

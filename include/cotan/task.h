@@ -259,7 +259,7 @@ typedef struct ct_neighbour {
     int32_t file, reserved; /* as of ct_prediction */
 } ct_neighbour;
 typedef struct ct_similar {
-    const char *path;
+    const char *path; /* NULL as of ct_prediction */
     int64_t index;
     int32_t file, reserved;   /* as of ct_prediction */
     const char *error;        /* NULL, or why there is nothing below */

@@ -27,7 +27,6 @@ static void look(screen *s) {
     const char *none = getenv("NO_COLOR"), *names[] = {"LC_ALL", "LC_CTYPE", "LANG"}, *locale = NULL;
     if (s->known) return;
     s->known = 1;
-    s->least = INFINITY;
     s->terminal = isatty(STDERR_FILENO);
     s->colours = s->terminal && !(none && *none);
     for (int i = 0; i < 3 && !(locale && *locale); i++) locale = getenv(names[i]);
@@ -210,12 +209,10 @@ static void busy(screen *s, const ct_event *e) {
     draw(s, &l);
 }
 
-/* What is kept is not always the least loss, but none is told apart from it. */
-static const char *mark(screen *s, const ct_epoch *r) {
-    int least = !(s->least <= r->validation);
-    if (least) s->least = r->validation;
+/* What is kept is not always of the least loss, but none is told apart from it. */
+static const char *mark(const screen *s, const ct_epoch *r) {
     if (!r->best) return "";
-    return !least ? "  as good" : narrow(s) ? "  best" : "  best so far";
+    return !r->least ? "  as good" : narrow(s) ? "  best" : "  best so far";
 }
 
 static void row(screen *s, const ct_event *e) {

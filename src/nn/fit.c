@@ -38,7 +38,7 @@ static ct_status validate(ct_t loss, ct_t logits, const ct_fit_options *o, int64
 
 static void judge(best *b, ct_epoch *row, const ct_fit_options *o, ct_tensors **weights) {
     double score = o->validation ? row->validation : row->loss;
-    row->best = score < b->loss;
+    row->best = row->least = score < b->loss;
     b->waited = row->best ? 0 : b->waited + 1;
     ct_plateau_next(&b->plateau, &o->schedule, score);
     if (!row->best) return;

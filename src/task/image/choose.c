@@ -133,8 +133,8 @@ static ct_status choose_steps(ct__image_job *j) {
     return CT_OK;
 }
 
-/* With a time limit the steps come from the pace, later (time.c); till then any average stands in, for all take the same
- * time and memory. */
+/* With a time limit the steps come from the pace, later (time.c); till then an average stands in that takes the time
+ * and memory of any. */
 ct_status ct__choose(ct__image_job *j) {
     ct_status s = choose_net(j);
     if (!s) s = choose_steps(j);

@@ -128,71 +128,80 @@ int ct__image_patience_over(const ct__image_job *j) {
     return j->recipe.patience > 0 && j->bad_epochs >= j->recipe.patience;
 }
 
+static ct_epoch row_of(const ct__image_job *j, const ct_score *score, const ct_score *train, double begin) {
+    return (ct_epoch){.epoch = j->epoch,
+                      .steps = j->step,
+                      .loss = j->loss_sum / (double)j->loss_count,
+                      .validation = score->loss,
+                      .validation_error = score->loss_error,
+                      .accuracy = score->accuracy,
+                      .seconds = j->now - begin,
+                      .lr = j->last_lr,
+                      .norm = j->last_norm,
+                      .train = train->loss,
+                      .train_accuracy = train->accuracy};
+}
+
 /* The best is the last epoch whose loss is within a standard error of the least (Breiman, Friedman, Olshen and Stone,
  * "Classification and Regression Trees", 1984): nearer than that the validation part cannot tell epochs apart, and
  * later ones are of lower rates. Bad epochs are those since the least. */
-static int is_best(ct__image_job *j, const ct_score *score) {
-    int least =
-        j->best_epoch < 0 || score->loss < j->least_loss || (isnan(j->least_loss) && !isnan(score->loss));
-    j->bad_epochs = least ? 0 : j->bad_epochs + 1;
-    if (least) {
-        j->least_loss = score->loss;
-        j->least_error = isnan(score->loss_error) ? 0 : score->loss_error;
+static void judge(ct__image_job *j, ct_epoch *row) {
+    double loss = row->validation;
+    row->least = j->best_epoch < 0 || loss < j->least_loss || (isnan(j->least_loss) && !isnan(loss));
+    j->bad_epochs = row->least ? 0 : j->bad_epochs + 1;
+    if (row->least) {
+        j->least_loss = loss;
+        j->least_error = isnan(row->validation_error) ? 0 : row->validation_error;
     }
-    return least || score->loss <= j->least_loss + j->least_error;
+    row->best = row->least || loss <= j->least_loss + j->least_error;
+    if (j->bad_epochs && j->bad_epochs % 3 == 0 && strcmp(j->recipe.schedule, "plateau") == 0)
+        j->plateau *= 0.1;
+}
+
+/* Takes the weights. */
+static void keep_best(ct__image_job *j, ct_tensors *weights, int best) {
+    ct_tensors_free(best ? j->best : weights);
+    if (!best) return;
+    j->best = weights;
+    j->best_epoch = j->epoch;
+}
+
+static ct_status tell_row(ct__image_job *j, const ct_epoch *row) {
+    ct_event event = {.kind = CT_EVENT_EPOCH,
+                      .row = row,
+                      .epoch = (int32_t)j->epoch,
+                      .epochs = (int32_t)j->recipe.epochs,
+                      .step = j->step,
+                      .steps = j->recipe.steps};
+    ct_status s = write_row(j, row);
+    if (!s) s = ct__image_events_epoch(j, row);
+    j->rows++;
+    if (!s && j->o->tell) j->o->tell(j->o->user, &event);
+    return s;
 }
 
 ct_status ct__image_end_epoch(ct__image_job *j, double begin, int *stop) {
     ct_score score, train;
     ct_tensors *weights = NULL;
+    double before = j->now;
     ct_status s = ct_tensors_new(&j->o->allocator, &weights, j->e);
     if (!s) s = ct_weights_model(j->ctx, weights, j->e);
-    double before = j->now;
     if (!s) s = validate_with(j, weights, &score, &train);
     j->now = ct__job_now(j);
-    if (!s) j->validate_seconds = j->now - before;
     if (s) {
         ct_tensors_free(weights);
         return s;
     }
-    int best = is_best(j, &score);
+    j->validate_seconds = j->now - before;
     j->epoch++;
     j->position = 0;
-    ct_epoch row = {.epoch = j->epoch,
-                    .steps = j->step,
-                    .loss = j->loss_sum / (double)j->loss_count,
-                    .validation = score.loss,
-                    .validation_error = score.loss_error,
-                    .accuracy = score.accuracy,
-                    .seconds = j->now - begin,
-                    .lr = j->last_lr,
-                    .norm = j->last_norm,
-                    .best = best,
-                    .train = train.loss,
-                    .train_accuracy = train.accuracy};
+    ct_epoch row = row_of(j, &score, &train, begin);
     j->loss_sum = 0;
     j->loss_count = 0;
-    if (best) {
-        ct_tensors_free(j->best);
-        j->best = weights;
-        j->best_epoch = j->epoch;
-    } else {
-        ct_tensors_free(weights);
-    }
-    if (j->bad_epochs && j->bad_epochs % 3 == 0 && strcmp(j->recipe.schedule, "plateau") == 0)
-        j->plateau *= 0.1;
+    judge(j, &row);
+    keep_best(j, weights, row.best);
     *stop = ct__image_patience_over(j);
-    s = write_row(j, &row);
-    if (!s) s = ct__image_events_epoch(j, &row);
-    j->rows++;
-    ct_event event = {.kind = CT_EVENT_EPOCH,
-                      .row = &row,
-                      .epoch = (int32_t)j->epoch,
-                      .epochs = (int32_t)j->recipe.epochs,
-                      .step = j->step,
-                      .steps = j->recipe.steps};
-    if (!s && j->o->tell) j->o->tell(j->o->user, &event);
-    return s;
+    return tell_row(j, &row);
 }
 
 /* ---- the end ---- */
@@ -325,8 +334,9 @@ static json_t *data_json(ct__image_job *j) {
         json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation", j->validation_hash,
                   "all", j->all_hash, "own_test", j->own_test, "validation_given", j->validate != NULL);
     if (!v || !j->set) return v;
+    int failed = json_object_set_new(v, "test", json_string(j->test_hash));
     json_t *met = ct__met_json(&j->o->allocator, j->set, j->train_index, j->train_count, j->e);
-    if (met && !json_object_set_new(v, "met", met)) return v;
+    if (met && !json_object_set_new(v, "met", met) && !failed) return v;
     json_decref(v);
     return NULL;
 }

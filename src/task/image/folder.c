@@ -207,9 +207,16 @@ static ct_status hash(ct__image_job *j, const ct_images *s, const int64_t *index
     return status;
 }
 
+static ct_status hash_part(ct__image_job *j, const char *part, char out[33]) {
+    int64_t *index = NULL, n = 0;
+    ct_status s = ct_images_part(j->set, j->recipe.seed, part, &index, &n, j->e);
+    if (!s) s = hash(j, j->set, index, n, 0, out);
+    ct_delete(&j->o->allocator, index, ((size_t)n + 1) * sizeof *index);
+    return s;
+}
+
 static ct_status open_sources(ct__image_job *j) {
     ct_images *from = j->validation_set ? j->validation_set : j->set;
-    int64_t *all = NULL, n = 0;
     ct_status s =
         ct_images_source(j->set, j->train_index, j->train_count, j->transform, &j->train_source, j->e);
     if (!s)
@@ -218,10 +225,8 @@ static ct_status open_sources(ct__image_job *j) {
     if (!s) s = hash(j, j->set, j->train_index, j->train_count, 1, j->train_hash);
     if (!s) s = hash(j, from, j->validation_index, j->validation_count, 1, j->validation_hash);
     if (s || j->own_test) return s;
-    s = ct_images_part(j->set, j->recipe.seed, "all", &all, &n, j->e);
-    if (!s) s = hash(j, j->set, all, n, 0, j->all_hash);
-    ct_delete(&j->o->allocator, all, ((size_t)n + 1) * sizeof *all);
-    return s;
+    s = hash_part(j, "all", j->all_hash);
+    return s ? s : hash_part(j, "test", j->test_hash);
 }
 
 static void tell_data(ct__image_job *j, const ct_audit *a) {

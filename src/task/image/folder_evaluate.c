@@ -8,6 +8,8 @@
 #include "task/image/met.h"
 #include "task/image/pass.h"
 
+#define MANY 50 /* in a hundred: the data trained on, changed */
+
 typedef struct evaluation {
     ct__pass p;
     ct_images *s;
@@ -95,41 +97,56 @@ static ct_status hash_is(evaluation *v, const char *part, int labels, const char
     return CT_OK;
 }
 
-/* Were these pictures trained on, or some of them? Then *part is the tenth that training kept away, where it kept one:
- * each picture's hash tells whether it is of it. */
+/* Are the records that would be kept for the test those that were (of the same pictures), or do they at least hold nothing
+ * that was trained on? Where pictures were renamed or renumbered, others are the tenth. */
+static ct_status tenth_is_clean(evaluation *v, int same, int *clean) {
+    int64_t *index, n;
+    double met = 0;
+    *clean = 0;
+    if (same) return hash_is(v, "test", 0, ct_model_text(v->p.m, "data/test"), clean);
+    ct_status s = part_of(v, "test", &index, &n);
+    if (s) return s;
+    if (n) s = ct__met_percent(v->p.m, v->s, index, n, &met, v->p.e);
+    ct_delete(v->p.allocator, index, ((size_t)n + 1) * sizeof *index);
+    *clean = n > 0 && met == 0;
+    return s;
+}
+
+/* Were these pictures trained on (same: all of them), or many? Then *part is the tenth that training kept away, where it
+ * kept one and that can be told. */
 static ct_status recognise(evaluation *v, const char **part, int *same) {
     const char *all = ct_model_text(v->p.m, "data/all"), *train = ct_model_text(v->p.m, "data/train");
     char *note = v->out->note;
     size_t room = sizeof v->out->note;
     double met = 0;
+    int clean = 0, trained = 0;
     *part = "all";
     *same = 0;
     ct_status s = all[0] ? hash_is(v, "all", 0, all, same) : CT_OK;
-    if (*same)
+    if (!s) s = hash_is(v, "train", 1, train, &trained);
+    if (!s) s = ct__met_percent(v->p.m, v->s, NULL, ct_images_count(v->s), &met, v->p.e);
+    if (!s && all[0] && (*same || met >= MANY)) s = tenth_is_clean(v, *same, &clean);
+    if (s) return s;
+    if (clean) *part = "test";
+    if (clean && *same)
         snprintf(note, room,
                  "the model was trained on this folder: scored on the tenth that training kept for the test");
-    if (*same) *part = "test";
-    if (s || *same) return s;
-    s = hash_is(v, "train", 1, train, same);
-    if (!s) s = ct__met_percent(v->p.m, v->s, &met, v->p.e);
-    if (s || met == 0) return s;
-    if (all[0]) {
-        *part = "test";
+    else if (clean)
         snprintf(
             note, room,
-            "%.0f %% of the pictures that the model was trained on are among these: scored on those that "
-            "training would have kept for the test",
+            "%.0f %% of the pictures that the model was trained on are among these: scored on those kept for "
+            "the test",
             met);
-    } else if (*same) {
+    else if (*same || trained)
         snprintf(note, room,
                  "the model was trained on these pictures: the score says nothing about new ones");
-    } else {
+    else if (met > 0)
         snprintf(
             note, room,
             "%.0f %% of the pictures that the model was trained on are among these: the score says little "
             "about new ones",
             met);
-    }
+    *same |= trained;
     return CT_OK;
 }
 

@@ -43,6 +43,7 @@ typedef struct ct__image_job {
     ct__run run;
     ct__recipe recipe;
     double begin, now;                                   /* by ct__job_now; now: as looked at last */
+    double pace;                                         /* seconds of a step, before the first */
     double step_seconds, validate_seconds, save_seconds; /* as measured last */
     int64_t checkpoint_every;
     /* data */
@@ -52,7 +53,7 @@ typedef struct ct__image_job {
     ct_transform *transform;
     ct_source images, validation_images, train_source, validation_source;
     ct_text found; /* in picture files: what is passed over, what the audit says; a line each */
-    char train_hash[33], validation_hash[33], all_hash[33];
+    char train_hash[33], validation_hash[33], all_hash[33], test_hash[33];
     int32_t own_test;                /* 1: the folder has a test part of its own */
     ct_images *set, *validation_set; /* of picture files, in place of `train` and `validation`; NULL: idx */
     ct_source like; /* what the trainer reads: train_source, labels as shares where batches are mixed */

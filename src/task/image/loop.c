@@ -74,7 +74,7 @@ static ct_status end_epoch(ct__image_job *j, double begin, int *stop) {
 
 /* A run may have been stopped between the last step of an epoch and its end. */
 static ct_status end_stopped_epoch(ct__image_job *j, int *stop) {
-    return j->position == ct__batches(j) ? end_epoch(j, j->begin, stop) : CT_OK;
+    return j->position == ct__batches(j) ? end_epoch(j, j->now, stop) : CT_OK;
 }
 
 /* The last step: of the schedule, or where a time limit once cut it. */
@@ -95,7 +95,7 @@ static int is_cut(ct__image_job *j) {
 ct_status ct__image_loop(ct__image_job *j) {
     ct_loader *l = NULL;
     int stop = ct__image_patience_over(j); /* what was resumed may have been about to write its model */
-    double begin = j->now = ct__job_now(j), epoch_begin = begin;
+    j->now = ct__job_now(j);
     ct_status s = end_stopped_epoch(j, &stop);
     ct_loader_options lo = {.batch = j->recipe.batch,
                             .seed = j->recipe.seed,
@@ -105,6 +105,7 @@ ct_status ct__image_loop(ct__image_job *j) {
                             .position = j->position};
     if (!s) s = ct_loader_new(&j->o->allocator, &j->train_source, lo, &l, j->e);
     int64_t first_step = j->step;
+    double begin = j->now = ct__job_now(j), epoch_begin = begin;
     while (!s && !stop && j->step < last_step(j)) {
         ct_batch b;
         s = ct_next(l, &b, j->e);
@@ -117,7 +118,7 @@ ct_status ct__image_loop(ct__image_job *j) {
         } else if (j->position == ct__batches(j)) {
             s = end_epoch(j, epoch_begin, &stop);
             epoch_begin = j->now;
-            if (!s && is_cut(j)) break;
+            if (!s && !stop && is_cut(j)) break;
         } else if (j->step % j->checkpoint_every == 0) {
             s = save(j);
         }

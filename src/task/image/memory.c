@@ -1,7 +1,7 @@
 /* memory.c: the bound on memory. An allocator counts what the job takes and refuses to pass the bound, so the promise
- * holds whatever happens; and before the first step everything that a training does is rehearsed once (steps of the full and
- * of the last batch, validation, the copies of a checkpoint), with some room to spare: where that does not go through, the
- * batch is halved, which is said and stored. */
+ * holds whatever happens; and before the first step what a training does is rehearsed once (steps of the full and of the
+ * last batch, validation, the copies of a checkpoint), with some room to spare, off which the texts of the end live: where
+ * that does not go through, the batch is halved, which is said and stored. */
 #include "task/image/calibration.h"
 #include "task/image/folder.h"
 #include "task/image/job.h"

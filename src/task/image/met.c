@@ -45,23 +45,25 @@ static void give_back(const ct_allocator *a, ct_hash128 *h, int64_t n) {
 json_t *ct__met_json(const ct_allocator *a, const ct_images *s, const int64_t *index, int64_t n, ct_err *e) {
     ct_hash128 *h = sorted(a, s, index, n, e);
     json_t *list = h ? json_array() : NULL;
+    int failed = list == NULL;
     for (int64_t i = 0; list && i < n && i < KEPT; i++) {
         char hex[33];
         ct_hash_hex(h[i], hex);
-        json_array_append_new(list, json_string(hex));
+        failed |= json_array_append_new(list, json_string(hex));
     }
-    if (h && !list) ct_fail(e, CT_ELIMIT, "model: out of memory");
+    if (h && failed) ct_fail(e, CT_ELIMIT, "model: out of memory");
+    if (failed) json_decref(list);
     give_back(a, h, n);
-    return list;
+    return failed ? NULL : list;
 }
 
-ct_status ct__met_percent(ct_model *m, const ct_images *s, double *percent, ct_err *e) {
+ct_status ct__met_percent(ct_model *m, const ct_images *s, const int64_t *index, int64_t n, double *percent,
+                          ct_err *e) {
     const ct_allocator *a = ct_allocator_of(ct_model_context(m));
-    int64_t n = ct_images_count(s);
     json_t *doc = json_loads(ct_model_document(m), 0, NULL);
     const json_t *list = json_object_get(json_object_get(doc, "data"), "met");
     size_t kept = json_array_size(list), found = 0;
-    ct_hash128 *h = sorted(a, s, NULL, n, e);
+    ct_hash128 *h = sorted(a, s, index, n, e);
     for (size_t i = 0; h && i < kept; i++) {
         ct_hash128 one = hash_of(json_string_value(json_array_get(list, i)));
         found += bsearch(&one, h, (size_t)n, sizeof one, by_hash) != NULL;

@@ -51,7 +51,7 @@ static ct_status time_steps(ct__image_job *j) {
         ct__tell_busy(j, "timing", "steps", n + 1, TRIAL_STEPS);
         j->now = ct__job_now(j);
     }
-    j->step_seconds = (j->now - begin) / (TRIAL_STEPS - TRIAL_WARM);
+    j->pace = j->step_seconds = (j->now - begin) / (TRIAL_STEPS - TRIAL_WARM);
     ct_loader_free(l);
     return s;
 }
@@ -76,7 +76,7 @@ int ct__time_decides(const ct__image_job *j) { return j->o->time_limit > 0 && !j
  * lines, the report, a checkpoint and the model. */
 static double end_seconds(const ct__image_job *j) {
     double passes = 4 + REPORT_PICTURES / (double)j->validation_count;
-    return passes * j->validate_seconds + REPORT_STEPS * j->step_seconds + 2 * j->save_seconds;
+    return passes * j->validate_seconds + REPORT_STEPS * j->pace + 2 * j->save_seconds;
 }
 
 static ct_status decide(ct__image_job *j) {
