@@ -112,6 +112,8 @@ void cli_quote(ct_text *t, const char *word);
 ct_options cli_context(const cli *c);
 ct_status cli_model(cli *c, const char *path,
                     ct_model **out); /* with a note on weights that are not finite */
+/* After an error in reading `path` as a model: the same, or that the file is a picture or idx file. Its status. */
+ct_status cli_no_model(cli *c, const char *path);
 const ct_files *cli_files(void);
 /* CT_EUSAGE for the first of these options (names, ended by NULL) that was given: it would do nothing, for `name` is what
  * `why` says, "...; wanted ...". */

@@ -98,6 +98,34 @@ ct_options cli_context(const cli *c) {
                         .files = cli_files()};
 }
 
+/* What a file begins as, of the things that may stand beside a model; NULL: none of them. */
+static const char *other_than_model(const char *path) {
+    struct stat st;
+    uint8_t head[16];
+    int fd = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t n = fd < 0 ? 0 : read(fd, head, sizeof head);
+    if (fd >= 0) close(fd);
+    if (n < (ssize_t)sizeof head) return NULL;
+    if (ct_picture_likely(NULL, head, sizeof head)) return "a picture";
+    if (head[0] == 0x1f && head[1] == 0x8b) return "data packed by gzip";
+    return head[0] == 0 && head[1] == 0 && head[2] >= 8 && head[2] <= 14 && head[3] <= 8 ? "an idx file"
+                                                                                         : NULL;
+}
+
+ct_status cli_no_model(cli *c, const char *path) {
+    const char *found = c->e.status == CT_EDATA ? other_than_model(path) : NULL;
+    ct_status s = (ct_status)c->e.status;
+    if (!found) return s;
+    ct_error_clear(&c->e);
+    if (strcmp(c->verb, "inspect") == 0 || strcmp(c->verb, "plan") == 0)
+        return ct_fail_at(&c->e, s, path, 0, "found %s; wanted a model (.safetensors); see cotan %s --help",
+                          found, c->verb);
+    return ct_fail_at(&c->e, s, path, 0,
+                      "found %s; wanted a model (.safetensors), which comes before the data: cotan %s MODEL "
+                      "...; give it",
+                      found, c->verb);
+}
+
 ct_status cli_model(cli *c, const char *path, ct_model **out) {
     char n[32];
     struct stat st;
@@ -108,7 +136,8 @@ ct_status cli_model(cli *c, const char *path, ct_model **out) {
             "a folder; wanted a model file, which comes before the data: cotan %s MODEL ...; give it",
             c->verb);
     ct_status s = ct_model_open(path, &o, out, &c->e);
-    int64_t wrong = s ? 0 : ct_model_nonfinite(*out);
+    if (s) return cli_no_model(c, path);
+    int64_t wrong = ct_model_nonfinite(*out);
     if (wrong)
         fprintf(stderr, "  %s of its weights are NaN or infinite; --strict refuses them\n",
                 ct_group_digits(wrong, n));
