@@ -90,6 +90,12 @@ static ct_status check_output(ct__image_job *j, int *nothing_to_do) {
         return s;
     }
     if (o->resume || o->force) return CT_OK;
+    if (o->dry_run) { /* writes nothing, so nothing is in its way */
+        if (model || begun)
+            ct__tell_note(j, "%s %s: training will want --resume or --force",
+                          model ? j->run.model : j->run.folder, model ? "exists" : "holds an unfinished run");
+        return CT_OK;
+    }
     if (model)
         return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; wanted a new name; give --force to train anew",
                        j->run.model);
