@@ -60,7 +60,11 @@ def bad_folders():
     row("F1 no such folder", 4, ["nowhere"], f"{FOLDER}/nowhere")
     os.makedirs(f"{FOLDER}/flat")
     write(f"{FOLDER}/flat/a.png", GOOD)
-    row("F1 pictures without classes", 3, ["no class folders"], f"{FOLDER}/flat")
+    row("F1 pictures without classes", 3, ["1 picture and no class folders", "give the folder above"], f"{FOLDER}/flat")
+    os.makedirs(f"{FOLDER}/linked")
+    for name in ("a", "b"):
+        os.symlink(f"{FOLDER}/flat", f"{FOLDER}/linked/{name}")
+    row("F1 classes that are links", 3, ["2 symbolic links, passed over", "no class folders", "--follow-links"], f"{FOLDER}/linked")
     two = classes(f"{FOLDER}/two", 4)
     os.makedirs(f"{two}/none")
     row("F2", 3, ["class none has no pictures"], two)

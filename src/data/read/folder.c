@@ -187,6 +187,27 @@ static ct_status go_down(walk *w, const char *below, int32_t part, const char *l
 
 /* ---- classes and parts ---- */
 
+/* Why a folder that has no folders is none of classes: the nearest mistakes are the folder of one class, and links. */
+static ct_status no_classes(walk *w, const char *path, const entries *list) {
+    int64_t pictures = 0, links = w->s->links;
+    for (int64_t i = 0; i < list->count; i++)
+        pictures += list->at[i].file && ct_picture_likely(list->at[i].name, NULL, 0);
+    if (pictures)
+        return ct_fail_at(w->e, CT_EDATA, path, -1,
+                          "%lld picture%s and no class folders; wanted a folder for each class with its "
+                          "pictures inside; give the folder above, or sort them into folders",
+                          (long long)pictures, pictures == 1 ? "" : "s");
+    if (links)
+        return ct_fail_at(w->e, CT_EDATA, path, -1,
+                          "%lld symbolic link%s, passed over, and no class folders; wanted a folder for each "
+                          "class with its pictures inside; give --follow-links if the links lead there",
+                          (long long)links, links == 1 ? "" : "s");
+    return ct_fail_at(w->e, CT_EDATA, path, -1,
+                      "no class folders, no train-images-idx3-ubyte[.gz]; wanted a folder for each class "
+                      "with its pictures inside, "
+                      "or idx files by MNIST's names; check the path");
+}
+
 static int32_t part_named(const char *name) {
     if (strcmp(name, "train") == 0) return CT_PART_TRAIN;
     if (strcmp(name, "test") == 0) return CT_PART_TEST;
@@ -216,11 +237,7 @@ static ct_status classes_of(walk *w, const char *below, int32_t part, entries *l
                            "class %.100s has no pictures; wanted at least one; remove the folder or fill it",
                            x->name);
     }
-    if (!s && folders == 0)
-        s = ct_fail_at(w->e, CT_EDATA, path, -1,
-                       "no class folders, no train-images-idx3-ubyte[.gz]; wanted a folder for each class "
-                       "with its pictures inside, "
-                       "or idx files by MNIST's names; check the path");
+    if (!s && folders == 0) s = no_classes(w, path, list);
     return s;
 }
 
