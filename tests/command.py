@@ -256,7 +256,7 @@ def config_files(d, data):
     fails(2, "wanted a number or a text", *config('{"epochs": [1]}'))
     fails(5, "wanted at most", *config('{"net": "' + "x" * (2 << 20) + '"}'))
     fails(5, "too deep", *config("[" * 100000))
-    fails(4, "none.json", "train", "image", data, "-o", f"{d}/o.safetensors", "--config", f"{d}/none.json")
+    fails(4, f"--config {d}/none.json", "train", "image", data, "-o", f"{d}/o.safetensors", "--config", f"{d}/none.json")
 
 
 # ---- stopping and going on ----

@@ -66,11 +66,31 @@ ct_status cli_output(cli *c) {
         "that is its name");
 }
 
+/* A pipe is read as standard input alone: of a path the size must be known before memory is taken. */
+static int is_pipe(const char *path) {
+    struct stat st;
+    return strcmp(path, "-") != 0 && stat(path, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+ct_status cli_read(cli *c, const char *name, const char *path, uint64_t limit, void **data, uint64_t *bytes) {
+    ct_err why = {0};
+    if (is_pipe(path))
+        return ct_fail(&c->e, CT_EIO,
+                       "--%s %.300s: a pipe; wanted a file, or - for standard input; give - and pipe into "
+                       "cotan %s",
+                       name, path, c->verb);
+    ct_status s = ct_file_read(cli_files(), NULL, path, limit, data, bytes, &why);
+    if (!s || c->e.status) return s;
+    ct_fail(&c->e, s, "--%s %s", name, why.text);
+    memcpy(c->e.file, why.file, sizeof why.file);
+    return s;
+}
+
 ct_status cli_transform(cli *c) {
     void *data;
     uint64_t bytes;
     if (!c->transform || c->transform[0] != '@') return CT_OK;
-    ct_status s = ct_file_read(cli_files(), NULL, c->transform + 1, 1 << 20, &data, &bytes, &c->e);
+    ct_status s = cli_read(c, "transform", c->transform + 1, 1 << 20, &data, &bytes);
     if (s) return s;
     c->transform = ct_arena_format(&c->arena, "%.*s", (int)bytes, (const char *)data);
     ct_delete(NULL, data, bytes);
@@ -81,7 +101,7 @@ ct_status cli_labels(cli *c) {
     void *data;
     uint64_t bytes;
     if (!c->labels) return CT_OK;
-    ct_status s = ct_file_read(cli_files(), NULL, c->labels, 16 << 20, &data, &bytes, &c->e);
+    ct_status s = cli_read(c, "labels", c->labels, 16 << 20, &data, &bytes);
     if (s) return s;
     c->names = ct_arena_format(&c->arena, "%.*s", (int)bytes, (const char *)data);
     ct_delete(NULL, data, bytes);
@@ -141,5 +161,5 @@ ct_status cli_model(cli *c, const char *path, ct_model **out) {
     if (wrong)
         fprintf(stderr, "  %s of its weights are NaN or infinite; --strict refuses them\n",
                 ct_group_digits(wrong, n));
-    return s;
+    return CT_OK;
 }

@@ -131,7 +131,7 @@ typedef struct list {
  * them. */
 static ct_status gather(cli *c, list *l) {
     ct_status s = CT_OK;
-    if (c->paths) s = ct_file_read(cli_files(), NULL, c->paths, 1u << 30, &l->text, &l->bytes, &c->e);
+    if (c->paths) s = cli_read(c, "paths", c->paths, 1u << 30, &l->text, &l->bytes);
     if (s) return s;
     char *text = l->text, end = l->bytes && memchr(text, 0, l->bytes) ? '\0' : '\n';
     int64_t lines = 1;

@@ -57,7 +57,7 @@ def refusals():
                              ("not UTF-8", ["line 2:", "text in UTF-8"], b"a\n\xff\nc\n"),
                              ("long", ["line 1:", "of more than 200 bytes"], "x" * 300 + "\nb\nc\n")):
         refused(f"--labels, {code}", 3, part, *BASE, "--labels", names(text), "-o", X, folder=FOLDER, any_memory=True)
-    refused("no file", 4, "No such file", *BASE, "--labels", f"{FOLDER}/none.txt", "-o", X, folder=FOLDER)
+    refused("no file", 4, ["--labels", "No such file"], *BASE, "--labels", f"{FOLDER}/none.txt", "-o", X, folder=FOLDER)
     os.makedirs(f"{FOLDER}/arrays")
     for name, shape, data in (("images", (60, 4, 4), bytes(960)), ("labels", (60,), bytes(i % 3 for i in range(60)))):
         head = repr({"descr": "|u1", "fortran_order": False, "shape": shape}).encode()

@@ -142,7 +142,7 @@ static void no_picture(const char *path, ct_err *why) {
     ct_fail_at(
         why, CT_EDATA, path, 0,
         "found %s; wanted a picture (PNG, JPEG, WebP or .npy), a folder of them, or an idx file; give one of "
-        "these",
+        "these, or a list of paths by --paths",
         kind);
 }
 
