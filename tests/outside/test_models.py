@@ -84,6 +84,10 @@ def refusals():
     refused("S16 as a model", 3, ["without a net"], "evaluate", bad, DATA, folder=FOLDER, files=[bad])
     refused("S18, H4", 3, ["5 missing: c.weight, c.bias, fc.bias", "of another shape: fc.weight"], "train", "image", DATA, "--net", NET2(), "--epochs", "1", "--init", small(),
             "-o", f"{FOLDER}/x.safetensors", folder=FOLDER, any_memory=True)
+    soft = f"{FOLDER}/soft.safetensors"
+    check("a model of a preset", cotan("train", "image", DATA, "--model", "softmax", "--epochs", "1", "-o", soft).status == 0)
+    refused("--init of another net", 3, ["weights of softmax", "do not fit the net", "missing: c.weight", "give --model softmax"], "train", "image", DATA, "--net", NET2(), "--epochs", "1",
+            "--init", soft, "-o", f"{FOLDER}/x.safetensors", folder=FOLDER, any_memory=True)
     refused("no file", 4, ["No such file"], "evaluate", f"{FOLDER}/none.safetensors", DATA, folder=FOLDER)
     refused("a folder", 4, ["a folder"], "evaluate", FOLDER, DATA, folder=FOLDER)
     refused("a device", 4, ["device"], "evaluate", "/dev/zero", DATA, folder=FOLDER)
