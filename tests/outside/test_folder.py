@@ -73,6 +73,7 @@ def bad_folders():
     many = classes(f"{FOLDER}/many", 50)
     write(f"{many}/both/bad.png", SIG + b"nothing")
     row("F3 --strict", 3, ["both/bad.png"], many, "--strict")
+    row("F3 a slash at the folder's end", 3, [f"{many}/both/bad.png"], f"{many}/", "--strict")
     write(f"{many}/down/bomb.png", BOMB)
     row("F3 two of 152", 3, ["2 of 152 pictures are broken; wanted at most 1 %", "bad.png"], many)
     mixed = classes(f"{FOLDER}/mixed", 10, sizes=True)
