@@ -37,6 +37,8 @@ def named():
     check("predict shows names", r.status == 0 and {json.loads(l)["label"] for l in r.out.splitlines()} <= {"cat", "dog", "red bird"}, r)
     text = cotan("evaluate", model, DATA).out
     check("evaluate shows names", re.search(r"^red bird +\d+ ", text, re.M) and re.search(r"^cat +\d+ ", text, re.M), text)
+    matrix = text[text.find("taken for"):].splitlines()
+    check("the matrix has whole names where there is room", re.fullmatch(r"taken for +cat +dog red bird", matrix[0]) and len({len(line) for line in matrix[:4]}) == 1, text)
     check("the page shows names", "red bird" in read(f"{FOLDER}/named.run/report.html").decode())
     check("names change no weight", weights(train("plain")) == weights(model))
     os.remove(good)
