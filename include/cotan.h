@@ -82,6 +82,8 @@ CT_API ct_array ct_array_view(void *data, ct_dtype dtype, ct_shape shape);
 CT_API void ct_array_free(ct_array *a);
 CT_API uint64_t ct_array_count(const ct_array *a); /* elements */
 CT_API int ct_array_contiguous(const ct_array *a); /* 1: row-major without gaps */
+/* Element i, which must exist, of one axis of integers or bools (0 or 1), whatever their type and stride; 0 of floats. */
+CT_API int64_t ct_array_integer(const ct_array *a, int64_t i);
 /* Element by element, shapes equal, any strides and types. Floats to integers: truncated, refused
  * (CT_EDATA, first index) where NaN or out of range; f32 to bf16: round to nearest even. */
 CT_API ct_status ct_array_copy(ct_array *to, const ct_array *from, ct_err *e);
@@ -91,6 +93,9 @@ CT_API ct_status ct_npy_load(const ct_files *f, const ct_allocator *a, const cha
                              ct_err *e);
 CT_API ct_status ct_npy_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
                               ct_array *out, ct_err *e);
+/* The same checks, and type and shape alone: takes no memory. */
+CT_API ct_status ct_npy_probe(const void *data, uint64_t bytes, const char *name, ct_dtype *dtype,
+                              ct_shape *shape, ct_err *e);
 /* A file of C order and of one axis at least, some rows at a time: data larger than memory. One thread at a time. The
  * file must stay as it is until ct_npy_close (CT_EIO). */
 typedef struct ct_npy ct_npy;

@@ -129,7 +129,7 @@ def run_folder(d, r):
     with open(f"{d}/m.run/metrics.jsonl") as f:
         rows = [json.loads(line) for line in f]
     check("a line an epoch", [row["epoch"] for row in rows] == [1, 2], rows)
-    shown = re.findall(r"^ +(\d+) +([\d.]+) +([\d.]+) +([\d.]+) %.*?(best so far)?$", r.stderr, re.M)
+    shown = re.findall(r"^ +(\d+) +([\d.]+) +([\d.]+) +([\d.]+) %.*?(best so far|as good)?$", r.stderr, re.M)
     check("one plain line an epoch, as metrics.jsonl has it",
           [(int(s[0]), s[1], s[2], s[4] != "") for s in shown] == [(w["epoch"], f"{w['loss']:.4f}", f"{w['validation_loss']:.4f}", w["best"]) for w in rows], r.stderr)
     check("no colours and no live line where there is no terminal", "\033" not in r.stderr and "\r" not in r.stderr, r.stderr)

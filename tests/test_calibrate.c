@@ -93,6 +93,12 @@ static void few_and_wrong(void **state) {
     assert_string_equal(e.text, "calibration: record 1 has label 2; wanted 0 to 1; mend it");
     ct_error_clear(&e);
     assert_int_equal(ct_temperature_fit(nan, label, 1, 2, &t, &e), CT_ENONFINITE);
+    masked[2] = -INFINITY; /* every class of record 1 */
+    ct_error_clear(&e);
+    assert_int_equal(ct_conformal_scores(NULL, masked, label, 2, 2, 1, &t, 1, &e), CT_ENONFINITE);
+    assert_string_equal(e.text,
+                        "calibration: record 1 has -inf for every class; wanted a number for one of them; "
+                        "train at a lower rate");
     ct_error_clear(&e);
     assert_int_equal(ct_temperature_fit(right, label, 0, 2, &t, &e), CT_EUSAGE);
 }

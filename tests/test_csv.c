@@ -63,6 +63,7 @@ static void forms(void **state) {
         {"a,b\n\"two\nlines\",\"\r\"\n", "a|b/two\nlines|\r"},
         {"\"a;b\",c\n1,2\n", "a;b|c/1|2"},
         {"one\n1\n2\n", "one/1/2"},
+        {"one\n\"\"\n2\n\"\"", "one//2/"}, /* an empty field in quotes is no empty line */
         {"a,b\n", "a|b"},
         {"a,b,\n1,2,3\n", "a|b|/1|2|3"},
     };
@@ -108,6 +109,7 @@ static void refusals(void **state) {
         {"C2", "a,b\n1,2\n1\n", 0, "x.csv:3:1: 1 field; wanted 2"},
         {"C2", "a,b\n1,2\n1,2,3\n", 0, "x.csv:3:1: 3 fields; wanted 2"},
         {"C2", "a,b\n1,2\n\n3,4\n", 0, "x.csv:3:1: an empty line"},
+        {"C2", "a,b\n1,2\n\"\"\n", 0, "x.csv:3:1: 1 field; wanted 2"},
         {"C3", "a,b\n1,\"2\n3,4\n5,6\n", 0, "x.csv:2:3: a quote that is never closed"},
         {"C4", "a,b\n1,\"2\"x\n", 0, "x.csv:2:6: text after a closing quote"},
         {"C4", "a,b\n1,2\"x\n", 0, "x.csv:2:4: a quote inside a bare field"},

@@ -174,6 +174,9 @@ static void wrong_loaders(void **state) {
     many.fields = CT_MAX_FIELDS + 1;
     assert_int_equal(ct_loader_new(NULL, &none, (ct_loader_options){0}, &l, &e), CT_EUSAGE);
     assert_int_equal(ct_loader_new(NULL, &many, (ct_loader_options){0}, &l, &e), CT_EUSAGE);
+    many = s;
+    many.count = 0;
+    assert_int_equal(ct_loader_new(NULL, &many, (ct_loader_options){0}, &l, &e), CT_EDATA);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_int_equal(ct_loader_new(NULL, &s, rows[i], &l, &e), CT_EUSAGE);
 }
@@ -185,6 +188,12 @@ static void scores(void **state) {
     ct_err e = {0};
     float logits[4 * 3] = {2, 1, 0, 0, 3, 0, 1, 0, 0, 0, 0, 5};
     int64_t label[4] = {0, 1, 2, 2}, bad[1] = {3};
+    assert_int_equal(ct_scores_new(NULL, 0, &s, &e), CT_EUSAGE);
+    ct_error_clear(&e);
+    assert_int_equal(ct_scores_new(NULL, INT64_MAX, &s, &e), CT_ELIMIT);
+    assert_string_equal(
+        e.text, "scores: 9223372036854775807 classes; wanted so few that their square can be counted");
+    ct_error_clear(&e);
     assert_int_equal(ct_scores_new(NULL, 3, &s, &e), CT_OK);
     assert_true(isnan(ct_scores_result(s).accuracy));
     assert_int_equal(ct_scores_add(s, logits, label, 4, &e), CT_OK);

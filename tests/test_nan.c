@@ -111,6 +111,9 @@ static void M18_metrics(void **state) {
     logits[4] = 1; /* -inf is a class that cannot be */
     assert_int_equal(ct_scores_add(s, logits, label, 2, &e), CT_OK);
     assert_true(ct_scores_result(s).samples == 4 && isfinite(ct_scores_result(s).loss));
+    for (int c = 0; c < 3; c++) logits[c] = -inf; /* but one class must be */
+    assert_int_equal(ct_scores_add(s, logits, label, 1, &e), CT_ENONFINITE);
+    assert_string_equal(e.text, "scores: sample 4 has -inf for every class; wanted a number for one of them");
     ct_scores_free(s);
     logits[4] = nan_;
     assert_int_equal(ct_softmax_row(logits + 3, 3, p), 1);

@@ -318,6 +318,15 @@ static void pixel_limit(void **state) {
     ct_error_clear(&e);
     o.max_pixels = 37 * 29 - 1;
     assert_int_equal(ct_picture_probe(j->data, j->bytes, "file", &o, &info, &e), CT_ELIMIT);
+    const sample *npy = named("last.npy"); /* of an array too by its header */
+    ct_allocator hook = {take, give, &m};
+    ct_array out;
+    m = (meter){.fail_at = -1};
+    o.max_pixels = 1;
+    ct_error_clear(&e);
+    assert_int_equal(ct_picture_decode(&hook, npy->data, npy->bytes, "file", &o, &out, NULL, &e), CT_ELIMIT);
+    assert_non_null(strstr(e.text, "wanted at most 1 in all"));
+    assert_int_equal(m.calls, 1); /* the scratch itself */
 }
 
 static void chunk_limit(void **state) {

@@ -157,11 +157,18 @@ CT_API void ct_hasher_free(ct_hasher *h);
 /* ---- threads ---- */
 
 /* Run tasks 0..count-1 on up to `threads` threads (the caller is one of them, and alone for 1), started for this call,
- * and return when all are done. task(job, number, thread): which thread runs which is not determined. CT_ELIMIT: no
- * memory. With fewer threads than asked for, where the system refuses more, all tasks are run all the same. */
+ * and return when all are done. task(job, number, thread): which thread runs which is not determined; thread 0 is the
+ * caller. CT_ELIMIT: no memory. With fewer threads than asked for, where the system refuses more, all tasks are run all the same. */
 CT_API ct_status ct_parallel(const ct_allocator *a, int32_t threads,
                              void (*task)(void *job, int64_t number, int32_t thread), void *job,
                              int64_t count, ct_err *e);
+/* Signals are the host program's. Threads made by this one between the two take none but faults (ct_parallel's are made
+ * so). 1, or 0: nothing was blocked. */
+typedef struct ct_signals {
+    uint64_t mask[16]; /* of the calling thread, the system's */
+} ct_signals;
+CT_API int ct_signals_block(ct_signals *old);
+CT_API void ct_signals_restore(const ct_signals *old);
 
 /* ---- files ---- */
 

@@ -65,8 +65,8 @@ typedef struct ct_batch {
     const int64_t *record;            /* [rows] */
 } ct_batch;
 /* The source must outlive the loader; ct_loader_free ends its threads. A shuffled epoch of up to 2^26 records keeps its
- * order (8 bytes each), a longer one computes it. Fewer threads are started where the system refuses. CT_EUSAGE for an
- * empty source or a wrong option. */
+ * order (8 bytes each), a longer one computes it. Fewer threads are started where the system refuses. CT_EUSAGE for a
+ * wrong option, CT_EDATA for a source without records, CT_ELIMIT. */
 CT_API ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_options o,
                                ct_loader **out, ct_err *e);
 CT_API void ct_loader_free(ct_loader *l);
@@ -88,10 +88,12 @@ typedef struct ct_score { /* shares of 1; NaN where undefined */
     double ece;      /* expected calibration error, 15 bins (Guo et al. 2017) */
     double baseline; /* accuracy of always naming the most frequent class */
 } ct_score;
+/* CT_EUSAGE for less than one class, CT_ELIMIT. */
 CT_API ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out, ct_err *e);
 CT_API void ct_scores_free(ct_scores *s); /* NULL is fine */
 /* logits [rows, classes], label[r] in 0..classes-1 (else CT_EDATA, naming the sample). A logit that is NaN or +inf is
- * CT_ENONFINITE, naming sample and class: a metric of such a net would be no number, or an accident. */
+ * CT_ENONFINITE, naming sample and class, and so is a row of -inf alone: a metric of such a net would be no number, or
+ * an accident. */
 CT_API ct_status ct_scores_add(ct_scores *s, const float *logits, const int64_t *label, int64_t rows,
                                ct_err *e);
 CT_API ct_score ct_scores_result(const ct_scores *s);
@@ -120,7 +122,7 @@ CT_API ct_class_score ct_scores_class(const ct_scores *s,
  * records that did not train, found by Newton steps on 1/T, in which it is convex. Targets are Platt's (1999): a label
  * counts (n + 1) / (n + 2), the rest is spread over the classes, so that few records, all of them right, do not
  * make a net certain. 1/T stays within 0.001 and 1,000. logits [rows, classes]; CT_EUSAGE for no rows, CT_EDATA for a
- * wrong label, CT_ENONFINITE for NaN or +inf. */
+ * wrong label, CT_ENONFINITE for NaN, +inf or a row of -inf alone. */
 CT_API ct_status ct_temperature_fit(const float *logits, const int64_t *label, int64_t rows, int64_t classes,
                                     double *temperature, ct_err *e);
 /* ct_softmax_row of logits / temperature: another temperature never changes which class it returns. */
@@ -128,7 +130,7 @@ CT_API int64_t ct_softmax_at(const float *logits, int64_t classes, double temper
 
 /* Split conformal prediction (Vovk et al. 2005; this score: Sadinle, Lei and Wasserman 2019). The score of a record is 1 - the
  * probability of its label. score[0..scores-1] become those of `rows` records in ascending order, at the ranks
- * ceil(i rows / scores) for i from 1 (all of them where scores = rows), rounded up to 1e-7; scores <= rows. */
+ * ceil(i rows / scores) for i from 1 (all of them where scores = rows), rounded up to 1e-7; scores <= rows. Errors as of ct_temperature_fit. */
 CT_API ct_status ct_conformal_scores(const ct_allocator *a, const float *logits, const int64_t *label,
                                      int64_t rows, int64_t classes, double temperature, double *score,
                                      int64_t scores, ct_err *e);
@@ -154,12 +156,14 @@ CT_API int64_t ct_softmax_row(const float *logits, int64_t classes, double *prob
 /* ---- readers (libcotan-data) ---- */
 
 /* An idx file (MNIST's format), plain or gzip. Big-endian types become host types: u8, i8, i32, f32, f64;
- * i16 becomes i32. */
+ * i16 becomes i32. *out is a new array, freed by ct_array_free. CT_EIO, CT_EDATA for another format or length,
+ * CT_ELIMIT. */
 CT_API ct_status ct_idx_load(const ct_files *f, const ct_allocator *a, const char *path, ct_array *out,
                              ct_err *e);
 CT_API ct_status ct_idx_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
                               ct_array *out, ct_err *e);
-/* A whole file, inflated when its first bytes are gzip's; `limit` bounds the inflated size. */
+/* A whole file, inflated when its first bytes are gzip's; `limit` bounds the inflated size. *data is freed with
+ * ct_delete(a, *data, *bytes). CT_EIO, CT_EDATA for broken gzip, CT_ELIMIT beyond the limit or out of memory. */
 CT_API ct_status ct_file_inflate(const ct_files *f, const ct_allocator *a, const char *path, uint64_t limit,
                                  void **data, uint64_t *bytes, ct_err *e);
 
@@ -303,11 +307,13 @@ CT_API int ct_transform_help(int32_t index, const char **name, ct_text *usage, c
 
 /* mixup (Zhang et al. 2018) and cutmix (Yun et al. 2019), the steps that need a batch: row r is mixed with row
  * n-1-r. Draws by (seed, epoch, position of the batch: draw.record). x [rows,C,H,W], in place; label[r] in 0..classes-1;
- * target [rows, classes]: the shares of the labels. Without such a step only the targets are written. */
+ * target [rows, classes]: the shares of the labels. Without such a step only the targets are written. CT_EDATA for another
+ * label, naming the row. From any thread. */
 CT_API ct_status ct_mix(const ct_transform *t, float *x, const int64_t shape[3], const int64_t *label,
                         int64_t rows, int64_t classes, ct_draw draw, float *target, ct_err *e);
 /* Pictures [N,H,W] or [N,C,H,W] u8 and labels (any integer type, or NULL) as a source with the fields
- * "image" f32 and "label" i64. The arrays and the transform must outlive it. */
+ * "image" f32 and "label" i64. The arrays and the transform must outlive it. CT_EDATA for other types, axes or counts,
+ * CT_EUSAGE where a step cannot take the pictures, CT_ELIMIT. */
 CT_API ct_status ct_source_images(const ct_allocator *a, const ct_array *images, const ct_array *labels,
                                   const ct_transform *t, ct_source *out, ct_err *e);
 
@@ -373,14 +379,15 @@ CT_API int64_t ct_images_channels(const ct_images *s);      /* of the pictures t
 
 /* Reads every picture once. Broken ones are named and taken out, and classes without a picture are CT_EDATA; sizes,
  * kinds and, unless `sizes_only`, hashes and what the audit needs are kept. With a cache, pictures are kept as
- * the steps that begin `t` (or NULL), draw nothing and make no floats, leave them. A file that is gone: CT_EIO. */
+ * the steps that begin `t` (or NULL), draw nothing and make no floats, leave them. A file that is gone: CT_EIO. Indices
+ * of records are valid only from here on: below, one that names no record is CT_EUSAGE. */
 CT_API ct_status ct_images_scan(ct_images *s, const ct_transform *t, int sizes_only, ct_err *e);
 /* The records of "train", "validation", "test" or "all", by their part or, where the set is not divided, by the hash
  * of (seed, path or number): a tenth validates, and a tenth tests where there is no test part. *index is freed
  * with ct_delete(a, *index, (*n + 1) * sizeof **index). */
 CT_API ct_status ct_images_part(const ct_images *s, uint64_t seed, const char *part, int64_t **index,
                                 int64_t *n, ct_err *e);
-/* The part of record i by that rule: CT_PART_TRAIN, ... */
+/* The part of record i by that rule: CT_PART_TRAIN, ...; CT_PART_NONE where there is no record i. */
 CT_API int32_t ct_images_part_of(const ct_images *s, uint64_t seed, int64_t i);
 /* Labels by another list of classes, such as a model's: name[0..n-1] become the set's classes; of a class whose name is
  * not UTF-8 what ct_escape makes of it will do. CT_EDATA with both lists where the set has a class that is not among
@@ -391,7 +398,8 @@ CT_API ct_status ct_images_read(const ct_images *s, int64_t i, const ct_allocato
                                 ct_err *e);
 /* Records index[0..n-1] as a source with the fields "image" f32 and, unless unlabelled, "label" i64. The set and the
  * transform must outlive it. CT_EDATA where the transform does not make one size (the first two are named). Random
- * steps draw by the record's number in the set. Needs a scan. */
+ * steps draw by the record's number in the set. Needs a scan (else CT_EUSAGE). One caller at a time; what is made is
+ * read from any threads. */
 CT_API ct_status ct_images_source(ct_images *s, const int64_t *index, int64_t n, const ct_transform *t,
                                   ct_source *out, ct_err *e);
 /* xxh3-128 over pixels, shapes and, with `labels`, labels of the records, in order. Needs a scan of pixels. */
@@ -430,7 +438,8 @@ typedef struct ct_audit {
     uint64_t room;                         /* of `pair` */
     const ct_allocator *allocator;
 } ct_audit;
-/* After ct_images_scan with pixels. `seed` divides a set that is not divided. */
+/* After ct_images_scan with pixels (else CT_EUSAGE); CT_ELIMIT. `seed` divides a set that is not divided. *out is freed
+ * by ct_audit_free. */
 CT_API ct_status ct_audit_images(const ct_images *s, uint64_t seed, ct_audit *out, ct_err *e);
 CT_API void ct_audit_free(ct_audit *a);
 /* What to know before training, a sentence a call. */

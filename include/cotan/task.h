@@ -142,12 +142,11 @@ typedef struct ct_evaluate_options {
     int64_t limit;    /* the first records; 0: all */
     int64_t top;      /* the k of top_k; 0: 5 */
     double coverage;  /* of prediction sets, between 0 and 1; 0: no sets */
-    /* What is passed over, by name: pictures that cannot be read (more than 1 % are CT_EDATA, unless training allowed
-     * them), links to nothing; at the end, by the calling thread; may be NULL. */
+    /* What is passed over, by name: pictures that cannot be read (more than 1 % are CT_EDATA, unless they are allowed), links to nothing; at the end, by the calling thread; may be NULL. */
     void (*tell)(void *user, const char *line);
     void *user;
-    int32_t strict; /* 1: the first picture that cannot be read is CT_EDATA */
-    int32_t reserved_too;
+    int32_t strict;       /* 1: the first picture that cannot be read is CT_EDATA */
+    int32_t allow_broken; /* 1: any share of the pictures may be broken, as where training allowed it */
     int64_t reserved;
 } ct_evaluate_options;
 typedef struct ct_evaluation {

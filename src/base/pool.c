@@ -14,7 +14,6 @@
 #include "base/pool.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
@@ -186,18 +185,13 @@ ct_status ct__pool_run(ct_pool *p, ct_pool_task task, void *job, int64_t count, 
 
 /* ---- opening and closing ---- */
 
-/* Workers until the system refuses one. Signals are the host program's: workers take none. */
+/* Workers until the system refuses one. */
 static void start_workers(ct_pool *p, int32_t threads) {
-    sigset_t all, old;
+    ct_signals old;
     pthread_attr_t attr;
     if (pthread_attr_init(&attr)) return;
     (void)pthread_attr_setstacksize(&attr, STACK_BYTES); /* whatever `ulimit -s` says */
-    sigfillset(&all);
-    sigdelset(&all, SIGSEGV); /* faults stay where they happen */
-    sigdelset(&all, SIGBUS);
-    sigdelset(&all, SIGFPE);
-    sigdelset(&all, SIGILL);
-    if (pthread_sigmask(SIG_SETMASK, &all, &old) == 0) {
+    if (ct_signals_block(&old)) {
         while (p->threads < threads) {
             worker *w = &p->workers[p->threads - 1];
             w->pool = p;
@@ -205,7 +199,7 @@ static void start_workers(ct_pool *p, int32_t threads) {
             if (pthread_create(&w->thread, &attr, worker_main, w)) break;
             p->threads++;
         }
-        (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+        ct_signals_restore(&old);
     }
     pthread_attr_destroy(&attr);
 }

@@ -19,6 +19,7 @@ typedef struct screen {
     int32_t live;                           /* the live line stands there */
     int64_t steps;                          /* in `loss` */
     double loss, shown;                     /* shown: when the live line was last drawn */
+    double least;                           /* validation loss that a row had */
     const char *busy;                       /* what is done beside the steps; NULL: nothing yet */
     double began;                           /* when that began */
 } screen;

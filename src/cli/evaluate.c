@@ -244,7 +244,8 @@ int cli_evaluate(cli *c) {
                              .top = c->top,
                              .coverage = c->coverage,
                              .tell = tell,
-                             .strict = c->strict};
+                             .strict = c->strict,
+                             .allow_broken = c->allow_broken};
     ct_gap gap;
     ct_err none = {0}; /* a model may have been moved away from its run */
     struct stat st;

@@ -37,7 +37,7 @@ const option cli_options[] = {
      "read symbolic links in a folder of pictures"},
     {"background", 0, "COLOUR", TEXT, AT(background), 0, 0, NULL, " train ",
      "behind transparent pictures: white, grey, black or #rrggbb; default white"},
-    {"allow-broken", 0, NULL, SWITCH, AT(allow_broken), 0, 0, NULL, " train pca ",
+    {"allow-broken", 0, NULL, SWITCH, AT(allow_broken), 0, 0, NULL, " train evaluate pca ",
      "any number of pictures may be broken; default: 1 %"},
     {"limit", 0, "N", WHOLE, AT(limit), 1, ANY, NULL, " train evaluate predict ",
      "only N records: the first; of folders and lists in train and evaluate those whose paths have the least "

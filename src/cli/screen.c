@@ -27,6 +27,7 @@ static void look(screen *s) {
     const char *none = getenv("NO_COLOR"), *names[] = {"LC_ALL", "LC_CTYPE", "LANG"}, *locale = NULL;
     if (s->known) return;
     s->known = 1;
+    s->least = INFINITY;
     s->terminal = isatty(STDERR_FILENO);
     s->colours = s->terminal && !(none && *none);
     for (int i = 0; i < 3 && !(locale && *locale); i++) locale = getenv(names[i]);
@@ -209,6 +210,14 @@ static void busy(screen *s, const ct_event *e) {
     draw(s, &l);
 }
 
+/* What is kept is not always the least loss, but none is told apart from it. */
+static const char *mark(screen *s, const ct_epoch *r) {
+    int least = !(s->least <= r->validation);
+    if (least) s->least = r->validation;
+    if (!r->best) return "";
+    return !least ? "  as good" : narrow(s) ? "  best" : "  best so far";
+}
+
 static void row(screen *s, const ct_event *e) {
     const ct_epoch *r = e->row;
     char spent[32], accuracy[32] = "       -", loss[32], validation[32], lr[32] = "";
@@ -218,11 +227,7 @@ static void row(screen *s, const ct_event *e) {
     if (!narrow(s)) snprintf(lr, sizeof lr, "  %8.2e", r->lr);
     fprintf(stderr, "%s%7lld  %s    %s  %s%s  %9s%s%s\n", r->best ? colour(s, BOLD) : "", (long long)r->epoch,
             loss_text(r->loss, loss), loss_text(r->validation, validation), accuracy, lr,
-            cli_time(r->seconds, spent),
-            !r->best    ? ""
-            : narrow(s) ? "  best"
-                        : "  best so far",
-            r->best ? colour(s, RESET) : "");
+            cli_time(r->seconds, spent), mark(s, r), r->best ? colour(s, RESET) : "");
 }
 
 /* What the doctor found, and what to try. */

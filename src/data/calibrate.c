@@ -9,6 +9,23 @@
 
 #define LEAST 1e-3 /* of 1/T; the most is its inverse */
 
+static ct_status check_row(const float *logits, int64_t r, int64_t classes, ct_err *e) {
+    int64_t finite = 0;
+    for (int64_t c = 0; c < classes; c++) {
+        if (isnan(logits[c]) || logits[c] == INFINITY)
+            return ct_fail(e, CT_ENONFINITE,
+                           "calibration: record %lld has %g for class %lld; wanted a number, or -inf; "
+                           "train at a lower rate",
+                           (long long)r, (double)logits[c], (long long)c);
+        finite += logits[c] != -INFINITY;
+    }
+    if (finite) return CT_OK;
+    return ct_fail(e, CT_ENONFINITE,
+                   "calibration: record %lld has -inf for every class; wanted a number for one of them; "
+                   "train at a lower rate",
+                   (long long)r);
+}
+
 static ct_status check(const float *logits, const int64_t *label, int64_t rows, int64_t classes, ct_err *e) {
     if (rows < 1 || classes < 1)
         return ct_fail(e, CT_EUSAGE,
@@ -18,12 +35,8 @@ static ct_status check(const float *logits, const int64_t *label, int64_t rows, 
         if (label[r] < 0 || label[r] >= classes)
             return ct_fail(e, CT_EDATA, "calibration: record %lld has label %lld; wanted 0 to %lld; mend it",
                            (long long)r, (long long)label[r], (long long)classes - 1);
-        for (int64_t c = 0; c < classes; c++)
-            if (isnan(logits[r * classes + c]) || logits[r * classes + c] == INFINITY)
-                return ct_fail(e, CT_ENONFINITE,
-                               "calibration: record %lld has %g for class %lld; wanted a number, or -inf; "
-                               "train at a lower rate",
-                               (long long)r, (double)logits[r * classes + c], (long long)c);
+        ct_status s = check_row(logits + r * classes, r, classes, e);
+        if (s) return s;
     }
     return CT_OK;
 }

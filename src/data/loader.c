@@ -5,7 +5,6 @@
  * kept), fills the slot without the lock, and marks it ready. ct_next hands slots out in order. Which thread
  * fills which slot changes nothing. */
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 #include "cotan/data.h"
@@ -133,18 +132,12 @@ static ct_status check(const ct_source *s, const ct_loader_options *o, ct_err *e
     return CT_OK;
 }
 
-/* Threads of ours take no signals: they are the host program's. */
 static void start_readers(ct_loader *l) {
-    sigset_t all, old;
-    sigfillset(&all);
-    sigdelset(&all, SIGSEGV); /* faults stay where they happen */
-    sigdelset(&all, SIGBUS);
-    sigdelset(&all, SIGFPE);
-    sigdelset(&all, SIGILL);
-    if (pthread_sigmask(SIG_SETMASK, &all, &old)) return;
+    ct_signals old;
+    if (!ct_signals_block(&old)) return;
     while (l->threads < l->o.threads && pthread_create(&l->thread[l->threads], NULL, reader, l) == 0)
         l->threads++;
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    ct_signals_restore(&old);
 }
 
 ct_status ct_loader_new(const ct_allocator *a, const ct_source *s, ct_loader_options o, ct_loader **out,

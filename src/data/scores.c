@@ -26,8 +26,12 @@ struct ct_scores {
 
 ct_status ct_scores_new(const ct_allocator *a, int64_t classes, ct_scores **out, ct_err *e) {
     uint64_t cells = 0;
-    if (classes < 1 || !ct_mul_ok((uint64_t)classes, (uint64_t)classes, &cells))
-        return ct_fail(e, CT_EUSAGE, "scores: %lld classes; wanted at least 1", (long long)classes);
+    if (classes < 1)
+        return ct_fail(e, CT_EUSAGE, "scores: %lld classes; wanted at least 1; give their number",
+                       (long long)classes);
+    if (!ct_mul_ok((uint64_t)classes, (uint64_t)classes, &cells))
+        return ct_fail(e, CT_ELIMIT, "scores: %lld classes; wanted so few that their square can be counted",
+                       (long long)classes);
     ct_scores *s = ct_new(a, sizeof *s);
     if (!s) return ct_fail(e, CT_ELIMIT, "scores: out of memory");
     s->allocator = a;
@@ -82,12 +86,18 @@ void ct_scores_calibrate(ct_scores *s, double temperature, double threshold) {
 }
 
 static ct_status check_logits(const ct_scores *s, const float *logits, ct_err *e) {
-    for (int64_t c = 0; c < s->classes; c++)
+    int64_t finite = 0;
+    for (int64_t c = 0; c < s->classes; c++) {
         if (isnan(logits[c]) || logits[c] == INFINITY)
             return ct_fail(e, CT_ENONFINITE,
                            "scores: sample %lld has %g for class %lld; wanted a number, or -inf",
                            (long long)s->samples, (double)logits[c], (long long)c);
-    return CT_OK;
+        finite += logits[c] != -INFINITY;
+    }
+    if (finite) return CT_OK;
+    return ct_fail(e, CT_ENONFINITE,
+                   "scores: sample %lld has -inf for every class; wanted a number for one of them",
+                   (long long)s->samples);
 }
 
 static void count_bin(bins *b, double confidence, int right) {

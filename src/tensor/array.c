@@ -161,6 +161,11 @@ static number element_read(const unsigned char *p, int32_t dtype) {
     return n;
 }
 
+int64_t ct_array_integer(const ct_array *a, int64_t i) {
+    const unsigned char *p = a->data;
+    return element_read(p + i * a->stride[0] * (int64_t)ct_dtype_size((ct_dtype)a->dtype), a->dtype).i;
+}
+
 /* The range of an integer type; bool takes any number, as "not zero". */
 static void range_of(int32_t dtype, int64_t *low, int64_t *high) {
     *low = dtype == CT_I32 ? INT32_MIN : dtype == CT_I8 ? INT8_MIN : dtype == CT_U8 ? 0 : INT64_MIN;

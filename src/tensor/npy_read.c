@@ -281,24 +281,44 @@ static ct_status to_row_major(const ct_allocator *a, ct_array *array, ct_err *e)
     return CT_OK;
 }
 
+/* The header, and whether the data is as long as it says; leaves the reader at the data, of *count elements. */
+static ct_status read_header(ct_reader *r, header *h, uint64_t *count, ct_err *e) {
+    uint64_t wanted;
+    ct_status status = ct__npy_header_read(r, h, e);
+    if (status) return status;
+    uint64_t left = r->end - r->pos;
+    if (!ct_shape_count(&h->shape, -1, count) || !ct_mul_ok(*count, (uint64_t)h->type->size, &wanted))
+        return ct_fail_at(
+            e, CT_EDATA, r->file, (int64_t)r->pos,
+            "the shape's product overflows; wanted one that fits in 63 bits; the file is damaged");
+    if (wanted != left)
+        return ct_fail_at(
+            e, CT_EDATA, r->file, (int64_t)r->pos,
+            "%llu bytes of data; wanted %llu by its shape and type; the file is cut short or damaged",
+            (unsigned long long)left, (unsigned long long)wanted);
+    return CT_OK;
+}
+
+ct_status ct_npy_probe(const void *data, uint64_t bytes, const char *name, ct_dtype *dtype, ct_shape *shape,
+                       ct_err *e) {
+    ct_reader r = ct_reader_of(data, bytes, name);
+    header h = {0};
+    uint64_t count;
+    ct_status status = read_header(&r, &h, &count, e);
+    if (status) return status;
+    *dtype = (ct_dtype)h.type->dtype;
+    *shape = h.shape;
+    return CT_OK;
+}
+
 ct_status ct_npy_parse(const ct_allocator *a, const void *data, uint64_t bytes, const char *name,
                        ct_array *out, ct_err *e) {
     ct_reader r = ct_reader_of(data, bytes, name);
     header h = {0};
     ct_array array;
-    uint64_t count, wanted;
-    ct_status status = ct__npy_header_read(&r, &h, e);
+    uint64_t count;
+    ct_status status = read_header(&r, &h, &count, e);
     if (status) return status;
-    uint64_t left = r.end - r.pos;
-    if (!ct_shape_count(&h.shape, -1, &count) || !ct_mul_ok(count, (uint64_t)h.type->size, &wanted))
-        return ct_fail_at(
-            e, CT_EDATA, name, (int64_t)r.pos,
-            "the shape's product overflows; wanted one that fits in 63 bits; the file is damaged");
-    if (wanted != left)
-        return ct_fail_at(
-            e, CT_EDATA, name, (int64_t)r.pos,
-            "%llu bytes of data; wanted %llu by its shape and type; the file is cut short or damaged",
-            (unsigned long long)left, (unsigned long long)wanted);
     status = ct_array_new(a, (ct_dtype)h.type->dtype, h.shape, &array, e);
     if (status) return status;
     ct__npy_decode(&h, r.base + r.pos, count, array.data);

@@ -106,7 +106,7 @@ def links():
     os.symlink("..", f"{data}/down/loop")
     r = cotan("inspect", "--json", "--follow-links", data)
     v = json.loads(r.out)
-    check("F4 --follow-links", r.status == 0 and v["pictures"] > 121, v)
+    check("F4 --follow-links reads a link, and nobody's pictures twice", r.status == 0 and v["pictures"] == 121, v)
     check("F4 a loop is named", any("back to a folder above" in line for line in v["passed_over"]), v["passed_over"])
 
 
@@ -211,6 +211,33 @@ def known_again():
         check(f"{name}: all of other data", evaluated(model, other) == ("all", 90, False), evaluated(model, other))
         check(f"{name}: all of a test part", evaluated(model, f"{FOLDER}/honest")[:2] == ("test", 30))
     check("--part all is all", evaluated(f"{FOLDER}/known_first.safetensors", data, "--part", "all")[1] == 120)
+    model, changed = f"{FOLDER}/known_plain.safetensors", f"{FOLDER}/known_changed"
+    shutil.copytree(data, changed, symlinks=True)
+    os.remove(f"{changed}/both/003.png")
+    shutil.copy(f"{other}/down/001.png", f"{changed}/down/new.png")
+    part, samples, told = evaluated(model, changed)
+    check("a picture less and one more: the tenth of it", part == "test" and 0 < samples < 40 and told, (part, samples, told))
+    divided = f"{FOLDER}/known_divided"
+    shutil.copytree(data, f"{divided}/train")
+    shutil.copytree(other, f"{divided}/test")
+    r = cotan("train", "image", divided, *base[3:-1], "-o", f"{divided}.safetensors")
+    check("trained with a test part", r.status == 0, r)
+    r = cotan("evaluate", f"{divided}.safetensors", changed, "--json")
+    check("nothing was kept: all, and a warning", r.status == 0 and json.loads(r.out)["part"] == "all" and "% of the pictures that the model was trained on are among these" in r.err, r)
+
+
+def validation_folders():
+    """One that lacks a class is fine; pictures of it that are trained on too are told."""
+    net, own = f"{FOLDER}/net.net", classes(f"{FOLDER}/own_validation", 8, names=("across", "both"), seed=11)
+    words = ("train", "image", f"{FOLDER}/known", "--validate", own, "--net", net, "--epochs", "1", "-o", f"{FOLDER}/own_validation.safetensors", "--force")
+    r = cotan(*words)
+    check("a class that does not validate", r.status == 0 and "training part too" not in r.err, r)
+    for i in range(4):
+        shutil.copy(f"{FOLDER}/known/both/{i:03d}.png", f"{own}/across/copy{i}.png")
+    r = cotan(*words)
+    page = read(f"{FOLDER}/own_validation.run/report.html").decode()
+    check("four that are trained on too", r.status == 0 and "4 of 20 validation pictures stand in the training part too" in r.err, r)
+    check("it stands in the report, as do names of pictures", "4 of 20 validation pictures stand in" in page and re.search(r"(across|both)/(copy)?\d+\.png", page) is not None)
 
 
 def odd_names():
@@ -278,6 +305,13 @@ def passed_over():
     for part in ((), ("--part", "all")):
         r = cotan("evaluate", model, data, "--json", *part)
         check("evaluate names a broken picture once", r.status == 0 and r.err.count("bad.png") == 1 and json.loads(r.out)["passed_over"] == 1, r)
+    for i in range(9):
+        write(f"{data}/both/worse{i}.png", SIG + b"nothing")
+    refused("evaluate of many broken", 3, "give --allow-broken", "evaluate", model, data, folder=FOLDER, any_memory=True)
+    r = cotan("evaluate", model, data, "--json", "--allow-broken")
+    check("--allow-broken", r.status == 0 and json.loads(r.out)["passed_over"] == 10, r)
+    for i in range(9):
+        os.remove(f"{data}/both/worse{i}.png")
     refused("evaluate --strict", 3, "bad.png", "evaluate", model, data, "--strict", folder=FOLDER, any_memory=True)
     os.remove(f"{data}/both/bad.png")
     os.mkfifo(f"{data}/both/pipe.png")
@@ -296,6 +330,7 @@ links()
 same_bytes()
 honest()
 known_again()
+validation_folders()
 odd_names()
 backgrounds()
 predictions()

@@ -49,6 +49,8 @@ static int find_npy(const char *folder, int part, char images[CT__PATH], char la
     return 0;
 }
 
+#define CIFAR_FILES 5 /* of a training part, at most */
+
 static int find_cifar(const char *folder, int part, int file, char out[CT__PATH], int *kind) {
     char name[40];
     snprintf(name, sizeof name, part == CT_PART_TRAIN ? "data_batch_%d.bin" : "test_batch.bin", file + 1);
@@ -60,12 +62,20 @@ static int find_cifar(const char *folder, int part, int file, char out[CT__PATH]
     return file == 0 && exists(folder, part == CT_PART_TRAIN ? "train.bin" : "test.bin", out);
 }
 
+/* A batch of CIFAR-10's training part, whichever is there. */
+static int has_batch(const char *folder) {
+    char path[CT__PATH];
+    int kind, found = 0;
+    for (int i = 0; i < CIFAR_FILES; i++) found |= find_cifar(folder, CT_PART_TRAIN, i, path, &kind);
+    return found;
+}
+
 int ct__has_arrays(const char *folder) {
     char a[CT__PATH], b[CT__PATH];
     int kind;
     return find_idx(folder, CT_PART_TRAIN, "images", a) || find_idx(folder, CT_PART_TEST, "images", a) ||
            find_npy(folder, CT_PART_TRAIN, a, b) || find_npy(folder, CT_PART_TEST, a, b) ||
-           find_npy(folder, CT_PART_NONE, a, b) || find_cifar(folder, CT_PART_TRAIN, 0, a, &kind) ||
+           find_npy(folder, CT_PART_NONE, a, b) || has_batch(folder) ||
            find_cifar(folder, CT_PART_TEST, 0, a, &kind);
 }
 
@@ -94,26 +104,43 @@ static ct_status check_cifar(finder *f, uint64_t bytes, int kind) {
                       (unsigned long long)size);
 }
 
+/* A batch that is missing between others was lost; fewer from the first on are somebody's choice. */
+static ct_status check_batches(finder *f) {
+    int kind;
+    for (int i = CIFAR_FILES - 1, later = 0; i >= 0; i--) {
+        int here = find_cifar(f->folder, CT_PART_TRAIN, i, f->images, &kind);
+        if (later && !here)
+            return ct_fail_at(f->e, CT_EDATA, f->folder, -1,
+                              "no data_batch_%d.bin, and data_batch_%d.bin is there; wanted all before it; "
+                              "fetch it again",
+                              i + 1, i + 2);
+        later = here;
+    }
+    return CT_OK;
+}
+
 static ct_status load_cifar(finder *f, int part, ct_array *x, ct_array *y) {
-    int kind = 0;
-    void *data[5] = {0};
-    uint64_t bytes[5] = {0}, records = 0, at = 0;
+    int kind = 0, same, files = 0;
+    void *data[CIFAR_FILES] = {0};
+    uint64_t bytes[CIFAR_FILES] = {0}, records = 0, at = 0;
     ct_status s = CT_OK;
     find_cifar(f->folder, part, 0, f->images, &kind);
-    for (int i = 0, same = kind; i < 5 && !s && find_cifar(f->folder, part, i, f->images, &same); i++) {
-        s = ct_file_read(f->s->files, f->s->allocator, f->images, CT_PICTURE_FILE, &data[i], &bytes[i], f->e);
-        if (!s) s = check_cifar(f, bytes[i], kind);
-        records += bytes[i] / cifar_bytes(kind);
-        if (kind == 100) break;
+    int most = kind == 10 ? CIFAR_FILES : 1;
+    for (; !s && files < most && find_cifar(f->folder, part, files, f->images, &same); files++) {
+        s = ct_file_read(f->s->files, f->s->allocator, f->images, CT_PICTURE_FILE, &data[files],
+                         &bytes[files], f->e);
+        if (!s) s = check_cifar(f, bytes[files], kind);
+        records += bytes[files] / cifar_bytes(kind);
     }
     if (!s) s = ct_array_new(f->s->allocator, CT_U8, CT_SHAPE((int64_t)records, 3, 32, 32), x, f->e);
     if (!s) s = ct_array_new(f->s->allocator, CT_U8, CT_SHAPE((int64_t)records), y, f->e);
-    for (int i = 0; i < 5; i++) {
-        if (!s && data[i])
+    for (int i = 0; i < files; i++) {
+        find_cifar(f->folder, part, i, f->images, &same); /* for errors */
+        if (!s)
             s = parse_cifar(f, data[i], bytes[i], kind, (uint8_t *)x->data + at * 3072,
                             (uint8_t *)y->data + at);
         at += bytes[i] / cifar_bytes(kind);
-        if (data[i]) ct_delete(f->s->allocator, data[i], bytes[i]);
+        ct_delete(f->s->allocator, data[i], bytes[i]);
     }
     return s;
 }
@@ -173,19 +200,12 @@ static ct_status check_pair(finder *f, const ct_array *x, const ct_array *y) {
     return CT_OK;
 }
 
-static int64_t label_at(const ct_array *y, int64_t i) {
-    if (y->dtype == CT_U8 || y->dtype == CT_BOOL) return ((const uint8_t *)y->data)[i];
-    if (y->dtype == CT_I8) return ((const int8_t *)y->data)[i];
-    if (y->dtype == CT_I32) return ((const int32_t *)y->data)[i];
-    return ((const int64_t *)y->data)[i];
-}
-
 static ct_status add_records(finder *f, int part) {
     ct_images *s = f->s;
     const ct_array *x = &s->array[part], *y = &s->labels[part];
     int grey = x->rank == 3;
     for (int64_t i = 0; i < x->dim[0]; i++) {
-        int64_t label = label_at(y, i);
+        int64_t label = ct_array_integer(y, i);
         if (label < 0 || label >= 1000000)
             return ct_fail(f->e, CT_EDATA,
                            "%s: label of record %lld is %lld; wanted 0 to 999999; number the classes from 0",
@@ -230,38 +250,48 @@ static ct_status load_part(finder *f, int part) {
     return status ? status : add_records(f, part);
 }
 
-/* Lines of a file of names, where there is one and it is long enough; else the numbers. */
+/* The next line that is not empty, from *at; its length, 0 at the end. */
+static int next_line(const char **at, const char *end) {
+    while (*at < end && (**at == '\r' || **at == '\n')) ++*at;
+    const char *from = *at;
+    while (*at < end && **at != '\r' && **at != '\n') ++*at;
+    return (int)(*at - from);
+}
+
+/* Lines of a file of names, where there is one and it is long enough; else the numbers, and that is told. */
 static ct_status name_classes(finder *f) {
     static const char *const files[] = {"batches.meta.txt", "fine_label_names.txt", "labels.txt"};
     ct_images *s = f->s;
     char path[CT__PATH];
     void *data = NULL;
     uint64_t bytes = 0;
+    int64_t named = 0;
     s->classes = ct_arena_array(&s->arena, (uint64_t)s->n_classes + 1, sizeof *s->classes);
     if (!s->classes) return ct_fail(f->e, CT_ELIMIT, "%s: out of memory", s->name);
     for (size_t i = 0; i < 3 && !data; i++)
         if (exists(f->folder, files[i], path) &&
             ct_file_read(s->files, s->allocator, path, 1 << 20, &data, &bytes, NULL))
             data = NULL;
-    const char *at = data ? data : "", *end = at + bytes;
+    const char *at = data ? data : "", *from = at, *end = at + bytes;
+    while (next_line(&at, end)) named++;
+    if (data && named < s->n_classes)
+        ct__images_tell(s, "%s: %lld names for %lld classes; the classes are called by their numbers", path,
+                        (long long)named, (long long)s->n_classes);
+    int missing = 0;
     for (int64_t i = 0; i < s->n_classes; i++) {
-        const char *from = at;
-        while (at < end && *at != '\r' && *at != '\n') at++;
-        s->classes[i] = at > from ? ct_arena_format(&s->arena, "%.*s", (int)(at - from), from)
-                                  : ct_arena_format(&s->arena, "%lld", (long long)i);
-        while (at < end && (*at == '\r' || *at == '\n')) at++;
-        if (!s->classes[i]) break;
+        int n = named < s->n_classes ? 0 : next_line(&from, end);
+        s->classes[i] = n ? ct_arena_format(&s->arena, "%.*s", n, from - n)
+                          : ct_arena_format(&s->arena, "%lld", (long long)i);
+        missing |= !s->classes[i];
     }
     ct_delete(s->allocator, data, bytes);
-    return s->n_classes && !s->classes[s->n_classes - 1]
-               ? ct_fail(f->e, CT_ELIMIT, "%s: out of memory", s->name)
-               : CT_OK;
+    return missing ? ct_fail(f->e, CT_ELIMIT, "%s: out of memory", s->name) : CT_OK;
 }
 
 ct_status ct__images_arrays(ct_images *s, const char *path, ct_err *e) {
     static const int order[] = {CT_PART_NONE, CT_PART_TRAIN, CT_PART_VALIDATION, CT_PART_TEST};
     finder f = {.s = s, .folder = path, .e = e};
-    ct_status status = CT_OK;
+    ct_status status = check_batches(&f);
     s->in_arrays = 1;
     for (int i = 0; i < 4 && !status; i++) status = load_part(&f, order[i]);
     return status ? status : name_classes(&f);

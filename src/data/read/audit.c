@@ -1,5 +1,6 @@
-/* audit.c: what a set of pictures is, before anybody trains on it. The test part's records count for the leak check
- * and are counted, nothing else of them is used. */
+/* audit.c: what a set of pictures is, before anybody trains on it. Kinds and sizes are counted over all parts, for a
+ * file of the test part must be readable too; what is said of classes is said of the training part, and of the test
+ * part pixels are compared with others to find leaks. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -41,7 +41,7 @@ static ct_status end_field(ct_csv *c, scan *s, ct_err *e) {
     }
     c->field[c->fields++] = s->field;
     c->buffer[c->begin + s->to++] = 0; /* over the delimiter that was read */
-    s->field = (ct__csv_field){s->to, s->line, s->column + 1};
+    s->field = (ct__csv_field){s->to, s->line, s->column + 1, 0};
     s->state = START;
     return CT_OK;
 }
@@ -81,6 +81,7 @@ static ct_status step(ct_csv *c, scan *s, char byte, ct_err *e) {
         return wrong_byte(c, s, byte, e);
     } else if (byte == '"') {
         s->state = QUOTED;
+        s->field.quoted = 1;
     } else {
         c->buffer[c->begin + s->to++] = byte;
         s->state = BARE;
@@ -109,7 +110,7 @@ static ct_status end_of_file(ct_csv *c, scan *s, ct_err *e) {
 
 /* The record at `begin` into c->field; c->fields is 0 at the end of the file. */
 static ct_status scan_record(ct_csv *c, ct_err *e) {
-    scan s = {.line = c->line, .column = 1, .field = {0, c->line, 1}};
+    scan s = {.line = c->line, .column = 1, .field = {0, c->line, 1, 0}};
     c->fields = 0;
     c->row_line = c->line;
     for (;;) {
@@ -144,7 +145,10 @@ done:
     return CT_OK;
 }
 
-static int is_empty(const ct_csv *c) { return c->fields == 1 && c->row[c->field[0].at] == 0; }
+/* A line of a pair of quotes is a record of one empty field. */
+static int is_empty(const ct_csv *c) {
+    return c->fields == 1 && c->row[c->field[0].at] == 0 && !c->field[0].quoted;
+}
 
 /* The next record that is not an empty line; an empty line that is not at the end is refused. */
 static ct_status next_record(ct_csv *c, ct_err *e) {
@@ -244,7 +248,7 @@ static ct_status keep_name(ct_csv *c, int32_t column, const char *text) {
     return CT_OK;
 }
 
-/* Names found twice, by sorting would be quicker; 65,536 names hash into a table of their own. */
+/* A name that stands twice. There may be 65,536 of them: a table of hashes, open addressing, finds it in linear time. */
 static ct_status check_twice(ct_csv *c, ct_err *e) {
     size_t size = 4;
     while (size < 2 * (size_t)c->columns) size *= 2;

@@ -2,19 +2,15 @@
 #ifndef CT_DATA_READ_CSV_H
 #define CT_DATA_READ_CSV_H
 
-#include "cotan/data.h"
+#include "data/read/file.h"
 
 #define CT__CSV_RECORD (UINT64_C(64) << 20)
 #define CT__CSV_COLUMNS 65536
 
-typedef struct ct__csv_stamp { /* a file that must stay as it is */
-    uint64_t device, inode;
-    int64_t bytes, seconds, nanoseconds;
-} ct__csv_stamp;
-
 typedef struct ct__csv_field {
     size_t at; /* in the record */
     int64_t line, column;
+    int64_t quoted; /* 1: empty by intent */
 } ct__csv_field;
 
 struct ct_csv {
@@ -27,7 +23,7 @@ struct ct_csv {
     const char *data; /* in memory: all, and what is not yet in the buffer */
     uint64_t bytes, given;
     uint64_t read; /* from the file so far */
-    ct__csv_stamp stamp;
+    ct__stamp stamp;
     ct_csv_options o;
 
     char *buffer; /* what was read and not yet given out */

@@ -5,44 +5,16 @@
 #include "data/read/csv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define FIRST_WINDOW ((size_t)1 << 16)
 
-static int open_file(const ct_files *f, const char *path) {
-    int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC; /* a pipe without a writer must not hang */
-    int fd;
-    do fd = f && f->open ? f->open(f->user, path, flags, 0) : open(path, flags);
-    while (fd < 0 && errno == EINTR);
-    return fd;
-}
-static int64_t read_file(const ct_files *f, int fd, void *to, size_t bytes) {
-    int64_t n;
-    do n = f && f->read ? f->read(f->user, fd, to, bytes) : (int64_t)read(fd, to, bytes);
-    while (n < 0 && errno == EINTR);
-    return n;
-}
-static void close_file(const ct_files *f, int fd) {
-    if (f && f->close)
-        (void)f->close(f->user, fd);
-    else
-        (void)close(fd);
-}
-
-static int take_stamp(int fd, ct__csv_stamp *out, mode_t *mode) {
+static int take_stamp(int fd, ct__stamp *out, mode_t *mode) {
     struct stat s;
     if (fstat(fd, &s)) return 0;
     *mode = s.st_mode;
-    *out = (ct__csv_stamp){(uint64_t)s.st_dev, (uint64_t)s.st_ino, (int64_t)s.st_size,
-                           (int64_t)s.st_mtim.tv_sec, (int64_t)s.st_mtim.tv_nsec};
+    *out = ct__stamp_of(&s);
     return 1;
-}
-static int same_stamp(const ct__csv_stamp *a, const ct__csv_stamp *b) {
-    return a->device == b->device && a->inode == b->inode && a->bytes == b->bytes &&
-           a->seconds == b->seconds && a->nanoseconds == b->nanoseconds;
 }
 
 static ct_status changed(const ct_csv *c, ct_err *e) {
@@ -51,7 +23,7 @@ static ct_status changed(const ct_csv *c, ct_err *e) {
 }
 
 ct_status ct__csv_open_file(ct_csv *c, ct_err *e) {
-    ct__csv_stamp now;
+    ct__stamp now;
     mode_t mode = 0;
     c->begin = c->end = 0;
     c->ended = c->after_cr = 0;
@@ -59,7 +31,7 @@ ct_status ct__csv_open_file(ct_csv *c, ct_err *e) {
     c->read = c->given = 0;
     if (c->from_memory) return CT_OK;
     ct__csv_close_file(c);
-    c->fd = open_file(c->files, c->path);
+    c->fd = ct__file_open(c->files, c->path);
     if (c->fd < 0)
         return ct_fail_at(e, CT_EIO, c->path, -1,
                           "cannot open: %s; wanted a readable file; check the path and its permissions",
@@ -67,13 +39,13 @@ ct_status ct__csv_open_file(ct_csv *c, ct_err *e) {
     if (!take_stamp(c->fd, &now, &mode) || !S_ISREG(mode))
         return ct_fail_at(e, CT_EIO, c->path, -1, "%s; wanted a regular file; copy the data to a file",
                           S_ISDIR(mode) ? "a folder" : "a pipe, socket or device");
-    if (c->stamp.inode && !same_stamp(&c->stamp, &now)) return changed(c, e);
+    if (c->stamp.inode && !ct__stamp_same(&c->stamp, &now)) return changed(c, e);
     c->stamp = now;
     return CT_OK;
 }
 
 void ct__csv_close_file(ct_csv *c) {
-    if (c->fd >= 0) close_file(c->files, c->fd);
+    if (c->fd >= 0) ct__file_close(c->files, c->fd);
     c->fd = -1;
 }
 
@@ -105,16 +77,16 @@ static ct_status take(ct_csv *c, size_t room, int64_t *got, ct_err *e) {
         *got = (int64_t)n;
         return CT_OK;
     }
-    *got = read_file(c->files, c->fd, c->buffer + c->end, room);
+    *got = ct__file_some(c->files, c->fd, c->buffer + c->end, room);
     if (*got < 0)
         return ct_fail_at(e, CT_EIO, c->path, -1, "cannot read: %s; wanted a readable file; check the disk",
                           strerror(errno));
     if ((uint64_t)*got > room) return changed(c, e);
     c->read += (uint64_t)*got;
     if (*got > 0) return CT_OK;
-    ct__csv_stamp now;
+    ct__stamp now;
     mode_t mode;
-    if (!take_stamp(c->fd, &now, &mode) || !same_stamp(&c->stamp, &now) ||
+    if (!take_stamp(c->fd, &now, &mode) || !ct__stamp_same(&c->stamp, &now) ||
         c->read != (uint64_t)c->stamp.bytes)
         return changed(c, e);
     return CT_OK;

@@ -153,6 +153,13 @@ static const char *below_of(walk *w, const char *below, const char *name) {
     return path;
 }
 
+static ct_status level_of(walk *w, const char *path, const level *above, level *out) {
+    struct stat st;
+    if (stat(path, &st)) return failed(w, path, "cannot examine");
+    *out = (level){st.st_dev, st.st_ino, above, above ? above->depth + 1 : 0};
+    return CT_OK;
+}
+
 static ct_status go_down(walk *w, const char *below, int32_t part, const char *label, const level *above);
 
 static ct_status take_entry(walk *w, const char *below, const entry *x, int32_t part, const char *label,
@@ -165,12 +172,11 @@ static ct_status take_entry(walk *w, const char *below, const entry *x, int32_t 
 /* `below`: the path below the root, "" for the root itself. */
 static ct_status go_down(walk *w, const char *below, int32_t part, const char *label, const level *above) {
     const char *path = NULL;
-    struct stat st;
+    level here;
     entries list = {0};
     ct_status s = path_of(w, below, &path);
+    if (!s) s = level_of(w, path, above, &here);
     if (s) return s;
-    if (stat(path, &st)) return failed(w, path, "cannot examine");
-    level here = {st.st_dev, st.st_ino, above, above ? above->depth + 1 : 0};
     for (const level *l = above; l; l = l->above)
         if (l->device == here.device && l->inode == here.inode) {
             ct__images_tell(w->s, "%s: a link back to a folder above; passed over", path);
@@ -217,11 +223,14 @@ static int32_t part_named(const char *name) {
 }
 
 /* Every folder in `below`, whose names are read into `list` unless they are there, is a class; outside of the
- * validation and test parts each must hold a file. */
-static ct_status classes_of(walk *w, const char *below, int32_t part, entries *list) {
+ * validation and test parts each must hold a file. A link from a class back to it, or to what is above, is a loop: it
+ * would give pictures of all classes this one's label. */
+static ct_status classes_of(walk *w, const char *below, int32_t part, const level *above, entries *list) {
     const char *path = NULL;
     int64_t folders = 0;
+    level here;
     ct_status s = path_of(w, below, &path);
+    if (!s) s = level_of(w, path, above, &here);
     if (!s && !list->at) s = read_folder(w, path, list);
     for (int64_t i = 0; i < list->count && !s; i++) {
         const entry *x = &list->at[i];
@@ -231,11 +240,9 @@ static ct_status classes_of(walk *w, const char *below, int32_t part, entries *l
             continue;
         }
         folders++;
-        s = take_entry(w, below, x, part, x->name, NULL);
+        s = take_entry(w, below, x, part, x->name, &here);
         if (!s && w->s->count == before && part != CT_PART_TEST && part != CT_PART_VALIDATION)
-            s = ct_fail_at(w->e, CT_EDATA, path, -1,
-                           "class %.100s has no pictures; wanted at least one; remove the folder or fill it",
-                           x->name);
+            s = ct__class_empty(path, x->name, w->e);
     }
     if (!s && folders == 0) s = no_classes(w, path, list);
     return s;
@@ -250,8 +257,8 @@ static int has_folder(const entries *list, const char *name) {
 static void names_of(const entries *list, ct_text *t) {
     int64_t n = 0;
     for (int64_t i = 0; i < list->count; i++)
-        if (list->at[i].folder && n++ < 12) ct_text_format(t, "%s%.40s", n > 1 ? ", " : "", list->at[i].name);
-    if (n > 12) ct_text_format(t, ", ... (%lld)", (long long)n);
+        if (list->at[i].folder) ct__names_add(t, n++, list->at[i].name);
+    ct__names_end(t, n);
 }
 
 /* Classes that training never sees cannot be evaluated. */
@@ -274,16 +281,17 @@ static ct_status compare_classes(walk *w, const entries *train, const entries *o
 
 static ct_status walk_parts(walk *w, const entries *root) {
     entries train = {0};
-    ct_status s = CT_OK;
+    level top;
+    ct_status s = level_of(w, w->s->root, NULL, &top);
     int listed = !w->s->o.parts || (w->s->o.parts >> CT_PART_TRAIN & 1);
-    if (listed) s = classes_of(w, "train", CT_PART_TRAIN, &train);
+    if (!s && listed) s = classes_of(w, "train", CT_PART_TRAIN, &top, &train);
     for (int64_t i = 0; i < root->count && !s; i++) {
         const entry *x = &root->at[i];
         int32_t part = x->folder ? part_named(x->name) : 0;
         entries other = {0};
         w->s->own[part] = part != 0;
         if (part <= CT_PART_TRAIN || (w->s->o.parts && !(w->s->o.parts >> part & 1))) continue;
-        s = classes_of(w, x->name, part, &other);
+        s = classes_of(w, x->name, part, &top, &other);
         if (!s && listed) s = compare_classes(w, &train, &other, x->name);
         free_entries(w, &other);
     }
@@ -312,7 +320,8 @@ ct_status ct__images_walk(ct_images *s, const char *path, ct_err *e) {
     } else {
         status = read_folder(&w, path, &root);
         if (!status)
-            status = is_divided(&root) ? walk_parts(&w, &root) : classes_of(&w, "", CT_PART_NONE, &root);
+            status =
+                is_divided(&root) ? walk_parts(&w, &root) : classes_of(&w, "", CT_PART_NONE, NULL, &root);
         free_entries(&w, &root);
     }
     if (!status && s->count == 0)

@@ -18,6 +18,20 @@ void ct__images_tell(const ct_images *s, const char *format, ...) {
     s->o.tell(s->o.user, ct_escape(line, safe, sizeof safe));
 }
 
+void ct__names_add(ct_text *t, int64_t k, const char *name) {
+    if (k < 12) ct_text_format(t, "%s%.40s", k ? ", " : "", name);
+}
+
+void ct__names_end(ct_text *t, int64_t n) {
+    if (n > 12) ct_text_format(t, ", ... (%lld)", (long long)n);
+}
+
+ct_status ct__class_empty(const char *path, const char *name, ct_err *e) {
+    return ct_fail_at(e, CT_EDATA, path, -1,
+                      "class %.100s has no pictures; wanted at least one; remove the folder or fill it",
+                      name);
+}
+
 ct_status ct__images_file(const ct_images *s, const char *path, char out[CT__PATH], ct_err *e) {
     int rooted = s->root[0] && path[0] && path[0] != '/';
     if (!path[0]) path = s->root;
@@ -231,6 +245,7 @@ static int32_t tenth_of(const ct__record *r, uint64_t seed) {
 
 /* Parts that the data has of its own stay; what is left gives a tenth to validation and a tenth to the test. */
 int32_t ct_images_part_of(const ct_images *s, uint64_t seed, int64_t i) {
+    if (i < 0 || i >= s->count) return CT_PART_NONE;
     const ct__record *r = &s->record[i];
     if (r->part == CT_PART_TEST || r->part == CT_PART_VALIDATION) return r->part;
     int32_t tenth = tenth_of(r, seed);
@@ -263,8 +278,8 @@ _Static_assert(sizeof(ct_picture_options) == 64, "ct_picture_options");
 _Static_assert(sizeof(ct_images_options) == 192, "ct_images_options: a ct_picture_options and 128 bytes");
 
 static void write_names(const char *const *name, int64_t n, ct_text *t) {
-    for (int64_t i = 0; i < n && i < 12; i++) ct_text_format(t, "%s%.40s", i ? ", " : "", name[i]);
-    if (n > 12) ct_text_format(t, ", ... (%lld)", (long long)n);
+    for (int64_t i = 0; i < n; i++) ct__names_add(t, i, name[i]);
+    ct__names_end(t, n);
 }
 
 static ct_status missing_class(const ct_images *s, int64_t i, const char *const *name, int64_t n,
@@ -289,6 +304,7 @@ static ct_status take_classes(ct_images *s, const int32_t *to, const char *const
     for (int64_t i = 0; i < s->count; i++) s->record[i].label = to[s->record[i].label];
     s->classes = copy;
     s->n_classes = n;
+    s->matched = 1;
     return CT_OK;
 }
 

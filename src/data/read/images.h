@@ -2,17 +2,13 @@
 #ifndef CT_DATA_IMAGES_H
 #define CT_DATA_IMAGES_H
 
+#include "data/read/file.h"
 #include "data/read/picture.h"
 #include "data/transform/transform.h"
 
 #define CT__THUMB 16
 
 enum { CT__LISTED, CT__GOOD, CT__BROKEN, CT__OTHER };
-
-typedef struct ct__stamp { /* a file as it was when it was scanned */
-    int64_t bytes, seconds, nanoseconds;
-    uint64_t inode;
-} ct__stamp;
 
 typedef struct ct__record {
     const char *path; /* NULL: of an array */
@@ -41,6 +37,7 @@ struct ct_images {
     int64_t count, capacity, listed, broken, links, other;
     const char **classes;
     int64_t n_classes;
+    int32_t matched;              /* 1: to the classes of another set, of which it may lack some */
     ct_array array[4], labels[4]; /* of array sets, by part */
     int32_t own[4];               /* 1: the data has this part, listed or not */
     int32_t in_arrays, scanned;   /* scanned: 1 sizes, 2 pixels */
@@ -58,6 +55,11 @@ void ct__images_tell(const ct_images *s, const char *format, ...) CT_PRINTF(2, 3
 #define CT__PATH 4200
 ct_status ct__images_file(const ct_images *s, const char *path, char out[CT__PATH], ct_err *e);
 
+/* What errors share: names, the k-th of a list, of which twelve are written, and the list's end; a class of no use. */
+void ct__names_add(ct_text *t, int64_t k, const char *name);
+void ct__names_end(ct_text *t, int64_t n);
+ct_status ct__class_empty(const char *path, const char *name, ct_err *e);
+
 /* folder.c, list.c, arrays.c: CT_OK with records listed */
 ct_status ct__images_walk(ct_images *s, const char *path, ct_err *e);
 int ct__is_list(const char *path);
@@ -65,8 +67,9 @@ ct_status ct__images_list(ct_images *s, const char *path, ct_err *e);
 int ct__has_arrays(const char *path);
 ct_status ct__images_arrays(ct_images *s, const char *path, ct_err *e);
 
-/* slurp.c: a whole file in the scratch, its stamp->bytes bytes. *over: it is no regular file, or longer than
- * CT_PICTURE_FILE. */
+/* slurp.c: a whole file in the scratch, its stamp->bytes bytes. *over: CT_ELIMIT, for it is no regular file, or longer
+ * than CT_PICTURE_FILE; of such a one the first bytes, CT__HEAD at most. */
+#define CT__HEAD 16
 ct_status ct__slurp(const ct_files *f, ct_scratch *s, const char *path, uint8_t **data, ct__stamp *stamp,
                     int *over, ct_err *e);
 

@@ -41,12 +41,20 @@ ct_status ct__images_planes(const ct_images *s, int64_t i, ct_scratch *scratch, 
     return status;
 }
 
+/* A scan takes broken pictures out, so indices from before it may be too large. */
+static ct_status check_records(const ct_images *s, const int64_t *index, int64_t n, ct_err *e) {
+    for (int64_t k = 0; k < n; k++)
+        if (index[k] < 0 || index[k] >= s->count)
+            return ct_fail(e, CT_EUSAGE,
+                           "%s: record %lld; wanted 0 to %lld; give another, and take indices after the scan",
+                           s->name, (long long)index[k], (long long)s->count - 1);
+    return CT_OK;
+}
+
 ct_status ct_images_read(const ct_images *s, int64_t i, const ct_allocator *a, ct_array *out, ct_err *e) {
     uint8_t *planes;
     int64_t shape[3];
-    if (i < 0 || i >= s->count)
-        return ct_fail(e, CT_EUSAGE, "%s: record %lld; wanted 0 to %lld; give another", s->name, (long long)i,
-                       (long long)s->count - 1);
+    if (check_records(s, &i, 1, e)) return CT_EUSAGE;
     ct__scratches *pool = (ct__scratches *)(uintptr_t)&s->scratches; /* has its own lock */
     ct_scratch *scratch = ct__scratches_take(pool, e);
     if (!scratch) return CT_ELIMIT;
@@ -165,7 +173,8 @@ ct_status ct_images_source(ct_images *s, const int64_t *index, int64_t n, const 
     if (!s->scanned && !s->in_arrays)
         return ct_fail(e, CT_EUSAGE, "%s: not scanned; wanted its sizes; call ct_images_scan first", s->name);
     if (n < 1) return ct_fail(e, CT_EDATA, "%s: 0 records; wanted at least one; give more data", s->name);
-    ct_status status = one_shape(s, index, n, t, made, e);
+    ct_status status = check_records(s, index, n, e);
+    if (!status) status = one_shape(s, index, n, t, made, e);
     if (status) return status;
     char *text = ct__prefix_text(s, t);
     int kept = text && s->prefix && strcmp(text, s->prefix) == 0;
@@ -190,11 +199,17 @@ ct_status ct_images_source(ct_images *s, const int64_t *index, int64_t n, const 
 
 /* ---- identity and moments ---- */
 
-ct_status ct_images_hash(const ct_images *s, const int64_t *index, int64_t n, int labels, ct_hash128 *out,
-                         ct_err *e) {
+static ct_status check_pixels(const ct_images *s, const int64_t *index, int64_t n, ct_err *e) {
     if (s->scanned < 2)
         return ct_fail(e, CT_EUSAGE, "%s: its pixels are not scanned; wanted them; call ct_images_scan",
                        s->name);
+    return check_records(s, index, n, e);
+}
+
+ct_status ct_images_hash(const ct_images *s, const int64_t *index, int64_t n, int labels, ct_hash128 *out,
+                         ct_err *e) {
+    ct_status status = check_pixels(s, index, n, e);
+    if (status) return status;
     ct_hasher *h = ct_hasher_new(s->allocator);
     if (!h) return ct_fail(e, CT_ELIMIT, "%s: out of memory", s->name);
     for (int64_t k = 0; k < n; k++) {
@@ -209,9 +224,8 @@ ct_status ct_images_hash(const ct_images *s, const int64_t *index, int64_t n, in
 
 ct_status ct_images_moments(const ct_images *s, const int64_t *index, int64_t n, double mean[3],
                             double std[3], ct_err *e) {
-    if (s->scanned < 2)
-        return ct_fail(e, CT_EUSAGE, "%s: its pixels are not scanned; wanted them; call ct_images_scan",
-                       s->name);
+    ct_status status = check_pixels(s, index, n, e);
+    if (status) return status;
     for (int c = 0; c < 3; c++) {
         uint64_t sum = 0, square = 0, count = 0;
         for (int64_t k = 0; k < n; k++) {

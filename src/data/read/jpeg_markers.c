@@ -2,8 +2,8 @@
  *
  * It finds what the decoder would find too late or not at all: the kind of coding (baseline, extended and
  * progressive Huffman of 8 bits are read), the number of components, the size against the limit, the number of
- * scans (a progressive file of a few hundred bytes a scan can ask for work without end), EXIF's turn, and whether
- * the end is there. Between scans only 0xFF bytes matter; memchr finds them. */
+ * scans (a progressive file of a few hundred bytes a scan can ask for work without end), EXIF's turn, tables that
+ * are used and not defined, and whether the end is there. Between scans only 0xFF bytes matter; memchr finds them. */
 #include <string.h>
 
 #include "data/read/jpeg.h"
@@ -13,6 +13,8 @@ typedef struct walk {
     ct_reader r;
     int64_t at; /* of the marker */
     int32_t frames, scans, ended;
+    uint32_t quantisers, codes; /* defined so far: bits by number; of codes (class << 2 | number) */
+    uint32_t uses;              /* the quantisers of the frame */
 } walk;
 
 static ct_status bad(walk *w, const char *found, const char *wanted) {
@@ -40,6 +42,7 @@ static ct_status read_frame(walk *w, int marker, const uint8_t *d, uint32_t n) {
         uint32_t across = d[7 + 3 * i] >> 4, down = d[7 + 3 * i] & 15;
         if (across < 1 || across > 4 || down < 1 || down > 4)
             return bad(w, "a sampling factor outside of 1 to 4", "1 to 4");
+        w->uses |= 1u << (d[8 + 3 * i] & 3);
     }
     p->info.width = width;
     p->info.height = height;
@@ -47,6 +50,36 @@ static ct_status read_frame(walk *w, int marker, const uint8_t *d, uint32_t n) {
     p->info.channels = p->samples = (int32_t)components;
     p->info.interlaced = marker == 0xc2;
     return CT_OK;
+}
+
+/* ---- tables; what is wrong with them is the decoder's to refuse ---- */
+
+static void note_quantisers(walk *w, const uint8_t *d, uint32_t n) {
+    for (uint32_t at = 0; at < n; at += d[at] >> 4 ? 129 : 65) w->quantisers |= 1u << (d[at] & 3);
+}
+
+static void note_codes(walk *w, const uint8_t *d, uint32_t n) {
+    for (uint32_t at = 0; at + 17 <= n;) {
+        uint32_t values = 0;
+        for (uint32_t i = 1; i <= 16; i++) values += d[at + i];
+        w->codes |= 1u << ((d[at] >> 4 & 1) << 2 | (d[at] & 3));
+        at += 17 + values;
+    }
+}
+
+/* Does the scan of header d use what no segment before it defines? In progressive coding a scan has codes of one class:
+ * the first coefficient's, or the others'. */
+static int lacks_tables(const walk *w, const uint8_t *d, uint32_t n) {
+    uint32_t codes = 0, components = n ? d[0] : 0;
+    if (n < 4 + 2 * components) return 0;
+    int first = !w->p->info.interlaced || d[1 + 2 * components] == 0;
+    int others = !w->p->info.interlaced || !first;
+    for (uint32_t i = 0; i < components; i++) {
+        uint32_t both = d[2 + 2 * i];
+        if (first) codes |= 1u << (both >> 4 & 3);
+        if (others) codes |= 1u << (4 | (both & 3));
+    }
+    return (codes & ~w->codes) || (w->uses & ~w->quantisers);
 }
 
 /* Coded data up to the next marker that is not a restart; its 0xFF is the next byte. */
@@ -71,8 +104,9 @@ static ct_status cut(walk *w) {
     return CT_OK;
 }
 
-static ct_status read_scan(walk *w) {
+static ct_status read_scan(walk *w, const uint8_t *d, uint32_t n) {
     if (!w->frames) return bad(w, "a scan before the frame header", "the header first");
+    w->p->lacks_tables |= lacks_tables(w, d, n);
     if (++w->scans > CT_PICTURE_SCANS)
         return ct_fail_at(w->p->e, CT_ELIMIT, w->p->name, w->at,
                           "JPEG: more than %d scans; wanted at most that; save it anew", CT_PICTURE_SCANS);
@@ -91,7 +125,9 @@ static ct_status read_segment(walk *w, int marker) {
     if (marker == 0xcc) return bad(w, "arithmetic coding", "Huffman coding");
     if (marker == 0xe1 && n >= 8 && memcmp(d + 2, "Exif\0", 6) == 0)
         w->p->info.turn = ct__exif_turn(d + 8, n - 8);
-    return marker == 0xda ? read_scan(w) : CT_OK;
+    if (marker == 0xdb) note_quantisers(w, d + 2, n - 2);
+    if (marker == 0xc4) note_codes(w, d + 2, n - 2);
+    return marker == 0xda ? read_scan(w, d + 2, n - 2) : CT_OK;
 }
 
 ct_status ct__jpeg_probe(ct__pic *p) {

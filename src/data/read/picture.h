@@ -11,10 +11,11 @@ typedef struct ct__pic { /* one picture on its way */
     ct_picture_options o;
     ct_picture_info info; /* while decoding width and height are those of the file */
     ct_scratch *scratch;
-    uint8_t *planes;  /* [channels,H,W], where rows go */
-    int64_t channels; /* of `planes` */
-    int32_t cut;      /* 1: the end is missing, and that is accepted */
-    int32_t samples;  /* interleaved values of a pixel that the decoder gives */
+    uint8_t *planes;      /* [channels,H,W], where rows go */
+    int64_t channels;     /* of `planes` */
+    int32_t cut;          /* 1: the end is missing, and that is accepted */
+    int32_t samples;      /* interleaved values of a pixel that the decoder gives */
+    int32_t lacks_tables; /* 1: a JPEG that uses tables which it does not define */
     ct_err *e;
 } ct__pic;
 
@@ -22,7 +23,7 @@ typedef struct ct__decoder {
     int32_t format;
     const char *name;
     int (*is)(const uint8_t *data, uint64_t bytes);
-    ct_status (*probe)(ct__pic *p);  /* fills info and samples */
+    ct_status (*probe)(ct__pic *p);  /* fills info and samples; takes no memory */
     ct_status (*decode)(ct__pic *p); /* rows through ct__store_row */
 } ct__decoder;
 

@@ -174,7 +174,9 @@ typedef struct reading {
     png_colorp palette; /* of a picture that has one: its rows are places in it */
     png_bytep alpha;
     int32_t colours, alphas;
-    uint8_t *wide;    /* a row of palette colours */
+    uint8_t *wide; /* a row of palette colours */
+    int32_t pass;  /* being read, and its row: what a cut leaves out begins here */
+    int64_t row;
     ct_status status; /* what ended it, where that was not libpng */
     char message[120];
 } reading;
@@ -276,13 +278,31 @@ static void steps(reading *r) {
                     p->name, r->row_bytes);
     if (r->status) return;
     r->wide = r->rows + all;
-    if (passes > 1) memset(r->rows, r->palette ? 0 : 128, all);
-    for (int pass = 0; pass < passes; pass++)
-        for (int64_t y = 0; y < p->info.height && !r->status; y++) {
-            png_read_row(r->png, r->rows + (passes > 1 ? r->row_bytes * (size_t)y : 0), NULL);
-            if (passes == 1) r->status = store_row(r, y, r->rows);
+    if (passes > 1) memset(r->rows, 0, all);
+    for (r->pass = 0; r->pass < passes; r->pass++)
+        for (r->row = 0; r->row < p->info.height && !r->status; r->row++) {
+            png_read_row(r->png, r->rows + (passes > 1 ? r->row_bytes * (size_t)r->row : 0), NULL);
+            if (passes == 1) r->status = store_row(r, r->row, r->rows);
         }
     if (!p->cut && !r->status) png_read_end(r->png, NULL);
+}
+
+/* Adam7's pass of a pixel, 0 to 6. */
+static int pass_of(int64_t x, int64_t y) {
+    return y & 1 ? 6 : x & 1 ? 5 : y & 2 ? 4 : x & 2 ? 3 : y & 4 ? 2 : x & 4 ? 1 : 0;
+}
+
+static void store_interlaced(reading *r) {
+    ct__pic *p = r->p;
+    int64_t w = p->info.width, h = p->info.height;
+    for (int64_t y = 0; y < h && !r->status; y++) {
+        r->status = store_row(r, y, r->rows + (size_t)y * r->row_bytes);
+        for (int64_t x = 0; p->cut && x < w; x++) { /* what never came is grey */
+            int pass = pass_of(x, y);
+            if (pass < r->pass || (pass == r->pass && y < r->row)) continue;
+            for (int64_t c = 0; c < p->channels; c++) p->planes[(c * h + y) * w + x] = 128;
+        }
+    }
 }
 
 /* 1: libpng was content. Nothing local lives over the jump. */
@@ -307,8 +327,7 @@ static ct_status decode(ct__pic *p) {
     if (!content && (!p->cut || !r.rows))
         r.status = ct_fail_at(p->e, strstr(r.message, "memory") ? CT_ELIMIT : CT_EDATA, p->name, -1,
                               "PNG: %s; wanted a whole picture; fetch the file again", r.message);
-    for (int64_t y = 0; p->info.interlaced && y < p->info.height && !r.status; y++)
-        r.status = store_row(&r, y, r.rows + (size_t)y * r.row_bytes);
+    if (p->info.interlaced && !r.status) store_interlaced(&r);
     png_destroy_read_struct(&r.png, &r.info, NULL);
     return r.status;
 }

@@ -24,12 +24,19 @@ typedef struct scan {
 
 /* ---- one record ---- */
 
-static void break_record(scan *q, ct__record *r, const ct_err *e) {
+/* A broken picture is noted, and no reason to end. */
+static ct_status break_record(scan *q, ct__record *r, const ct_err *e) {
     pthread_mutex_lock(&q->s->lock);
     r->error = ct_arena_text(&q->s->arena, e->text);
     pthread_mutex_unlock(&q->s->lock);
     if (!r->error) r->error = "broken, and no memory to say how";
     r->state = CT__BROKEN;
+    return CT_OK;
+}
+
+static ct_status hand_on(const ct_err *why, ct_err *e) {
+    if (e && !e->status) *e = *why;
+    return (ct_status)why->status;
 }
 
 static void fill(ct__record *r, const ct_picture_info *f) {
@@ -94,10 +101,9 @@ static ct_status look(scan *q, ct__record *r, ct_scratch *scratch, const uint8_t
     return status ? status : first_steps(q, r, scratch, planes, shape, e);
 }
 
-/* A broken picture is noted; CT_OK but where the scan must end. */
 static ct_status scan_file(scan *q, ct__record *r, ct_scratch *scratch, ct_err *e) {
     char path[CT__PATH];
-    uint8_t *data, *planes;
+    uint8_t *data = NULL, *planes;
     int64_t shape[3];
     int over = 0;
     ct_err why = {0};
@@ -105,31 +111,18 @@ static ct_status scan_file(scan *q, ct__record *r, ct_scratch *scratch, ct_err *
     ct_picture_options o = q->s->o.picture;
     if (q->pixels) o.channels = (int32_t)q->s->channels;
     ct_status status = ct__images_file(q->s, r->path, path, e);
-    if (!status) status = ct__slurp(q->s->files, scratch, path, &data, &r->stamp, &over, &why);
-    if (over) {
-        break_record(q, r, &why);
-        return CT_OK;
-    }
-    if (status) return ct_fail_at(e, status, why.file, -1, "%s", why.text + strlen(why.file) + 2);
+    if (status) return status;
+    status = ct__slurp(q->s->files, scratch, path, &data, &r->stamp, &over, &why);
+    if (status && !over) return hand_on(&why, e);
     uint64_t bytes = (uint64_t)r->stamp.bytes;
-    if (!ct_picture_likely(r->path, data, bytes)) {
-        r->state = CT__OTHER;
-        return CT_OK;
-    }
-    if (ct_picture_probe(data, bytes, path, &o, &info, &why)) {
-        break_record(q, r, &why);
-        return CT_OK;
-    }
-    if (q->pixels) {
+    r->state = ct_picture_likely(r->path, data, bytes) ? CT__GOOD : CT__OTHER;
+    if (r->state == CT__OTHER) return CT_OK;
+    if (over || ct_picture_probe(data, bytes, path, &o, &info, &why)) return break_record(q, r, &why);
+    if (q->pixels)
         status = ct__picture_decode(scratch, data, bytes, path, &o, NULL, NULL, &planes, shape, &info, &why);
-        if (status == CT_EDATA) {
-            break_record(q, r, &why);
-            return CT_OK;
-        }
-        if (status) return ct_fail(e, status, "%s", why.text);
-    }
+    if (status == CT_EDATA) return break_record(q, r, &why);
+    if (status) return hand_on(&why, e);
     fill(r, &info);
-    r->state = CT__GOOD;
     return q->pixels ? look(q, r, scratch, planes, shape, e) : CT_OK;
 }
 
@@ -156,9 +149,11 @@ static void note_error(scan *q, int64_t i, ct_status status, const ct_err *e) {
     atomic_store(&q->stop, 1);
 }
 
-/* mine: of the thread that called. */
-static void work(scan *q, int mine) {
+/* A thread's part: records until there are no more. */
+static void work(void *job, int64_t number, int32_t thread) {
+    scan *q = job;
     ct_err e = {0};
+    (void)number;
     ct_scratch *scratch = ct__scratches_take(&q->s->scratches, &e);
     if (!scratch) note_error(q, 0, CT_ELIMIT, &e);
     while (scratch && !atomic_load(&q->stop)) {
@@ -170,26 +165,12 @@ static void work(scan *q, int mine) {
                 ct_fail(&e, CT_ECANCEL, "%s: stopped while reading the pictures; wanted to go on; begin anew",
                         q->s->name);
         if (status) note_error(q, i, status, &e);
-        if (mine && q->s->o.progress) {
+        if (thread == 0 && q->s->o.progress) {
             int64_t done = atomic_load(&q->next);
             q->s->o.progress(q->s->o.user, done < q->s->count ? done : q->s->count, q->s->count);
         }
     }
     if (scratch) ct__scratches_give(&q->s->scratches, scratch);
-}
-
-static void *work_beside(void *user) {
-    work(user, 0);
-    return NULL;
-}
-
-static void run_threads(scan *q) {
-    pthread_t thread[MAX_THREADS];
-    int32_t threads = q->s->o.threads > MAX_THREADS ? MAX_THREADS : q->s->o.threads, started = 0;
-    for (; started < threads - 1; started++)
-        if (pthread_create(&thread[started], NULL, work_beside, q)) break;
-    work(q, 1);
-    for (int32_t k = 0; k < started; k++) pthread_join(thread[k], NULL);
 }
 
 /* ---- afterwards ---- */
@@ -227,17 +208,17 @@ static ct_status check_broken(const ct_images *s, ct_err *e) {
     if (!first && broken == before) return CT_OK;
     if (s->o.strict && first) return ct_fail(e, CT_EDATA, "%s", first->error);
     if (s->o.allow_broken || broken * 100 <= pictures || !first) return CT_OK;
-    return ct_fail(
-        e, CT_EDATA,
-        "%s: %lld of %lld pictures are broken; wanted at most 1 %%; mend them, or allow them; the first: "
-        "%s",
-        s->name, (long long)broken, (long long)pictures, first->error);
+    return ct_fail(e, CT_EDATA,
+                   "%s: %lld of %lld pictures are broken; wanted at most 1 %%; mend them, or give "
+                   "--allow-broken; the first: "
+                   "%s",
+                   s->name, (long long)broken, (long long)pictures, first->error);
 }
 
 static ct_status check_classes(const ct_images *s, ct_err *e) {
     if (s->count == 0)
         return ct_fail_at(e, CT_EDATA, s->name, -1, "no pictures; wanted at least one; check the path");
-    if (s->o.unlabelled || s->in_arrays || s->o.limit) return CT_OK;
+    if (s->o.unlabelled || s->in_arrays || s->o.limit || s->matched) return CT_OK;
     uint8_t *seen = ct_new(s->allocator, (size_t)s->n_classes + 1);
     if (!seen) return ct_fail(e, CT_ELIMIT, "%s: out of memory", s->name);
     for (int64_t i = 0; i < s->count; i++) seen[s->record[i].label] = 1;
@@ -245,9 +226,7 @@ static ct_status check_classes(const ct_images *s, ct_err *e) {
     while (empty < s->n_classes && seen[empty]) empty++;
     ct_delete(s->allocator, seen, (size_t)s->n_classes + 1);
     if (empty == s->n_classes) return CT_OK;
-    return ct_fail_at(e, CT_EDATA, s->name, -1,
-                      "class %.100s has no pictures; wanted at least one; remove the folder or fill it",
-                      s->classes[empty]);
+    return ct__class_empty(s->name, s->classes[empty], e);
 }
 
 static void settle_channels(ct_images *s) {
@@ -257,22 +236,29 @@ static void settle_channels(ct_images *s) {
         if (s->record[i].channels > s->channels) s->channels = s->record[i].channels;
 }
 
+/* What a scan that did not end has kept. */
+static void drop_kept(ct_images *s) {
+    for (int64_t i = 0; i < s->count; i++) {
+        ct_delete(s->allocator, s->record[i].kept, (size_t)s->record[i].kept_bytes);
+        s->record[i].kept = NULL;
+    }
+}
+
 static ct_status pass(ct_images *s, const ct_transform *t, int pixels, ct_err *e) {
     scan q = {.s = s, .t = t, .pixels = pixels, .lock = PTHREAD_MUTEX_INITIALIZER};
     q.prefix = ct__transform_prefix(t);
+    if (s->scanned < 2) drop_kept(s);
     if (pixels) {
         uint8_t *thumbs = ct_arena_array(&s->arena, (uint64_t)s->count, CT__THUMB * CT__THUMB);
         s->prefix = ct__prefix_text(s, t);
         if (!thumbs || !s->prefix) return ct_fail(e, CT_ELIMIT, "%s: out of memory", s->name);
         for (int64_t i = 0; i < s->count; i++) s->record[i].thumb = thumbs + i * CT__THUMB * CT__THUMB;
     }
-    run_threads(&q);
+    int64_t threads = s->o.threads < 2 ? 1 : s->o.threads > MAX_THREADS ? MAX_THREADS : s->o.threads;
+    ct_status status = ct_parallel(s->allocator, (int32_t)threads, work, &q, threads, e);
     pthread_mutex_destroy(&q.lock);
-    if (q.status) {
-        if (e && !e->status) *e = q.error;
-        return q.status;
-    }
-    ct_status status = check_broken(s, e);
+    if (q.status) return hand_on(&q.error, e);
+    if (!status) status = check_broken(s, e);
     if (status) return status;
     take_out(s);
     settle_channels(s);

@@ -1,9 +1,7 @@
 /* slurp.c: a picture file in a thread's own memory: thousands of files, no allocation after the largest. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "data/read/images.h"
 
@@ -14,32 +12,20 @@ static ct_status failed(const char *path, const char *what, ct_err *e) {
                       "%s: %s; wanted a readable picture; check the path and its permissions", what, why);
 }
 
-static int64_t read_some(const ct_files *f, int fd, uint8_t *to, uint64_t n) {
-    int64_t got;
-    if (n > 1u << 30) n = 1u << 30;
-    do got = f && f->read ? f->read(f->user, fd, to, (size_t)n) : (int64_t)read(fd, to, (size_t)n);
-    while (got < 0 && errno == EINTR);
-    return got;
-}
-
 static ct_status read_all(const ct_files *f, int fd, const char *path, uint8_t *to, uint64_t bytes,
                           ct_err *e) {
     uint64_t done = 0;
     while (done < bytes) {
-        int64_t n = read_some(f, fd, to + done, bytes - done);
+        int64_t n = ct__file_some(f, fd, to + done, bytes - done);
         if (n < 0) return failed(path, "cannot read", e);
         if (n == 0) break;
         done += (uint64_t)n;
     }
     uint8_t beyond;
-    if (done < bytes || read_some(f, fd, &beyond, 1) > 0)
+    if (done < bytes || ct__file_some(f, fd, &beyond, 1) > 0)
         return ct_fail_at(e, CT_EIO, path, -1,
                           "changed while reading; wanted a file at rest; try again when its writer is done");
     return CT_OK;
-}
-
-static ct__stamp stamp_of(const struct stat *st) {
-    return (ct__stamp){st->st_size, st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_ino};
 }
 
 ct_status ct__unchanged(const char *path, const ct__stamp *was, const ct__stamp *now, ct_err *e) {
@@ -47,39 +33,46 @@ ct_status ct__unchanged(const char *path, const ct__stamp *was, const ct__stamp 
     ct__stamp here;
     if (!now) {
         if (stat(path, &st)) return failed(path, "cannot examine", e);
-        here = stamp_of(&st);
+        here = ct__stamp_of(&st);
         now = &here;
     }
-    if (memcmp(now, was, sizeof *now) == 0) return CT_OK;
+    if (ct__stamp_same(now, was)) return CT_OK;
     return ct_fail_at(e, CT_EIO, path, -1,
                       "changed since it was looked at; wanted files at rest; begin anew");
+}
+
+/* Its first bytes instead, none of a pipe. */
+static ct_status read_head(const ct_files *f, ct_scratch *s, int fd, const struct stat *st, uint8_t **data,
+                           ct__stamp *stamp, ct_err *e) {
+    *data = ct__room(s, CT__ROOM_FILE, CT__HEAD, e);
+    if (!*data) return CT_ELIMIT;
+    int64_t n = S_ISREG(st->st_mode) ? ct__file_some(f, fd, *data, CT__HEAD) : 0;
+    *stamp = (ct__stamp){.bytes = n > 0 ? n : 0};
+    return CT_OK;
 }
 
 static ct_status read_open(const ct_files *f, ct_scratch *s, int fd, const char *path, uint8_t **data,
                            ct__stamp *stamp, int *over, ct_err *e) {
     struct stat st;
     if (fstat(fd, &st)) return failed(path, "cannot examine", e);
-    *over = !S_ISREG(st.st_mode) || st.st_size < 0 || st.st_size > CT_PICTURE_FILE;
-    if (*over)
+    if (!S_ISREG(st.st_mode) || st.st_size < 0 || st.st_size > CT_PICTURE_FILE) {
+        if (read_head(f, s, fd, &st, data, stamp, e)) return CT_ELIMIT;
+        *over = 1;
         return ct_fail_at(e, CT_ELIMIT, path, -1,
                           "%lld bytes, or no regular file; wanted at most %d; take it out",
                           (long long)st.st_size, CT_PICTURE_FILE);
-    *stamp = stamp_of(&st);
+    }
+    *stamp = ct__stamp_of(&st);
     *data = ct__room(s, CT__ROOM_FILE, (uint64_t)st.st_size + 1, e);
     return *data ? read_all(f, fd, path, *data, (uint64_t)st.st_size, e) : CT_ELIMIT;
 }
 
 ct_status ct__slurp(const ct_files *f, ct_scratch *s, const char *path, uint8_t **data, ct__stamp *stamp,
                     int *over, ct_err *e) {
-    int fd, flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int fd = ct__file_open(f, path);
     *over = 0;
-    do fd = f && f->open ? f->open(f->user, path, flags, 0) : open(path, flags);
-    while (fd < 0 && errno == EINTR);
     if (fd < 0) return failed(path, "cannot open", e);
     ct_status status = read_open(f, s, fd, path, data, stamp, over, e);
-    if (f && f->close)
-        f->close(f->user, fd);
-    else
-        close(fd);
+    ct__file_close(f, fd);
     return status;
 }

@@ -131,11 +131,6 @@ static ct_status check(ct__step *s, ct_err *e) {
         .name = "bins", .kind = CT__INTEGER, .quiet = 1, .initial = {31}, .min = 2, .max = 1000, \
         .help = "steps of strength" \
     }
-#define FILL_PARAM \
-    { \
-        .name = "fill", .kind = CT__NUMBER, .most = 4, .quiet = 1, .min = 0, .max = 255, \
-        .help = "value outside the picture, or one a channel" \
-    }
 
 static const ct__param randaugment_params[] = {
     {.name = "n", .kind = CT__INTEGER, .initial = {2}, .min = 1, .max = 16, .help = "operations a picture"},
@@ -146,7 +141,7 @@ static const ct__param randaugment_params[] = {
      .max = 999,
      .help = "strength, 0 to bins - 1"},
     BINS_PARAM,
-    FILL_PARAM,
+    CT__FILL_PARAM(0, 255),
     {0},
 };
 
@@ -168,7 +163,7 @@ static ct_status trivial_augment(const ct__step *s, ct__frame *f, ct_random *r) 
     return perform(f, operation, strength_of(&trivial_most, f, operation, share, r), &s->value[1]);
 }
 
-static const ct__param trivial_params[] = {BINS_PARAM, FILL_PARAM, {0}};
+static const ct__param trivial_params[] = {BINS_PARAM, CT__FILL_PARAM(0, 255), {0}};
 
 const ct__step_row ct__step_trivial_augment = {
     .name = "trivial_augment",

@@ -14,11 +14,6 @@ static void size_of(const ct__value *v, int64_t *h, int64_t *w) {
         .name = "size", .kind = CT__SIZE, .need = 1, .min = 1, .max = CT__MAX_SIDE, \
         .help = "SIDE or WIDTHxHEIGHT" \
     }
-#define FILL_PARAM \
-    { \
-        .name = "fill", .kind = CT__NUMBER, .most = 4, .quiet = 1, .min = -1e6, .max = 1e6, \
-        .help = "value outside the picture, or one a channel" \
-    }
 #define MODE_PARAM \
     { .name = "mode", .kind = CT__CHOICE, .quiet = 1, .choices = CT__PADDING, .help = "what lies outside" }
 
@@ -45,7 +40,7 @@ static ct_status center_crop(const ct__step *s, ct__frame *f, ct_random *r) {
     return ct__frame_window(f, middle(f->h, h), middle(f->w, w), h, w, CT__FILL, &s->value[1]);
 }
 
-static const ct__param center_params[] = {SIZE_PARAM, FILL_PARAM, {0}};
+static const ct__param center_params[] = {SIZE_PARAM, CT__FILL_PARAM(-1e6, 1e6), {0}};
 
 const ct__step_row ct__step_center_crop = {
     .name = "center_crop",
@@ -87,7 +82,7 @@ static ct_status random_crop(const ct__step *s, ct__frame *f, ct_random *r) {
 static const ct__param random_params[] = {
     SIZE_PARAM,
     {.name = "pad", .kind = CT__INTEGER, .min = 0, .max = 1024, .help = "pixels put around first"},
-    FILL_PARAM,
+    CT__FILL_PARAM(-1e6, 1e6),
     MODE_PARAM,
     {0},
 };
@@ -232,7 +227,7 @@ static const ct__param pad_params[] = {
      .min = 0,
      .max = 16384,
      .help = "ALL, LEFTRIGHT:TOPBOTTOM or LEFT:TOP:RIGHT:BOTTOM"},
-    FILL_PARAM,
+    CT__FILL_PARAM(-1e6, 1e6),
     MODE_PARAM,
     {0},
 };

@@ -10,13 +10,6 @@ typedef struct images {
     ct__scratches pool;
 } images;
 
-static int64_t label_at(const ct_array *a, int64_t i) {
-    if (a->dtype == CT_U8) return ((const uint8_t *)a->data)[i];
-    if (a->dtype == CT_I8) return ((const int8_t *)a->data)[i];
-    if (a->dtype == CT_I32) return ((const int32_t *)a->data)[i];
-    return ((const int64_t *)a->data)[i];
-}
-
 static ct_status read_image(void *user, int64_t record, int64_t epoch, uint64_t seed, void *const *out,
                             ct_err *e) {
     images *s = user;
@@ -26,7 +19,7 @@ static ct_status read_image(void *user, int64_t record, int64_t epoch, uint64_t 
     ct_status status = ct__transform_from(s->transform, 0, scratch, picture, s->shape,
                                           (ct_draw){record, epoch, seed}, out[0], s->made, e);
     ct__scratches_give(&s->pool, scratch);
-    if (s->labels) *(int64_t *)out[1] = label_at(s->labels, record);
+    if (s->labels) *(int64_t *)out[1] = ct_array_integer(s->labels, record);
     return status;
 }
 

@@ -42,9 +42,6 @@ static ct_status check_jitter(ct__step *s, ct_err *e) {
         if (v->count == 2 && v->v[0] > v->v[1])
             return ct_fail(e, CT_EUSAGE, "color_jitter: %s is %.9g:%.9g; wanted LOW:HIGH",
                            s->row->params[i].name, v->v[0], v->v[1]);
-        if (i < 3 && v->v[0] < 0)
-            return ct_fail(e, CT_EUSAGE, "color_jitter: %s is %.9g; wanted 0 or more", s->row->params[i].name,
-                           v->v[0]);
     }
     return CT_OK;
 }

@@ -1,5 +1,6 @@
 /* mix.c: mixup and cutmix. They need two pictures of a batch, so they stand at the end of a list and are done by
  * whoever has the batch, before it is cut into shards. Row r meets row n-1-r of the shuffled batch. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -50,11 +51,12 @@ const ct__step_row ct__step_cutmix = {
     .apply = nothing,
 };
 
-/* Gamma(shape, 1) by Marsaglia and Tsang (2000); a shape under 1 by one above and a power. */
-static double draw_gamma(ct_random *r, double shape) {
+/* Gamma(shape, 1) by Marsaglia and Tsang (2000), and its logarithm; a shape under 1 by one above and a power. */
+static double draw_gamma(ct_random *r, double shape, double *logarithm) {
     if (shape < 1) {
-        double more = draw_gamma(r, shape + 1);
-        return more * pow(1 - ct_random_uniform(r), 1 / shape);
+        double more = draw_gamma(r, shape + 1, logarithm), u = 1 - ct_random_uniform(r);
+        *logarithm += log(u) / shape;
+        return more * pow(u, 1 / shape);
     }
     double d = shape - 1.0 / 3, c = 1 / sqrt(9 * d);
     for (;;) {
@@ -62,13 +64,17 @@ static double draw_gamma(ct_random *r, double shape) {
         if (v <= 0) continue;
         v = v * v * v;
         double u = 1 - ct_random_uniform(r);
-        if (log(u) < 0.5 * x * x + d - d * v + d * log(v)) return d * v;
+        if (log(u) < 0.5 * x * x + d - d * v + d * log(v)) {
+            *logarithm = log(d * v);
+            return d * v;
+        }
     }
 }
 
+/* Of a small alpha both powers may vanish, and their logarithms alone say which is the larger. */
 static double draw_beta(ct_random *r, double alpha) {
-    double a = draw_gamma(r, alpha), b = draw_gamma(r, alpha);
-    return a + b > 0 ? a / (a + b) : 0.5;
+    double log_a, log_b, a = draw_gamma(r, alpha, &log_a), b = draw_gamma(r, alpha, &log_b);
+    return a + b >= DBL_MIN ? a / (a + b) : 1 / (1 + exp(log_b - log_a));
 }
 
 static void mix_rows(float *a, float *b, int64_t n, float share) {

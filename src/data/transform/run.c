@@ -52,6 +52,15 @@ float *ct__frame_to_floats(ct__frame *f, const uint8_t **bytes) {
     return to;
 }
 
+/* A division, as PyTorch has it: a multiplication by 1 / 255 differs in the last bit. */
+ct_status ct__frame_unit(ct__frame *f) {
+    const uint8_t *x;
+    float *y = ct__frame_to_floats(f, &x);
+    if (!y) return CT_ELIMIT;
+    for (int64_t i = 0, n = ct__frame_count(f); i < n; i++) y[i] = (float)x[i] / 255.0f;
+    return CT_OK;
+}
+
 /* ---- lists ---- */
 
 ct_random ct__draw_stream(const ct_draw *d) {
@@ -91,9 +100,15 @@ ct_status ct__transform_shape(const ct_transform *t, int32_t last, const int64_t
                            (long long)in[0], (long long)in[1], (long long)in[2]);
     for (int32_t i = 0; t && i < last; i++) {
         const ct__step *s = &t->step[i];
-        ct_status status = s->row->shape ? s->row->shape(s, now, e) : CT_OK;
+        if (!s->row->shape) continue; /* sizes are judged where they are made */
+        ct_status status = s->row->shape(s, now, e);
         if (status) return status;
-        if (now[1] > CT__MAX_SIDE || now[2] > CT__MAX_SIDE || now[1] * now[2] > CT__MAX_PIXELS)
+        if (now[1] > CT__MAX_SIDE || now[2] > CT__MAX_SIDE)
+            return ct_fail(
+                e, CT_ELIMIT,
+                "%s: makes a picture of %lldx%lld; wanted sides of at most %d; choose a smaller size",
+                s->row->name, (long long)now[2], (long long)now[1], CT__MAX_SIDE);
+        if (now[1] * now[2] > CT__MAX_PIXELS)
             return ct_fail(
                 e, CT_ELIMIT,
                 "%s: makes a picture of %lldx%lld; wanted at most %d pixels; choose a smaller size",
@@ -119,15 +134,6 @@ static ct__frame frame_of(const uint8_t *picture, const int64_t shape[3], ct_dra
                        .e = e};
 }
 
-/* Without to_tensor and normalize: x / 255. */
-static ct_status plain_floats(ct__frame *f) {
-    const uint8_t *x;
-    float *y = ct__frame_to_floats(f, &x);
-    if (!y) return CT_ELIMIT;
-    for (int64_t i = 0; i < ct__frame_count(f); i++) y[i] = (float)x[i] * (1.0f / 255.0f);
-    return CT_OK;
-}
-
 ct_status ct__transform_from(const ct_transform *t, int32_t first, ct_scratch *s, const uint8_t *picture,
                              const int64_t shape[3], ct_draw draw, float *out, int64_t out_count, ct_err *e) {
     ct__frame f = frame_of(picture, shape, draw, s, e);
@@ -135,7 +141,7 @@ ct_status ct__transform_from(const ct_transform *t, int32_t first, ct_scratch *s
     f.out = out;
     f.out_count = out_count;
     ct_status status = t ? ct__transform_steps(t, first, t->steps, &f, &r) : CT_OK;
-    if (!status && !f.floats) status = plain_floats(&f);
+    if (!status && !f.floats) status = ct__frame_unit(&f); /* neither to_tensor nor normalize */
     if (!status && ct__frame_count(&f) != out_count)
         status =
             ct_fail(e, CT_EINTERNAL, "transform: %lld values; wanted %lld by its shape rule; report this",

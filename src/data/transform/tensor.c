@@ -4,14 +4,9 @@
 #include "data/transform/transform.h"
 
 static ct_status to_tensor(const ct__step *s, ct__frame *f, ct_random *r) {
-    const uint8_t *x;
     (void)s;
     (void)r;
-    if (f->floats) return CT_OK;
-    float *y = ct__frame_to_floats(f, &x);
-    if (!y) return CT_ELIMIT;
-    for (int64_t i = 0, n = ct__frame_count(f); i < n; i++) y[i] = (float)x[i] / 255.0f;
-    return CT_OK;
+    return f->floats ? CT_OK : ct__frame_unit(f);
 }
 
 static const ct__param no_params[] = {{0}};

@@ -35,6 +35,12 @@ typedef struct ct__param {
     const char *help;
 } ct__param;
 
+#define CT__FILL_PARAM(low, high) /* of steps that show what lies outside */ \
+    { \
+        .name = "fill", .kind = CT__NUMBER, .most = 4, .quiet = 1, .min = low, .max = high, \
+        .help = "value outside the picture, or one a channel" \
+    }
+
 typedef struct ct__value {
     double v[CT__MAX_VALUES];
     int32_t count, given;
@@ -101,6 +107,7 @@ void *ct__frame_own(ct__frame *f);
 /* Turns a frame of bytes into one of floats that the caller computes: the bytes (valid until the next call) and
  * where the floats go, [C,H,W] both. NULL: out of memory. */
 float *ct__frame_to_floats(ct__frame *f, const uint8_t **bytes);
+ct_status ct__frame_unit(ct__frame *f); /* bytes to floats: x / 255 */
 /* Run steps first..last-1; `f` is set up by the caller. */
 ct_status ct__transform_steps(const ct_transform *t, int32_t first, int32_t last, ct__frame *f, ct_random *r);
 /* Steps that begin the list, take bytes, leave bytes and draw nothing: the part that may be kept. */

@@ -100,11 +100,6 @@ ct_status ct__frame_warp(ct__frame *f, const double m[6], int smooth, const ct__
         .name = "filter", .kind = CT__CHOICE, .quiet = 1, .choices = "nearest bilinear", \
         .help = "how pixels are read" \
     }
-#define FILL_PARAM \
-    { \
-        .name = "fill", .kind = CT__NUMBER, .most = 4, .quiet = 1, .min = -1e6, .max = 1e6, \
-        .help = "value outside the picture, or one a channel" \
-    }
 
 /* D stands for -D:D, L:H for itself. */
 static void draw_span(const ct__value *v, ct_random *r, double *out) {
@@ -143,7 +138,7 @@ static const ct__param rotate_params[] = {
      .max = 360,
      .help = "D for -D:D, or LOW:HIGH, counter-clockwise"},
     SMOOTH_PARAM,
-    FILL_PARAM,
+    CT__FILL_PARAM(-1e6, 1e6),
     {0},
 };
 
@@ -209,7 +204,7 @@ static const ct__param affine_params[] = {
     SHEAR("shear_x", "degrees: D for -D:D, or LOW:HIGH"),
     SHEAR("shear_y", "degrees: D for -D:D, or LOW:HIGH"),
     SMOOTH_PARAM,
-    FILL_PARAM,
+    CT__FILL_PARAM(-1e6, 1e6),
     {0},
 };
 

@@ -37,12 +37,7 @@ void ct__pictures_free(ct__pictures *p) {
     ct_array_free(&p->labels);
 }
 
-int64_t ct__pictures_label(const ct__pictures *p, int64_t i) {
-    const ct_array *a = &p->labels;
-    if (a->dtype == CT_U8) return ((const uint8_t *)a->data)[i];
-    if (a->dtype == CT_I8) return ((const int8_t *)a->data)[i];
-    return ((const int32_t *)a->data)[i];
-}
+int64_t ct__pictures_label(const ct__pictures *p, int64_t i) { return ct_array_integer(&p->labels, i); }
 
 /* The four bytes that an idx file of this type and rank begins with. */
 static uint32_t magic(const ct_array *x) {

@@ -6,8 +6,10 @@
 
 #include "task/image/calibration.h"
 #include "task/image/job.h"
+#include "task/image/met.h"
 
 #define LOOK_BACK 1000
+#define KNOWS_NOTHING 100 /* a temperature */
 
 typedef struct visit {
     ct__image_job *j;
@@ -224,6 +226,7 @@ static ct_status add_line(visit *v, const ct_batch *b, const float *logits) {
                        (long long)best);
         ct_text_number(v->lines, p[label] > 0 ? -log(p[label]) : 745.0); /* the least double's logarithm */
         ct_text_add(v->lines, ",\"probability\":");
+        (void)ct_softmax_at(logits + r * j->classes, j->classes, j->temperature, p);
         ct_text_number(v->lines, p[best]);
         ct_text_add(v->lines, "}\n");
     }
@@ -253,6 +256,17 @@ static ct_status keep_logits(visit *v, const ct_batch *b, const float *logits) {
     return CT_OK;
 }
 
+/* The temperature takes all that a net knows for chance where it tells the classes apart no better. */
+static void tell_temperature(ct__image_job *j, const json_t *calibration) {
+    j->temperature = json_number_value(json_object_get(calibration, "temperature"));
+    if (j->temperature > KNOWS_NOTHING)
+        ct__tell_note(
+            j,
+            "on the validation part the net does no better than chance (temperature %.3g): predict will "
+            "find all classes alike; train longer, or look at the data",
+            j->temperature);
+}
+
 /* Temperature and scores of prediction sets, from the logits of the validation part; of many, a share evenly spread. */
 static ct_status calibrate(ct__image_job *j, json_t **out) {
     const ct_allocator *a = &j->o->allocator;
@@ -265,6 +279,7 @@ static ct_status calibrate(ct__image_job *j, json_t **out) {
     if (!s) s = walk(&v);
     if (!s) *out = ct__calibration_json(a, v.kept, v.label, v.rows, j->classes, j->e);
     if (!s && !*out) s = (ct_status)j->e->status;
+    if (!s) tell_temperature(j, *out);
     ct_delete(a, v.kept, numbers * sizeof *v.kept);
     ct_delete(a, v.label, rows * sizeof *v.label);
     return s;
@@ -305,6 +320,17 @@ static json_t *metrics_json(const ct__image_job *j, const ct_score *score) {
     return failed ? NULL : v;
 }
 
+static json_t *data_json(ct__image_job *j) {
+    json_t *v =
+        json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation", j->validation_hash,
+                  "all", j->all_hash, "own_test", j->own_test, "validation_given", j->validate != NULL);
+    if (!v || !j->set) return v;
+    json_t *met = ct__met_json(&j->o->allocator, j->set, j->train_index, j->train_count, j->e);
+    if (met && !json_object_set_new(v, "met", met)) return v;
+    json_decref(v);
+    return NULL;
+}
+
 /* Takes the reference to `calibration`. */
 static char *model_document(ct__image_job *j, const ct_score *score, json_t *calibration) {
     char classes[32];
@@ -328,10 +354,7 @@ static char *model_document(ct__image_job *j, const ct_score *score, json_t *cal
     failed |= json_object_set_new(doc, "transform", json_string(j->recipe.transform));
     failed |= json_object_set_new(doc, "recipe", ct__recipe_json(j));
     failed |= json_object_set_new(doc, "metrics", metrics);
-    failed |= json_object_set_new(doc, "data",
-                                  json_pack("{s:s, s:s, s:s, s:b, s:b}", "train", j->train_hash, "validation",
-                                            j->validation_hash, "all", j->all_hash, "own_test", j->own_test,
-                                            "validation_given", j->validate != NULL));
+    failed |= json_object_set_new(doc, "data", data_json(j));
     char *text = failed ? NULL : json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(doc);
     return text;
@@ -342,9 +365,9 @@ ct_status ct__image_finish(ct__image_job *j) {
     ct_status s =
         j->best ? ct_weights_apply(j->ctx, j->best, "best weights", CT_MODEL_KINDS, 0, j->e) : CT_OK;
     if (!s) s = ct__image_validate(j, &score);
-    if (!s) s = write_validation(j);
     json_t *calibration = NULL;
     if (!s) s = calibrate(j, &calibration);
+    if (!s) s = write_validation(j);
     if (!s) {
         j->result.validation = score;
         j->result.best_epoch = j->best_epoch;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "task/image/job.h"
+#include "task/image/met.h"
 
 int ct__is_folder(const char *data) {
     struct stat st;
@@ -155,7 +156,14 @@ static ct_status take_transform(ct__image_job *j) {
 
 /* ---- opening ---- */
 
-static void tell_line(void *user, const char *line) { ct__tell_note(user, "%s", line); }
+/* Said, and kept for the report: a line each. */
+static void tell_line(void *user, const char *line) {
+    ct__image_job *j = user;
+    ct__tell_note(j, "%s", line);
+    j->found.allocator = &j->o->allocator;
+    ct_text_add(&j->found, line);
+    ct_text_add(&j->found, "\n");
+}
 static void tell_progress(void *user, int64_t done, int64_t of) {
     const ct__image_job *j = user;
     ct__tell_busy(j, "reading", j->data, done, of);
@@ -234,6 +242,23 @@ static void tell_data(ct__image_job *j, const ct_audit *a) {
     ct__tell_fact(j, "transform", "%s", j->recipe.transform[0] ? j->recipe.transform : "none: x / 255");
 }
 
+/* Pictures of --validate that are trained on too make its scores, and what is chosen by them, too good. */
+static ct_status tell_shared(ct__image_job *j) {
+    int64_t shared = 0;
+    char line[200], n[32], of[32];
+    if (!j->validation_set) return CT_OK;
+    ct_status s = ct__met_shared(&j->o->allocator, j->validation_set, j->set, j->train_index, j->train_count,
+                                 &shared, j->e);
+    if (s || !shared) return s;
+    snprintf(line, sizeof line,
+             "%s of %s validation pictures stand in the training part too: scores and the best epoch rest on "
+             "what is "
+             "learned by heart",
+             ct_group_digits(shared, n), ct_group_digits(j->validation_count, of));
+    tell_line(j, line);
+    return CT_OK;
+}
+
 static ct_status audit(ct__image_job *j) {
     ct_audit a;
     ct_status s = ct_audit_images(j->set, j->recipe.seed, &a, j->e);
@@ -241,7 +266,7 @@ static ct_status audit(ct__image_job *j) {
     tell_data(j, &a);
     ct_audit_findings(&a, j->set, tell_line, j);
     ct_audit_free(&a);
-    return CT_OK;
+    return tell_shared(j);
 }
 
 /* The next training would take the run's folder for a class. */

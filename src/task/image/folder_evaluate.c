@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "task/image/folder.h"
+#include "task/image/met.h"
 #include "task/image/pass.h"
 
 typedef struct evaluation {
@@ -94,25 +95,42 @@ static ct_status hash_is(evaluation *v, const char *part, int labels, const char
     return CT_OK;
 }
 
-/* Were these pictures trained on? Then *part is the tenth that training kept away, where it kept one. */
+/* Were these pictures trained on, or some of them? Then *part is the tenth that training kept away, where it kept one:
+ * each picture's hash tells whether it is of it. */
 static ct_status recognise(evaluation *v, const char **part, int *same) {
     const char *all = ct_model_text(v->p.m, "data/all"), *train = ct_model_text(v->p.m, "data/train");
     char *note = v->out->note;
     size_t room = sizeof v->out->note;
+    double met = 0;
     *part = "all";
     *same = 0;
     ct_status s = all[0] ? hash_is(v, "all", 0, all, same) : CT_OK;
-    if (*same) {
-        *part = "test";
-        snprintf(note, room,
-                 "the model was trained on this folder: scored on the tenth that training kept for the test");
-    }
-    if (s || *same) return s;
-    s = hash_is(v, "train", 1, train, same);
     if (*same)
         snprintf(note, room,
+                 "the model was trained on this folder: scored on the tenth that training kept for the test");
+    if (*same) *part = "test";
+    if (s || *same) return s;
+    s = hash_is(v, "train", 1, train, same);
+    if (!s) s = ct__met_percent(v->p.m, v->s, &met, v->p.e);
+    if (s || met == 0) return s;
+    if (all[0]) {
+        *part = "test";
+        snprintf(
+            note, room,
+            "%.0f %% of the pictures that the model was trained on are among these: scored on those that "
+            "training would have kept for the test",
+            met);
+    } else if (*same) {
+        snprintf(note, room,
                  "the model was trained on these pictures: the score says nothing about new ones");
-    return s;
+    } else {
+        snprintf(
+            note, room,
+            "%.0f %% of the pictures that the model was trained on are among these: the score says little "
+            "about new ones",
+            met);
+    }
+    return CT_OK;
 }
 
 /* A coverage is what records show that did not calibrate the sets. Are those that did among all of the folder? */
@@ -222,7 +240,8 @@ ct_status ct__folder_evaluate(ct_model *m, const char *data, const ct_evaluate_o
     v.passed.allocator = v.p.allocator;
     v.o = (ct_images_options){.picture = v.p.picture, /* as training met them, to know them again */
                               .follow_links = ct_model_number(m, "recipe/follow_links", 0) > 0,
-                              .allow_broken = ct_model_number(m, "recipe/allow_broken", 0) > 0,
+                              .allow_broken =
+                                  with->allow_broken || ct_model_number(m, "recipe/allow_broken", 0) > 0,
                               .limit = (int64_t)ct_model_number(m, "recipe/limit", 0),
                               .threads = v.p.threads,
                               .cache = ct__cache_bytes(),

@@ -51,6 +51,7 @@ typedef struct ct__image_job {
     int64_t train_count, validation_count, classes, shape[3];
     ct_transform *transform;
     ct_source images, validation_images, train_source, validation_source;
+    ct_text found; /* in picture files: what is passed over, what the audit says; a line each */
     char train_hash[33], validation_hash[33], all_hash[33];
     int32_t own_test;                /* 1: the folder has a test part of its own */
     ct_images *set, *validation_set; /* of picture files, in place of `train` and `validation`; NULL: idx */
@@ -72,8 +73,8 @@ typedef struct ct__image_job {
     double least_loss, least_error; /* of all epochs' validation losses the least, and its standard error */
     ct_tensors *best;               /* the weights of the best epoch */
     int64_t skips_in_row, rollbacks;
-    double lr_factor;
-    ct_tensors *back; /* what a rollback goes back to; NULL: none is wanted */
+    double lr_factor, temperature; /* temperature: of the finished net's probabilities */
+    ct_tensors *back;              /* what a rollback goes back to; NULL: none is wanted */
     int32_t resumed, limited;
     double last_lr, last_norm;
     ct__events events; /* with o->tensorboard */

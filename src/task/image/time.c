@@ -11,6 +11,7 @@
 /* The report's own work: occlusion of 6 pictures at 8 x 8 places, times of ops. */
 #define REPORT_PICTURES 390
 #define REPORT_STEPS 6
+#define FEW_EPOCHS 5
 
 /* Picture files are decoded by two threads, arrays copied by one. Results do not depend on it. */
 int32_t ct__readers(const ct__image_job *j) { return j->set ? 2 : 1; }
@@ -97,6 +98,9 @@ static ct_status decide(ct__image_job *j) {
     r->epochs = (r->steps + batches - 1) / batches;
     ct__tell_fact(j, "time limit", "%g s: %s steps at %.3g ms, a validation %.2g s", r->time_limit,
                   ct_group_digits(r->steps, count), j->step_seconds * 1e3, j->validate_seconds);
+    if (r->epochs < FEW_EPOCHS && !j->o->epochs)
+        ct__tell_note(j, "%lld epoch%s: few for any net; more time, or a smaller net, would help",
+                      (long long)r->epochs, r->epochs == 1 ? " is" : "s are");
     return ct__choose_by_steps(j);
 }
 

@@ -340,6 +340,7 @@ static void close_job(ct__image_job *j) {
     ct__pictures_free(&j->validation);
     ct__run_close(&j->run);
     ct_text_free(&j->curve);
+    ct_text_free(&j->found);
     ct_arena_free(&j->arena);
 }
 

@@ -7,6 +7,8 @@
 #include "task/report/plot.h"
 #include "task/report/report.h"
 
+#define ENOUGH 4 /* measurements: most faults are named where they last (nn/doctor.h) */
+
 static double number(const json_t *v, const char *key) {
     const json_t *x = json_object_get(v, key);
     return json_is_number(x) ? json_number_value(x) : NAN;
@@ -26,9 +28,18 @@ static const json_t *last_with(const json_t *rows, const char *key) {
 void ct__report_doctor(ct_text *t, const json_t *rows, int doctor) {
     const json_t *list = last_with(rows, "findings");
     ct_text_add(t, "<h2>The doctor</h2>\n");
+    if (!list && !doctor) {
+        ct_text_add(t, "<p>This training ran without it.</p>\n");
+        return;
+    }
     if (!list) {
-        ct_text_add(t, doctor ? "<p>Nothing was found wrong with this training.</p>\n"
-                              : "<p>This training ran without it.</p>\n");
+        const json_t *last = json_array_get(rows, json_array_size(rows) - 1);
+        int64_t measured = json_integer_value(json_object_get(last, "measurements"));
+        ct_text_format(t,
+                       measured < ENOUGH
+                           ? "<p>It measured %lld time%s, too few to judge: the training was short.</p>\n"
+                           : "<p>Nothing was found wrong with this training in %lld measurement%s.</p>\n",
+                       (long long)measured, measured == 1 ? "" : "s");
         return;
     }
     ct_text_add(t, "<ul class=\"doctor\">\n");

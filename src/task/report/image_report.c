@@ -147,6 +147,28 @@ static void facts(ct__page *p, ct_text *t) {
     json_decref(config);
 }
 
+#define MOST_FOUND 20
+
+/* What reading and the audit said of picture files. */
+static void found(ct__page *p, ct_text *t) {
+    const char *line = p->j->found.data;
+    int64_t n = 0;
+    if (!line || !*line) return;
+    ct_text_add(t, "<h2>What the data is like</h2>\n<ul class=\"data\">\n");
+    for (; *line; n++) {
+        size_t length = strcspn(line, "\n");
+        char *one = n < MOST_FOUND ? ct_arena_format(&p->arena, "%.*s", (int)length, line) : NULL;
+        if (one) {
+            ct_text_add(t, "<li>");
+            ct__report_text(t, one);
+            ct_text_add(t, "</li>\n");
+        }
+        line += length + (line[length] == '\n');
+    }
+    if (n > MOST_FOUND) ct_text_format(t, "<li>and %lld more</li>\n", (long long)(n - MOST_FOUND));
+    ct_text_add(t, "</ul>\n");
+}
+
 /* The curves, and in words: is there room, or too much? */
 static void curves(const ct__page *p, ct_text *t) {
     ct_gap g;
@@ -164,7 +186,8 @@ static void mistakes(const ct__page *p, ct_text *t) {
         ct_text_add(t, "<p>There are none: the validation part was named without one.</p>\n");
         return;
     }
-    ct_text_add(t, "<p class=\"note\">Of the validation part; the probability is that of the wrong answer. "
+    ct_text_add(t, "<p class=\"note\">Of the validation part; the probability is that of the wrong answer, "
+                   "as predict shows it. "
                    "Look here for wrong labels first.</p>\n<div class=\"grid\">\n");
     if (p->shown.data) ct_text_bytes(t, p->shown.data, p->shown.length);
     ct_text_add(t, "</div>\n");
@@ -210,6 +233,7 @@ static ct_status body(ct__page *p, ct_text *t) {
     if (!s)
         s = ct__report_ops(t, ct_trainer_session(j->trainer), ct_trainer_plan(j->trainer),
                            j->recipe.batch < j->train_count ? j->recipe.batch : j->train_count, p->e);
+    found(p, t);
     facts(p, t);
     ct_text_add(t, "<div hidden>\n");
     if (p->hidden.data) ct_text_bytes(t, p->hidden.data, p->hidden.length);

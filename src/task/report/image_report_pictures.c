@@ -76,6 +76,18 @@ static ct_status thumb(const ct__page *p, int64_t sample, ct_array *out) {
     return s;
 }
 
+/* Its path in the data, or of arrays its record. */
+static void add_name(const ct__page *p, int64_t sample, ct_text *t) {
+    const ct__image_job *j = p->j;
+    const ct_images *set = j->validation_set ? j->validation_set : j->set;
+    ct_image r = {.number = j->validation_index[sample]};
+    if (set) (void)ct_images_at(set, r.number, &r);
+    if (r.path)
+        ct__report_text(t, r.path);
+    else
+        ct_text_format(t, "record %lld", (long long)r.number);
+}
+
 void ct__page_caption(const ct__page *p, int64_t sample, ct_text *t) {
     const ct__sample *s = &p->sample[sample];
     char k[60];
@@ -89,6 +101,8 @@ void ct__page_caption(const ct__page *p, int64_t sample, ct_text *t) {
         ct_text_add(t, ", ");
     }
     ct__report_percent(t, k, s->probability, 1);
+    ct_text_add(t, "</span><span class=\"file\">");
+    add_name(p, sample, t);
     ct_text_add(t, "</span></figcaption>");
 }
 

@@ -42,7 +42,7 @@ static ct_status ask(look *l, int64_t rows, int64_t c, double *share) {
     ct_status s = ct_run(j->eval, j->eval_plan, in, rows, out);
     if (s) return ct_fail(l->p->e, s, "%s", ct_session_error(j->eval));
     for (int64_t r = 0; r < rows; r++) {
-        (void)ct_softmax_row(l->logits + r * j->classes, j->classes, l->probability);
+        (void)ct_softmax_at(l->logits + r * j->classes, j->classes, j->temperature, l->probability);
         share[r] = l->probability[c];
     }
     return CT_OK;
