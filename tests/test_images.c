@@ -257,7 +257,7 @@ static void audit_of_classes(void **state) {
     ct_err e = {0};
     assert_int_equal(ct_audit_images(s, 0, &a, &e), CT_OK);
     ct_audit_findings(&a, s, sentence, &t);
-    assert_non_null(strstr(t.text, "1 of 2 classes have fewer than 10 training pictures, the least a"));
+    assert_non_null(strstr(t.text, "1 of 2 classes has fewer than 10 training pictures, the least a"));
     assert_non_null(strstr(t.text, "classes are unequal: b has"));
     ct_audit_free(&a);
     ct_images_close(s);

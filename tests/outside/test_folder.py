@@ -65,6 +65,9 @@ def bad_folders():
     for name in ("a", "b"):
         os.symlink(f"{FOLDER}/flat", f"{FOLDER}/linked/{name}")
     row("F1 classes that are links", 3, ["2 symbolic links, passed over", "no class folders", "--follow-links"], f"{FOLDER}/linked")
+    os.makedirs(f"{FOLDER}/alone/a")
+    os.symlink(f"{FOLDER}/flat/a.png", f"{FOLDER}/alone/a/a.png")
+    row("F2 a class of links", 3, ["class a has symbolic links alone", "--follow-links"], f"{FOLDER}/alone")
     two = classes(f"{FOLDER}/two", 4)
     os.makedirs(f"{two}/none")
     row("F2", 3, ["class none has no pictures"], two)

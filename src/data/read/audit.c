@@ -162,9 +162,10 @@ static void say_classes(const words *w, const ct_audit *a, const ct_images *s) {
     if (a->classes == 1) say(w, "there is one class only: a net has nothing to tell apart");
     if (a->tiny_classes)
         say(w,
-            "%lld of %lld classes have fewer than 10 training pictures, the least %.60s with %lld: their "
-            "scores will mean little",
-            (long long)a->tiny_classes, (long long)a->classes, s->classes[least], (long long)a->class_min);
+            "%lld of %lld classes %s fewer than 10 training pictures, the least %.60s with %lld: %s scores "
+            "will mean little",
+            (long long)a->tiny_classes, (long long)a->classes, a->tiny_classes == 1 ? "has" : "have",
+            s->classes[least], (long long)a->class_min, a->tiny_classes == 1 ? "its" : "their");
     if (a->class_max > 5 * a->class_min && a->class_max >= 10)
         say(w,
             "classes are unequal: %.60s has %lld training pictures, %.60s %lld; look at the F1 of each, not "

@@ -222,6 +222,15 @@ static int32_t part_named(const char *name) {
     return 0;
 }
 
+/* A class without pictures; `links`: how many had been passed over before it. */
+static ct_status no_pictures(walk *w, const char *path, const char *name, int64_t links) {
+    if (w->s->links == links) return ct__class_empty(path, name, w->e);
+    return ct_fail_at(w->e, CT_EDATA, path, -1,
+                      "class %.100s has symbolic links alone, passed over; wanted at least one picture; give "
+                      "--follow-links to read them",
+                      name);
+}
+
 /* Every folder in `below`, whose names are read into `list` unless they are there, is a class; outside of the
  * validation and test parts each must hold a file. A link from a class back to it, or to what is above, is a loop: it
  * would give pictures of all classes this one's label. */
@@ -234,7 +243,7 @@ static ct_status classes_of(walk *w, const char *below, int32_t part, const leve
     if (!s && !list->at) s = read_folder(w, path, list);
     for (int64_t i = 0; i < list->count && !s; i++) {
         const entry *x = &list->at[i];
-        int64_t before = w->s->count;
+        int64_t before = w->s->count, links = w->s->links;
         if (!x->folder) {
             w->s->other++;
             continue;
@@ -242,7 +251,7 @@ static ct_status classes_of(walk *w, const char *below, int32_t part, const leve
         folders++;
         s = take_entry(w, below, x, part, x->name, &here);
         if (!s && w->s->count == before && part != CT_PART_TEST && part != CT_PART_VALIDATION)
-            s = ct__class_empty(path, x->name, w->e);
+            s = no_pictures(w, path, x->name, links);
     }
     if (!s && folders == 0) s = no_classes(w, path, list);
     return s;
