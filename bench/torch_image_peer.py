@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """PyTorch on a folder of pictures, with what `cotan train image` chose for it, in the same time.
 
-usage: torch_image_peer.py DIR --seconds N [--width 32] [--side 64] [--threads 2] [--workers 2] [--batch 64] [--lr 0.002] [--seed 0]
+usage: torch_image_peer.py DIR --seconds N [--width 32] [--side 64] [--threads 2] [--workers 2] [--batch 64] [--lr 0.002] [--seed 0] [--mix]
 The net is torchvision's resnet18 at `width` channels, written out here; pictures are resized by Pillow once and kept,
 transparent ones laid on white; training pictures are cropped at random from an edge of side/16, flipped and changed by
 TrivialAugment (Mueller and Hutter 2021, in its wide form) in loader processes; AdamW, one cycle over the time there is,
@@ -116,6 +116,21 @@ def one_cycle(lr, done):
     return last + (lr - last) * (1 + math.cos(math.pi * min((done - 0.3) / 0.7, 1))) / 2
 
 
+def mix(x, random):
+    """mixup (Zhang et al. 2018) or cutmix (Yun et al. 2019), by chance: the batch, who is mixed in, the share that is left."""
+    other, h, w = torch.randperm(len(x)), x.shape[2], x.shape[3]
+    if random.random() < 0.5:
+        share = random.beta(0.2, 0.2)
+        return x * share + x[other] * (1 - share), other, share
+    cut = math.sqrt(1 - random.random())
+    y, z = random.integers(h), random.integers(w)
+    top, bottom = max(0, y - int(h * cut) // 2), min(h, y + int(h * cut) // 2)
+    left, right = max(0, z - int(w * cut) // 2), min(w, z + int(w * cut) // 2)
+    x = x.clone()
+    x[:, :, top:bottom, left:right] = x[other][:, :, top:bottom, left:right]
+    return x, other, 1 - (bottom - top) * (right - left) / (h * w)
+
+
 def follow(average, net, share):
     """The moving average goes by `share` towards the net."""
     with torch.no_grad():
@@ -128,11 +143,13 @@ def main():
     p.add_argument("dir")
     for name, kind, value in (("seconds", float, 600), ("width", int, 32), ("side", int, 64), ("threads", int, 2), ("workers", int, 2), ("batch", int, 64), ("lr", float, 0.002), ("seed", int, 0)):
         p.add_argument("--" + name, type=kind, default=value)
+    p.add_argument("--mix", action="store_true", help="mixup and cutmix")
     p.add_argument("--format", default="channels_last", choices=["contiguous", "channels_last"])
     a = p.parse_args()
     form = torch.channels_last if a.format == "channels_last" else torch.contiguous_format
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
+    random = np.random.default_rng(a.seed)
     pictures, labels = read_folder(os.path.join(a.dir, "train"), a.side)
     stack = torch.from_numpy(np.stack([np.asarray(q) for q in pictures])).to(torch.float32) / 255
     mean, std = stack.mean((0, 1, 2)), stack.reshape(-1, 3).std(0)
@@ -154,7 +171,12 @@ def main():
                 break
             adam.param_groups[0]["lr"] = one_cycle(a.lr, done)
             adam.zero_grad(set_to_none=True)
-            F.cross_entropy(net(x.to(memory_format=form)), y, label_smoothing=0.1).backward()
+            x, other, share = mix(x, random) if a.mix else (x, None, 1)
+            z = net(x.to(memory_format=form))
+            loss = share * F.cross_entropy(z, y, label_smoothing=0.1)
+            if share < 1:
+                loss = loss + (1 - share) * F.cross_entropy(z, y[other], label_smoothing=0.1)
+            loss.backward()
             adam.step()
             steps += 1
             follow(average, net, 30 / max(30, steps / done))

@@ -62,17 +62,24 @@ static ct_status choose_net(ct__image_job *j) {
 
 /* ---- the transform ---- */
 
+static int64_t shorter_of(const int64_t size[2]) { return size[0] < size[1] ? size[0] : size[1]; }
+
+/* Few pictures in colour that are large enough to be of things are known by heart long before a training ends. */
+int ct__wants_variety(const ct__image_job *j, const int64_t size[2], int64_t channels) {
+    return channels == 3 && shorter_of(size) >= 64 && j->train_count < CT__FEW_PICTURES;
+}
+
 /* All pictures are moved a little, up to a fourteenth where they are small. Colour pictures, which are of things, are
- * flipped too, and where there are few of them changed by trivial_augment, what is outside being their mean colour; grey
+ * flipped too, and where variety is wanted changed by trivial_augment, what is outside being their mean colour; grey
  * ones may be letters and digits, which no flip leaves what they are (mirror.c). */
 void ct__add_training_steps(const ct__image_job *j, ct_text *t, const int64_t size[2], int64_t channels,
                             const double *mean, int flip) {
-    int64_t shorter = size[0] < size[1] ? size[0] : size[1];
+    int64_t shorter = shorter_of(size);
     if (shorter < 16) return;
     ct_text_format(t, "%srandom_crop %lldx%lld pad=%lld mode=edge", t->length ? ", " : "", (long long)size[0],
                    (long long)size[1], (long long)shorter / (shorter < 64 ? 14 : 16));
     if (channels == 3 || flip) ct_text_add(t, ", flip 0.5");
-    if (channels != 3 || shorter < 64 || j->train_count >= CT__FEW_PICTURES || !mean) return;
+    if (!mean || !ct__wants_variety(j, size, channels)) return;
     ct_text_format(t, ", trivial_augment fill=%.0f:%.0f:%.0f", mean[0] * 255, mean[1] * 255, mean[2] * 255);
 }
 

@@ -141,6 +141,7 @@ static ct_status choose_transform(ct__image_job *j) {
         ct_text_format(&text, "%snormalize", text.length ? ", " : "");
         add_numbers(&text, "mean", mean, channels);
         add_numbers(&text, "std", std, channels);
+        if (ct__wants_variety(j, size, channels)) ct_text_add(&text, ", mixup, cutmix");
         if (text.failed) s = ct_fail(j->e, CT_ELIMIT, "data: out of memory");
         if (!s) s = ct__recipe_transform(j, text.data, &j->recipe.transform);
     }

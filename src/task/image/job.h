@@ -107,6 +107,7 @@ ct_status ct__classes_check(ct__image_job *j);
 ct_status ct__choose(ct__image_job *j);
 int64_t ct__batches(const ct__image_job *j);     /* of an epoch */
 ct_status ct__choose_by_steps(ct__image_job *j); /* once their number is known */
+int ct__wants_variety(const ct__image_job *j, const int64_t size[2], int64_t channels);
 /* "random_crop ..., " where pictures are large enough, "flip" where they are in colour or `flip` is 1, `mean` NULL: no
  * trivial_augment */
 void ct__add_training_steps(const ct__image_job *j, ct_text *t, const int64_t size[2], int64_t channels,
