@@ -1,5 +1,5 @@
 /* A folder of pictures, one sub-folder a class, to a model: what `cotan train image DIR` does, as calls.
- *   cc photos.c -lcotan-data -lcotan;  ./a.out photos/ birds.safetensors
+ *   cc photos.c $(pkg-config --cflags --libs cotan-data) -o photos_to_model;  ./photos_to_model photos/ birds.safetensors
  * Without arguments it draws pictures first, so that the example runs alone. */
 #include <stdio.h>
 

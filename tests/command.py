@@ -190,7 +190,14 @@ def training(d):
     run_folder(d, r)
     results(d, data, model)
     fails(2, "exists", *base, "-o", model)
-    fails(2, "exists", *base, "-o", model, "--dry-run")
+    r = cotan(*base, "-o", model, "--dry-run")
+    check("a dry run beside a model: that it is there", r.returncode == 0 and f"{model} exists" in r.stderr and "nothing is written" in r.stderr, r)
+    os.makedirs(f"{d}/begun.run")
+    shutil.copy(f"{d}/m.run/config.json", f"{d}/begun.run")
+    fails(2, "holds an unfinished run", *base, "-o", f"{d}/begun.safetensors")
+    os.remove(f"{d}/begun.run/lock")
+    r = cotan(*base, "-o", f"{d}/begun.safetensors", "--dry-run")
+    check("a dry run beside an unfinished run", r.returncode == 0 and "holds an unfinished run" in r.stderr and os.listdir(f"{d}/begun.run") == ["config.json"], r)
     r = cotan(*base, "-o", model, "--force", "--threads", "3", "--quiet")
     check("--force, other threads, the same bytes, --quiet", r.returncode == 0 and r.stderr == "" and same(model, f"{d}/m.safetensors"), r.stderr)
     shutil.copy(model, f"{d}/first")
@@ -249,7 +256,7 @@ def config_files(d, data):
     fails(2, "wanted a number or a text", *config('{"epochs": [1]}'))
     fails(5, "wanted at most", *config('{"net": "' + "x" * (2 << 20) + '"}'))
     fails(5, "too deep", *config("[" * 100000))
-    fails(4, "none.json", "train", "image", data, "-o", f"{d}/o.safetensors", "--config", f"{d}/none.json")
+    fails(4, f"--config {d}/none.json", "train", "image", data, "-o", f"{d}/o.safetensors", "--config", f"{d}/none.json")
 
 
 # ---- stopping and going on ----

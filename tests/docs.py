@@ -51,9 +51,19 @@ def looked_at(name, line):
     return False
 
 
+def save(text):
+    """The programs that a file tells to save: their first line has the name."""
+    for kind, block in blocks(text):
+        named = re.match(r"/\* (\w+\.c) \*/\n", block)
+        if kind == "c" and named:
+            with open(f"{d}/{named[1]}", "w") as f:
+                f.write(block)
+
+
 def shell(name, text):
     """All commands of a file in one shell, so that what is exported stays."""
     script = []
+    save(text)
     for kind, block in blocks(text):
         for line in block.splitlines() if kind == "sh" else ():
             if not line.strip() or looked_at(name, line):
@@ -67,6 +77,8 @@ def shell(name, text):
     r = run("bash", "script")
     check(f"{name}: its {len(script)} commands", r.returncode == 0 and len(script) > 10, (r.returncode, r.stdout[-300:], r.stderr[-600:]))
     check(f"{name}: they did what they say", re.search(r"test accuracy: \d+\.\d %", r.stdout) and "1 xor 0 = " in r.stdout, r.stdout[-800:])
+    sure = re.search(r"^1 xor 1 = .*\n\d ([01]\.\d{4})$", r.stdout, re.M)
+    check(f"{name}: the program names the most probable of ten classes", sure and 0.1 < float(sure[1]) <= 1, r.stdout[-800:])
 
 
 def programs(name, text):
@@ -97,7 +109,6 @@ def programs(name, text):
 def main():
     data_set(f"{d}/fashion", train=300, test=60, side=28, labels=10, compress=True)
     os.makedirs(f"{d}/home")
-    shutil.copy(f"{source}/examples/xor.c", d)
     texts = {}
     others = sorted(f"docs/{n}" for n in os.listdir(os.path.join(source, "docs")) if n.endswith(".md") and n != "ops.md") # made
     for name in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", *others):

@@ -258,7 +258,7 @@ static void chosen(void **state) {
     (void)state;
     (void)trained(&o);
     said(&told, "chosen: net cnn for");
-    said(&told, "with: weight decay 0.05, label smoothing 0.1, average of weights 0, patience 10 epochs");
+    said(&told, "with: weight decay 0.05, label smoothing 0.1, no average of weights, patience 10 epochs");
     json_t *recipe = read_json(at("chosen.run/config.json"), "recipe");
     assert_string_equal(json_string_value(json_object_get(recipe, "model")), "cnn");
     assert_string_equal(json_string_value(json_object_get(recipe, "optimizer")), "adamw");
@@ -268,7 +268,7 @@ static void chosen(void **state) {
     o.weight_decay = o.smoothing = o.average = CT_ZERO;
     o.patience = -1;
     (void)trained(&o);
-    said(&told, "with: weight decay 0, label smoothing 0, average of weights 0, patience 0 epochs");
+    said(&told, "with: weight decay 0, label smoothing 0, no average of weights, no early stop");
 }
 
 int main(void) {

@@ -173,14 +173,14 @@ static void print_text(const char *path, const ct_audit *a, const ct_images *s, 
     printf("%s\n", ct_escape(path, shown, sizeof shown));
     printf("  pictures     %s", ct_group_digits(a->pictures, n));
     if (a->broken) printf("; %s broken", ct_group_digits(a->broken, m));
-    if (a->links) printf("; %s symbolic links", ct_group_digits(a->links, m));
-    if (a->other) printf("; %s other files", ct_group_digits(a->other, m));
+    if (a->links) printf("; %s symbolic link%s", ct_group_digits(a->links, m), a->links == 1 ? "" : "s");
+    if (a->other) printf("; %s other file%s", ct_group_digits(a->other, m), a->other == 1 ? "" : "s");
     printf("\n");
     print_kinds(a);
     print_sizes(a);
-    printf("  duplicates   %s with the same pixels, %s nearly the same; %s leaks, %s under two labels\n",
+    printf("  duplicates   %s with the same pixels, %s nearly the same; %s leak%s, %s under two labels\n",
            ct_group_digits(a->exact, n), ct_group_digits(a->near, m), ct_group_digits(a->leaks, shown),
-           ct_group_digits(a->conflicts, shown + 64));
+           a->leaks == 1 ? "" : "s", ct_group_digits(a->conflicts, shown + 64));
     print_classes(a, s, seed);
     printf("\n%s\n", findings->count ? "findings" : "nothing to note");
     for (size_t i = 0; i < json_array_size(findings->lines); i++) {

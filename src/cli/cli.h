@@ -112,10 +112,14 @@ void cli_quote(ct_text *t, const char *word);
 ct_options cli_context(const cli *c);
 ct_status cli_model(cli *c, const char *path,
                     ct_model **out); /* with a note on weights that are not finite */
+/* After an error in reading `path` as a model: the same, or that the file is a picture or idx file. Its status. */
+ct_status cli_no_model(cli *c, const char *path);
 const ct_files *cli_files(void);
 /* CT_EUSAGE for the first of these options (names, ended by NULL) that was given: it would do nothing, for `name` is what
  * `why` says, "...; wanted ...". */
 ct_status cli_idle(cli *c, const char *const *options, const char *name, const char *why);
+/* The file that an option names; its error names the option too. As ct_file_read with NULL: freed by ct_delete. */
+ct_status cli_read(cli *c, const char *name, const char *path, uint64_t limit, void **data, uint64_t *bytes);
 ct_status cli_output(cli *c);    /* CT_EUSAGE for -o -: a model is no stream */
 ct_status cli_transform(cli *c); /* --transform @FILE: the list of steps in it */
 ct_status cli_labels(cli *c);    /* --labels FILE: its text, in c->names */

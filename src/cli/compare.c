@@ -17,8 +17,8 @@ static void print_text(const cli *c, const ct_comparison *r) {
     const char *after = accuracy ? " %" : "";
     printf("records in common  %s\n", ct_group_digits(r->pairs, n));
     printf("%-18s %.4g%s and %.4g%s\n", r->metric, r->first * unit, after, r->second * unit, after);
-    printf("difference         %+.3g%s (95 %% interval %+.3g%s to %+.3g%s)\n", r->difference * unit, after,
-           r->low * unit, after, r->high * unit, after);
+    printf("difference         %+.3g%s (95 %% interval %+.3g to %+.3g)\n", r->difference * unit,
+           accuracy ? " points" : "", r->low * unit, r->high * unit);
     char p[32] = "p < 0.001"; /* smaller ones hang on the last records alone */
     if (!(r->p_value < 0.001)) snprintf(p, sizeof p, "%.3f", r->p_value);
     printf("p-value            %s (%s)\n", p, r->test);

@@ -165,7 +165,7 @@ ct_status cli_config(cli *c, const char *path) {
     json_error_t at;
     void *data;
     uint64_t bytes;
-    ct_status s = ct_file_read(cli_files(), NULL, path, LIMIT, &data, &bytes, &c->e);
+    ct_status s = cli_read(c, "config", path, LIMIT, &data, &bytes);
     if (s) return s;
     char *text = calloc(bytes + 1, 1);
     if (text) memcpy(text, data, bytes);

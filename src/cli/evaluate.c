@@ -78,6 +78,15 @@ static void print_json(const shown *w) {
 
 /* ---- on the screen ---- */
 
+/* Characters of a label as it is printed. */
+static int length_of(const char *label) {
+    char text[300];
+    int n = 0;
+    ct_escape(label, text, sizeof text);
+    for (const char *at = text; *at; at++) n += ((unsigned char)*at & 0xc0) != 0x80;
+    return n;
+}
+
 /* A label in a column of so many characters (to its right end where negative), cut where it is longer. */
 static void print_label(const char *label, int column) {
     char text[300];
@@ -133,13 +142,24 @@ static void print_classes(const shown *w) {
     print_row("micro", -1, s->accuracy, s->accuracy, s->accuracy);
 }
 
+/* Characters of a column of the matrix: 7, more where longer labels find room on a line of 80. */
+static int matrix_column(const shown *w) {
+    int longest = 7, room = (80 - NAME) / (int)w->v->classes - 1;
+    for (int64_t k = 0; k < w->v->classes; k++) {
+        int n = length_of(ct_model_label(w->m, k));
+        longest = n > longest ? n : longest;
+    }
+    return longest <= 7 || room <= 7 ? 7 : longest < room ? longest : room;
+}
+
 static void print_matrix(const shown *w) {
     const ct_evaluation *v = w->v;
     if (v->classes > MATRIX || v->classes < 2) return;
+    int column = matrix_column(w);
     printf("\n%-*s", NAME, "taken for");
     for (int64_t k = 0; k < v->classes; k++) {
         putchar(' ');
-        print_label(ct_model_label(w->m, k), -7);
+        print_label(ct_model_label(w->m, k), -column);
     }
     for (int64_t i = 0; i < v->classes; i++) {
         putchar('\n');
@@ -147,9 +167,9 @@ static void print_matrix(const shown *w) {
         for (int64_t k = 0; k < v->classes; k++) {
             long long n = (long long)v->confusion[i * v->classes + k];
             if (n)
-                printf("%8lld", n);
+                printf(" %*lld", column, n);
             else
-                printf("%8s", ".");
+                printf(" %*s", column, ".");
         }
     }
     puts("\n");

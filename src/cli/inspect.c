@@ -122,7 +122,7 @@ static ct_status print_flat(cli *c, const char *path) {
     ct_model *m = NULL;
     ct_text t = {0};
     ct_options o = cli_context(c);
-    ct_status s = ct_model_open(path, &o, &m, &c->e);
+    ct_status s = ct_model_open(path, &o, &m, &c->e) ? cli_no_model(c, path) : CT_OK;
     if (!s && ct_graph_print(ct_model_output(m), &t))
         s = ct_fail(&c->e, CT_ELIMIT, "%s: out of memory", path);
     if (!s && c->json)
@@ -145,8 +145,10 @@ int cli_inspect(cli *c) {
     if (s) return cli_fail(c);
     if (data) return cli_audit(c, path);
     if (c->flat) return print_flat(c, path) ? cli_fail(c) : 0;
-    s = ct_model_read(cli_files(), NULL, path, &t, &document, &c->e);
-    if (s) return cli_fail(c);
+    if (ct_model_read(cli_files(), NULL, path, &t, &document, &c->e)) {
+        (void)cli_no_model(c, path);
+        return cli_fail(c);
+    }
     json_t *v = document ? json_loads(document, 0, NULL) : NULL;
     if (c->json)
         print_json(path, t, v);

@@ -131,7 +131,8 @@ int cli_pca(cli *c) {
 
 typedef struct printer {
     cli *c;
-    int64_t left; /* records still to print, -1: all */
+    const char *data; /* a file, whose records have numbers, or a folder, whose have paths */
+    int64_t left;     /* records still to print, -1: all */
 } printer;
 
 static int each(void *user, const char *path, int64_t record, const double *scores, int64_t components) {
@@ -146,7 +147,7 @@ static int each(void *user, const char *path, int64_t record, const double *scor
                         list));
         return ferror(stdout) ? 1 : 0;
     }
-    ct_text_format(&line, "%lld", (long long)record);
+    cli_picture(p->c, path, record, strcmp(path, p->data) != 0);
     for (int64_t i = 0; i < components; i++) {
         ct_text_add(&line, "\t");
         ct_text_number(&line, scores[i]);
@@ -159,8 +160,9 @@ static int each(void *user, const char *path, int64_t record, const double *scor
 ct_status cli_predict_pca(cli *c) {
     ct_options o = cli_context(c);
     ct_status s = check_delimiter(c);
-    printer p = {c, c->limit ? c->limit : -1};
+    printer p = {c, NULL, c->limit ? c->limit : -1};
     for (int32_t i = 1; !s && p.left != 0 && i < c->words; i++) {
+        p.data = c->word[i];
         s = ct_pca_predict(&o, c->word[0], c->word[i], csv_of(c), each, &p, &c->e);
         if (s == CT_ECANCEL) { /* by our own `each` */
             s = CT_OK;

@@ -63,8 +63,8 @@ static ct_status from_model(planned *p, const char *name) {
     static const char *const of_nets[] = {"input", "classes", "set", NULL};
     ct_options o = cli_context(p->c);
     ct_status s = cli_idle(p->c, of_nets, name, "a model, whose net is fixed; wanted a preset or a FILE.net");
-    if (!s) s = ct_model_open(name, &o, &p->model, &p->c->e);
     if (s) return s;
+    if (ct_model_open(name, &o, &p->model, &p->c->e)) return cli_no_model(p->c, name);
     p->ctx = ct_model_context(p->model);
     p->y = ct_model_output(p->model);
     return CT_OK;

@@ -131,7 +131,7 @@ typedef struct list {
  * them. */
 static ct_status gather(cli *c, list *l) {
     ct_status s = CT_OK;
-    if (c->paths) s = ct_file_read(cli_files(), NULL, c->paths, 1u << 30, &l->text, &l->bytes, &c->e);
+    if (c->paths) s = cli_read(c, "paths", c->paths, 1u << 30, &l->text, &l->bytes);
     if (s) return s;
     char *text = l->text, end = l->bytes && memchr(text, 0, l->bytes) ? '\0' : '\n';
     int64_t lines = 1;
@@ -196,7 +196,10 @@ int cli_predict(cli *c) {
     if (s == CT_ECANCEL) { /* by our own `each`, at the limit */
         ct_error_clear(&c->e);
         s = c->broken
-                ? ct_fail(&c->e, CT_EDATA, "%lld pictures are not predicted; see above", (long long)c->broken)
+                ? ct_fail(&c->e, CT_EDATA,
+                          "predict: %lld picture%s cannot be read, of those before the end; wanted all; mend "
+                          "or leave out what is named above",
+                          (long long)c->broken, c->broken == 1 ? "" : "s")
                 : CT_OK;
     }
     ct_delete(NULL, l.path, (size_t)l.room * sizeof *l.path);

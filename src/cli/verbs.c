@@ -95,9 +95,10 @@ const verb cli_verbs[] = {
     {"pca", "DATA|DIR [options]", "principal components of a table or of pictures",
      "Finds the directions in which records vary most: of a CSV file, every column but --target a feature, "
      "of an .npy "
-     "array [N,D], of an idx file, or of a folder of pictures (those for the test left out; of one size up "
-     "to 64x64 as "
-     "they are, else resized to 32x32; --transform for other steps). Prints the share of the variance of "
+     "array [N,D], of an idx file, or of a folder of pictures (a test part of the data's own is left "
+     "out; of one "
+     "size up to 64x64 as they are, else resized to 32x32; --transform for other steps). Prints the share of "
+     "the variance of "
      "each "
      "component; with -o it writes a model that cotan predict turns records into scores with, and beside it, "
      "for "

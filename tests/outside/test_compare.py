@@ -54,8 +54,8 @@ def answers():
     check("three more of 200 say little", v["better"] is None and abs(v["p_value"] - mcnemar(3, 0)) < 1e-9, v)
     check("the model beside a run stands for it", compare(f"{FOLDER}/old.safetensors", f"{FOLDER}/new.safetensors")["difference"] == 0.125)
     text = cotan("compare", old, new).out
-    check("as text", re.search(r"^better: .*new\.run$", text, re.M) and "+12.5 %" in text and "200" in text, text)
-    check("its digits", "p < 0.001 (mcnemar)" in text and re.search(r"interval \+\d(\.\d+)? % to \+\d\d(\.\d)? %\)", text), text)
+    check("as text", re.search(r"^better: .*new\.run$", text, re.M) and "+12.5 points" in text and "200" in text, text)
+    check("its digits", "p < 0.001 (mcnemar)" in text and re.search(r"difference +\+\d\d\.\d points \(95 % interval \+\d(\.\d+)? to \+\d\d(\.\d)?\)", text), text)
     check("p of three more", "0.250 (mcnemar)" in cotan("compare", old, slight).out)
     check("neither", "better: neither" in cotan("compare", old, slight).out)
     v = compare(worse, old)

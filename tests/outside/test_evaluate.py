@@ -199,7 +199,10 @@ def paths():
             r = subprocess.run([COTAN, "predict", MODEL, "--paths", "-"], stdin=f, capture_output=True, text=True)
         check("--paths -", r.returncode == 0 and r.stdout == cotan("predict", MODEL, IMAGES, IMAGES).out, r)
     refused("no pictures", 2, "no pictures; wanted cotan predict MODEL FILE", "predict", MODEL, folder=FOLDER)
-    refused("no such list", 4, "gone", "predict", MODEL, "--paths", f"{FOLDER}/gone", folder=FOLDER)
+    os.mkfifo(f"{FOLDER}/fifo")
+    refused("a pipe as a list", 4, ["--paths", "a pipe", "give - and pipe into cotan predict"], "predict", MODEL, "--paths", f"{FOLDER}/fifo", folder=FOLDER)
+    os.remove(f"{FOLDER}/fifo")
+    refused("no such list", 4, ["--paths", "gone"], "predict", MODEL, "--paths", f"{FOLDER}/gone", folder=FOLDER)
     refused("a path of the list is gone", 4, "gone.idx", "predict", MODEL, "--paths", write(f"{FOLDER}/paths", f"{FOLDER}/gone.idx\n"), folder=FOLDER)
 
 

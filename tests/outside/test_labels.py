@@ -37,6 +37,8 @@ def named():
     check("predict shows names", r.status == 0 and {json.loads(l)["label"] for l in r.out.splitlines()} <= {"cat", "dog", "red bird"}, r)
     text = cotan("evaluate", model, DATA).out
     check("evaluate shows names", re.search(r"^red bird +\d+ ", text, re.M) and re.search(r"^cat +\d+ ", text, re.M), text)
+    matrix = text[text.find("taken for"):].splitlines()
+    check("the matrix has whole names where there is room", re.fullmatch(r"taken for +cat +dog red bird", matrix[0]) and len({len(line) for line in matrix[:4]}) == 1, text)
     check("the page shows names", "red bird" in read(f"{FOLDER}/named.run/report.html").decode())
     check("names change no weight", weights(train("plain")) == weights(model))
     os.remove(good)
@@ -57,7 +59,7 @@ def refusals():
                              ("not UTF-8", ["line 2:", "text in UTF-8"], b"a\n\xff\nc\n"),
                              ("long", ["line 1:", "of more than 200 bytes"], "x" * 300 + "\nb\nc\n")):
         refused(f"--labels, {code}", 3, part, *BASE, "--labels", names(text), "-o", X, folder=FOLDER, any_memory=True)
-    refused("no file", 4, "No such file", *BASE, "--labels", f"{FOLDER}/none.txt", "-o", X, folder=FOLDER)
+    refused("no file", 4, ["--labels", "No such file"], *BASE, "--labels", f"{FOLDER}/none.txt", "-o", X, folder=FOLDER)
     os.makedirs(f"{FOLDER}/arrays")
     for name, shape, data in (("images", (60, 4, 4), bytes(960)), ("labels", (60,), bytes(i % 3 for i in range(60)))):
         head = repr({"descr": "|u1", "fortran_order": False, "shape": shape}).encode()

@@ -14,6 +14,10 @@ def file_of(header, data=b""):
     return struct.pack("<Q", len(header)) + header + data
 
 
+def picture():
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(40)
+
+
 def tensor(name="a", dtype="F32", shape="[1]", offsets="[0,4]"):
     return f'"{name}":{{"dtype":"{dtype}","shape":{shape},"data_offsets":{offsets}}}'
 
@@ -47,7 +51,9 @@ def rows(good):
         ("S14 control", ["\\x1b", "in its name"], file_of("{" + tensor("\\u001b[31m") + "}", four)),
         ("S15", ["wanted a string"], file_of('{"__metadata__":{"x":5}}')),
         ("text", ["@0: found text; wanted a safetensors file"], b"hello, world, this is no model"),
-        ("a picture", ["a header of"], read(PICTURES)),
+        ("idx", ["found an idx file", "wanted a model"], read(PICTURES)),
+        ("a picture", ["found a picture", "wanted a model"], picture()),
+        ("gzip", ["found data packed by gzip", "wanted a model"], gzip.compress(read(PICTURES))),
         ("H1 cut", ["cut short or damaged"], good[:-3]),
         ("H2 in a tensor", ["its hash is"], good[:-9] + bytes([good[-9] ^ 64]) + good[-8:]),
         ("H2 in the header", ["hash"], good.replace(b'\\"seed\\":\\"0\\"', b'\\"seed\\":\\"1\\"', 1)),
@@ -78,6 +84,10 @@ def refusals():
     refused("S16 as a model", 3, ["without a net"], "evaluate", bad, DATA, folder=FOLDER, files=[bad])
     refused("S18, H4", 3, ["5 missing: c.weight, c.bias, fc.bias", "of another shape: fc.weight"], "train", "image", DATA, "--net", NET2(), "--epochs", "1", "--init", small(),
             "-o", f"{FOLDER}/x.safetensors", folder=FOLDER, any_memory=True)
+    soft = f"{FOLDER}/soft.safetensors"
+    check("a model of a preset", cotan("train", "image", DATA, "--model", "softmax", "--epochs", "1", "-o", soft).status == 0)
+    refused("--init of another net", 3, ["weights of softmax", "do not fit the net", "missing: c.weight", "give --model softmax"], "train", "image", DATA, "--net", NET2(), "--epochs", "1",
+            "--init", soft, "-o", f"{FOLDER}/x.safetensors", folder=FOLDER, any_memory=True)
     refused("no file", 4, ["No such file"], "evaluate", f"{FOLDER}/none.safetensors", DATA, folder=FOLDER)
     refused("a folder", 4, ["a folder"], "evaluate", FOLDER, DATA, folder=FOLDER)
     refused("a device", 4, ["device"], "evaluate", "/dev/zero", DATA, folder=FOLDER)
@@ -148,9 +158,16 @@ def wrong_kinds():
     os.makedirs(folder)
     seen = ("found text", "wanted a picture (PNG, JPEG, WebP or .npy), a folder of them, or an idx file")
     refused("text for a picture", 3, ["notes.txt", *seen], "predict", MODEL, notes, folder=FOLDER)
-    refused("a table for a picture", 3, seen, "predict", MODEL, write(f"{FOLDER}/t.csv", "a,b\n1,2\n"), folder=FOLDER)
+    refused("two bytes of text", 3, seen, "predict", MODEL, write(f"{FOLDER}/hi.txt", "hi"), folder=FOLDER)
+    refused("two bytes of idx", 3, ["2 bytes left; wanted 4 for the idx magic"], "predict", MODEL, write(f"{FOLDER}/cut", b"\0\0"), folder=FOLDER)
+    refused("a table for a picture", 3, [*seen, "--paths"], "predict", MODEL, write(f"{FOLDER}/t.csv", "a,b\n1,2\n"), folder=FOLDER)
     refused("a model for a picture", 3, ["of another kind", seen[1]], "predict", MODEL, MODEL, folder=FOLDER)
     refused("no pictures", 3, "no pictures", "predict", MODEL, folder, folder=FOLDER)
+    png = write(f"{FOLDER}/one.png", picture())
+    refused("a picture before the model", 3, ["one.png", "found a picture", "wanted a model (.safetensors)", "cotan predict MODEL"], "predict", png, MODEL, folder=FOLDER)
+    refused("a picture to look into", 3, ["found a picture", "see cotan inspect --help"], "inspect", png, folder=FOLDER)
+    refused("a picture's net", 3, ["found a picture", "see cotan inspect --help"], "inspect", png, "--flat", folder=FOLDER)
+    refused("a picture to plan", 3, ["found a picture", "see cotan plan --help"], "plan", png, folder=FOLDER)
     refused("data before the model", 4, ["a folder", "cotan predict MODEL"], "predict", DATA, MODEL, folder=FOLDER)
     refused("text for a model", 3, ["found text", "wanted a safetensors file"], "predict", notes, DATA, folder=FOLDER)
     refused("text for a folder", 3, ["notes.txt", "wanted the folder"], "evaluate", MODEL, notes, folder=FOLDER)

@@ -106,6 +106,13 @@ def folders():
     os.makedirs(f"{FOLDER}/photos/cat")
     write(f"{FOLDER}/photos/cat/a.png", "no picture")
     refused("F3", 3, ["a.png"], "pca", "--quiet", f"{FOLDER}/photos", "-o", OUT, folder=FOLDER, any_memory=True)
+    head = b"{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2), }\n"
+    os.makedirs(f"{FOLDER}/four/cat")
+    for i in range(4):
+        write(f"{FOLDER}/four/cat/{i}.npy", b"\x93NUMPY\x01\0" + struct.pack("<H", len(head)) + head + bytes([i, 3 * i % 4, 9, 50 * i]))
+    made = cotan("pca", "--quiet", f"{FOLDER}/four/", "-o", f"{FOLDER}/four.safetensors")
+    told = cotan("predict", f"{FOLDER}/four.safetensors", f"{FOLDER}/four/", "--limit", "2")
+    check("scores of pictures stand beside their paths", made.status == 0 and [x.split("\t")[0] for x in told.out.splitlines()] == [f"{FOLDER}/four/cat/{i}.npy" for i in range(2)], (made, told))
     data_set(f"{FOLDER}/digits", train=40, test=10)
     refused("a target of pictures", 2, ["target"], "pca", "--quiet", f"{FOLDER}/digits", "--target", "class", "-o", OUT, folder=FOLDER)
     refused("F8", 2, ["transform:1:1: ", "shrink"], "pca", "--quiet", f"{FOLDER}/digits", "--transform", "shrink", "-o", OUT, folder=FOLDER)

@@ -98,6 +98,12 @@ def among_others():
     check("the text file is passed over in silence", "notes.txt" not in r.err, r.err)
     shutil.rmtree(folder)
     os.makedirs(folder)
+    for name, text in (("a.png", b"\x89PNG\r\n\x1a\n"), ("b.png", SAMPLES["text.png"][2]), ("c.png", SAMPLES["text.png"][2])):
+        write(f"{folder}/{name}", text)
+    r = cotan("predict", MODEL, folder, "--limit", "2")
+    check("one that cannot be read, and a limit", r.status == 3 and LINE.fullmatch(r.err.splitlines()[-1] + "\n") and "1 picture cannot be read" in r.err, r)
+    shutil.rmtree(folder)
+    os.makedirs(folder)
     write(f"{folder}/notes.txt", "no picture")
     refused("a folder without pictures", 3, "no pictures", "predict", MODEL, folder, folder=FOLDER, any_memory=True)
     shutil.rmtree(folder)

@@ -144,11 +144,12 @@ static int64_t count_pairs(const ct_audit *a, int leak, int conflict, int exact)
 }
 
 static void say_pairs(const words *w, const ct_audit *a, const ct_images *s, int leak, int conflict,
-                      int exact, const char *what) {
+                      int exact, const char *what, const char *details) {
     const ct_audit_pair *p = first_pair(a, leak, conflict, exact);
     char x[40], y[40];
+    int64_t n = count_pairs(a, leak, conflict, exact);
     if (p)
-        say(w, "%lld %s, such as %.200s and %.200s", (long long)count_pairs(a, leak, conflict, exact), what,
+        say(w, "%lld %s%s%s, such as %.200s and %.200s", (long long)n, what, n == 1 ? "" : "s", details,
             name_of(s, p->first, x), name_of(s, p->second, y));
 }
 
@@ -161,9 +162,10 @@ static void say_classes(const words *w, const ct_audit *a, const ct_images *s) {
     if (a->classes == 1) say(w, "there is one class only: a net has nothing to tell apart");
     if (a->tiny_classes)
         say(w,
-            "%lld of %lld classes have fewer than 10 training pictures, the least %.60s with %lld: their "
-            "scores will mean little",
-            (long long)a->tiny_classes, (long long)a->classes, s->classes[least], (long long)a->class_min);
+            "%lld of %lld classes %s fewer than 10 training pictures, the least %.60s with %lld: %s scores "
+            "will mean little",
+            (long long)a->tiny_classes, (long long)a->classes, a->tiny_classes == 1 ? "has" : "have",
+            s->classes[least], (long long)a->class_min, a->tiny_classes == 1 ? "its" : "their");
     if (a->class_max > 5 * a->class_min && a->class_max >= 10)
         say(w,
             "classes are unequal: %.60s has %lld training pictures, %.60s %lld; look at the F1 of each, not "
@@ -175,18 +177,19 @@ void ct_audit_findings(const ct_audit *a, const ct_images *s, void (*each)(void 
                        void *user) {
     words w = {each, user};
     say_classes(&w, a, s);
-    say_pairs(&w, a, s, 1, 0, 1, "leaks: the same picture in the test part and outside of it");
-    say_pairs(&w, a, s, 1, 0, 0, "likely leaks: nearly the same picture in the test part and outside of it");
-    say_pairs(&w, a, s, 0, 1, 1, "contradictions: the same picture under two labels");
-    say_pairs(&w, a, s, 0, 1, 0, "likely contradictions: nearly the same picture under two labels");
-    say_pairs(&w, a, s, 0, 0, 1, "duplicates: pictures with the same pixels");
-    say_pairs(&w, a, s, 0, 0, 0, "near duplicates");
+    say_pairs(&w, a, s, 1, 0, 1, "leak", ": the same picture in the test part and outside of it");
+    say_pairs(&w, a, s, 1, 0, 0, "likely leak",
+              ": nearly the same picture in the test part and outside of it");
+    say_pairs(&w, a, s, 0, 1, 1, "contradiction", ": the same picture under two labels");
+    say_pairs(&w, a, s, 0, 1, 0, "likely contradiction", ": nearly the same picture under two labels");
+    say_pairs(&w, a, s, 0, 0, 1, "duplicate", ": pictures with the same pixels");
+    say_pairs(&w, a, s, 0, 0, 0, "near duplicate", "");
     if (a->incomplete)
         say(&w, "too many pictures look alike to compare them all: there may be more near duplicates");
     if (a->broken) say(&w, "broken and passed over: %lld", (long long)a->broken);
     if (a->links) say(&w, "symbolic links passed over: %lld; --follow-links reads them", (long long)a->links);
     if (a->tiny) say(&w, "pictures with a side under 16 pixels: %lld", (long long)a->tiny);
     if (a->alpha)
-        say(&w, "%lld pictures are transparent; they are laid on the background (white unless chosen)",
-            (long long)a->alpha);
+        say(&w, "%lld picture%s transparent, and laid on the background (white unless chosen)",
+            (long long)a->alpha, a->alpha == 1 ? " is" : "s are");
 }

@@ -193,12 +193,42 @@ static ct_status go_down(walk *w, const char *below, int32_t part, const char *l
 
 /* ---- classes and parts ---- */
 
+/* Why a folder that has no folders is none of classes: the nearest mistakes are the folder of one class, and links. */
+static ct_status no_classes(walk *w, const char *path, const entries *list) {
+    int64_t pictures = 0, links = w->s->links;
+    for (int64_t i = 0; i < list->count; i++)
+        pictures += list->at[i].file && ct_picture_likely(list->at[i].name, NULL, 0);
+    if (pictures)
+        return ct_fail_at(w->e, CT_EDATA, path, -1,
+                          "%lld picture%s and no class folders; wanted a folder for each class with its "
+                          "pictures inside; give the folder above, or sort them into folders",
+                          (long long)pictures, pictures == 1 ? "" : "s");
+    if (links)
+        return ct_fail_at(w->e, CT_EDATA, path, -1,
+                          "%lld symbolic link%s, passed over, and no class folders; wanted a folder for each "
+                          "class with its pictures inside; give --follow-links if the links lead there",
+                          (long long)links, links == 1 ? "" : "s");
+    return ct_fail_at(w->e, CT_EDATA, path, -1,
+                      "no class folders, no train-images-idx3-ubyte[.gz]; wanted a folder for each class "
+                      "with its pictures inside, "
+                      "or idx files by MNIST's names; check the path");
+}
+
 static int32_t part_named(const char *name) {
     if (strcmp(name, "train") == 0) return CT_PART_TRAIN;
     if (strcmp(name, "test") == 0) return CT_PART_TEST;
     if (strcmp(name, "validation") == 0 || strcmp(name, "valid") == 0 || strcmp(name, "val") == 0)
         return CT_PART_VALIDATION;
     return 0;
+}
+
+/* A class without pictures; `links`: how many had been passed over before it. */
+static ct_status no_pictures(walk *w, const char *path, const char *name, int64_t links) {
+    if (w->s->links == links) return ct__class_empty(path, name, w->e);
+    return ct_fail_at(w->e, CT_EDATA, path, -1,
+                      "class %.100s has symbolic links alone, passed over; wanted at least one picture; give "
+                      "--follow-links to read them",
+                      name);
 }
 
 /* Every folder in `below`, whose names are read into `list` unless they are there, is a class; outside of the
@@ -213,7 +243,7 @@ static ct_status classes_of(walk *w, const char *below, int32_t part, const leve
     if (!s && !list->at) s = read_folder(w, path, list);
     for (int64_t i = 0; i < list->count && !s; i++) {
         const entry *x = &list->at[i];
-        int64_t before = w->s->count;
+        int64_t before = w->s->count, links = w->s->links;
         if (!x->folder) {
             w->s->other++;
             continue;
@@ -221,13 +251,9 @@ static ct_status classes_of(walk *w, const char *below, int32_t part, const leve
         folders++;
         s = take_entry(w, below, x, part, x->name, &here);
         if (!s && w->s->count == before && part != CT_PART_TEST && part != CT_PART_VALIDATION)
-            s = ct__class_empty(path, x->name, w->e);
+            s = no_pictures(w, path, x->name, links);
     }
-    if (!s && folders == 0)
-        s = ct_fail_at(w->e, CT_EDATA, path, -1,
-                       "no class folders, no train-images-idx3-ubyte[.gz]; wanted a folder for each class "
-                       "with its pictures inside, "
-                       "or idx files by MNIST's names; check the path");
+    if (!s && folders == 0) s = no_classes(w, path, list);
     return s;
 }
 

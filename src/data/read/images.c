@@ -35,7 +35,10 @@ ct_status ct__class_empty(const char *path, const char *name, ct_err *e) {
 ct_status ct__images_file(const ct_images *s, const char *path, char out[CT__PATH], ct_err *e) {
     int rooted = s->root[0] && path[0] && path[0] != '/';
     if (!path[0]) path = s->root;
-    int n = rooted ? snprintf(out, CT__PATH, "%s/%s", s->root, path) : snprintf(out, CT__PATH, "%s", path);
+    size_t root = strlen(s->root);
+    while (root > 1 && s->root[root - 1] == '/') root--; /* photos/ is photos */
+    int n = rooted ? snprintf(out, CT__PATH, "%.*s/%s", (int)root, s->root, path)
+                   : snprintf(out, CT__PATH, "%s", path);
     if (n < CT__PATH) return CT_OK;
     return ct_fail(e, CT_EIO, "%.200s...: a path of %d bytes; wanted under %d; rename a folder", out, n,
                    CT__PATH);

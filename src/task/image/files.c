@@ -26,9 +26,9 @@ int ct__is_pictures(const char *path) {
     return S_ISDIR(st.st_mode) || ct_picture_likely(path, head, first_bytes(path, head));
 }
 
-/* 00 00 TYPE RANK, that turned round, or gzip. */
+/* 00 00 TYPE RANK, that turned round, or gzip. Of a file cut within it, what is no text may have been one. */
 static int begins_idx(const uint8_t *head, uint64_t n) {
-    if (n < 4) return 0;
+    if (n < 4) return n == 0 || head[0] >= 127 || (head[0] < 32 && !memchr("\t\n\r", head[0], 3));
     int turned = head[2] == 0 && head[3] == 0 && head[0] >= 1 && head[0] <= CT_MAX_RANK && head[1] >= 8 &&
                  head[1] <= 14;
     return turned || (head[0] == 0 && head[1] == 0) || (head[0] == 0x1f && head[1] == 0x8b);
@@ -39,8 +39,7 @@ int ct__is_idx(const char *path) {
     uint8_t head[16];
     if (strcmp(path, "-") == 0) return 1;
     if (ct__is_pictures(path)) return 0;
-    return stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < 4 ||
-           begins_idx(head, first_bytes(path, head));
+    return stat(path, &st) != 0 || !S_ISREG(st.st_mode) || begins_idx(head, first_bytes(path, head));
 }
 
 typedef struct listed {
@@ -142,7 +141,7 @@ static void no_picture(const char *path, ct_err *why) {
     ct_fail_at(
         why, CT_EDATA, path, 0,
         "found %s; wanted a picture (PNG, JPEG, WebP or .npy), a folder of them, or an idx file; give one of "
-        "these",
+        "these, or a list of paths by --paths",
         kind);
 }
 

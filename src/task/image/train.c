@@ -90,6 +90,12 @@ static ct_status check_output(ct__image_job *j, int *nothing_to_do) {
         return s;
     }
     if (o->resume || o->force) return CT_OK;
+    if (o->dry_run) { /* writes nothing, so nothing is in its way */
+        if (model || begun)
+            ct__tell_note(j, "%s %s: training will want --resume or --force",
+                          model ? j->run.model : j->run.folder, model ? "exists" : "holds an unfinished run");
+        return CT_OK;
+    }
     if (model)
         return ct_fail(j->e, CT_EUSAGE, "-o %s: exists; wanted a new name; give --force to train anew",
                        j->run.model);
@@ -219,6 +225,17 @@ static void tell_net(const ct__image_job *j) {
     warn_of_probabilities(j);
 }
 
+static void tell_with(const ct__image_job *j) {
+    const ct__recipe *r = &j->recipe;
+    char average[48] = "no average of weights", patience[32] = "no early stop";
+    if (r->average > 0) snprintf(average, sizeof average, "average of weights %g", r->average);
+    if (r->patience > 0)
+        snprintf(patience, sizeof patience, "patience %d epoch%s", (int)r->patience,
+                 r->patience == 1 ? "" : "s");
+    ct__tell_fact(j, "with", "weight decay %g, label smoothing %g, %s, %s%s", r->weight_decay, r->smoothing,
+                  average, patience, r->class_weights ? ", class weights" : "");
+}
+
 static void tell_training(const ct__image_job *j) {
     const ct__recipe *r = &j->recipe;
     char steps[32];
@@ -231,10 +248,7 @@ static void tell_training(const ct__image_job *j) {
                       (long long)r->epochs, r->epochs == 1 ? "" : "s", ct_group_digits(r->steps, steps),
                       r->steps == 1 ? "" : "s", (long long)r->batch, r->optimiser, r->lr, r->schedule,
                       (unsigned long long)r->seed);
-    ct__tell_fact(j, "with",
-                  "weight decay %g, label smoothing %g, average of weights %g, patience %d epoch%s%s",
-                  r->weight_decay, r->smoothing, r->average, (int)r->patience, r->patience == 1 ? "" : "s",
-                  r->class_weights ? ", class weights" : "");
+    tell_with(j);
     ct__tell_fact(j, "machine", "%d thread%s, %s, %s", ct_threads(j->ctx), ct_threads(j->ctx) == 1 ? "" : "s",
                   ct_cpu_features(), ct_kernel_library());
     ct__tell_fact(j, "output", "%s; the run is in %s/", j->run.model, j->run.folder);

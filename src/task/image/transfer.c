@@ -82,16 +82,35 @@ static ct_status with_own_head(ct__image_job *j, const ct_tensors *from, ct_tens
     return s;
 }
 
+/* Of a model of another preset, its name says more than the list of what does not fit. */
+static ct_status refuse(const ct__image_job *j, const char *document, const ct_err *why) {
+    json_t *doc = document ? json_loads(document, 0, NULL) : NULL;
+    const char *net = json_string_value(json_object_get(json_object_get(doc, "recipe"), "model")),
+               *list = strchr(why->text, '('), *end = list ? strstr(list, "); wanted") : NULL;
+    int length = !end ? 0 : end - list < 300 ? (int)(end - list) : 300;
+    if (net && end && ct_preset_text(net) && strcmp(net, j->recipe.model) != 0)
+        ct_fail_at(j->e, CT_EDATA, j->init, -1,
+                   "weights of %.60s, which do not fit %s%.60s %.*s); wanted those of one net; give "
+                   "--model %.60s, or weights of this net",
+                   net, ct_preset_text(j->recipe.model) ? "" : "the ", j->recipe.model, length, list, net);
+    else if (j->e && !j->e->status)
+        *j->e = *why;
+    json_decref(doc);
+    return (ct_status)why->status;
+}
+
 ct_status ct__transfer_init(ct__image_job *j) {
     ct_tensors *t, *made = NULL;
     const char *document;
     char hex[33];
+    ct_err why = {0};
     ct_status s = ct_model_read(&j->o->files, &j->o->allocator, j->init, &t, &document, j->e);
     if (s) return s;
     s = check_finite(j, t);
     if (!s) s = ct_tensors_new(&j->o->allocator, &made, j->e);
     if (!s) s = with_own_head(j, t, made);
-    if (!s) s = ct_weights_apply(j->ctx, made, j->init, CT_MODEL_KINDS, is_checkpoint(document), j->e);
+    if (!s && ct_weights_apply(j->ctx, made, j->init, CT_MODEL_KINDS, is_checkpoint(document), &why))
+        s = refuse(j, document, &why);
     if (!s) s = ct__init_hash(j, t, hex);
     ct_tensors_free(made);
     ct_tensors_free(t);
