@@ -215,6 +215,8 @@ def training(d):
     check("a batch takes memory for the records there are", r.returncode == 0 and objects(r)[0]["steps"] == 1, (r.stdout, r.stderr))
     r = cotan(*base, "-o", f"{d}/n.safetensors", "--dry-run")
     check("--dry-run writes nothing", r.returncode == 0 and not os.path.exists(f"{d}/n.safetensors") and not os.path.exists(f"{d}/n.run"), os.listdir(d))
+    r = cotan("train", "image", data, *SMALL, "--time-limit", "60s", "-o", f"{d}/n.safetensors", "--dry-run")
+    check("--dry-run does not tell what a time limit would decide", r.returncode == 0 and "as 60 s allow" in r.stderr and "average of weights" not in r.stderr, r.stderr)
     shuffled = data_set(f"{d}/shuffled")
     labels = f"{shuffled}/t10k-labels-idx1-ubyte"
     with open(labels, "rb") as f:

@@ -186,7 +186,8 @@ ct_score ct_scores_result(const ct_scores *s) {
     }
     per_class(s, &r, &right, &largest);
     r.loss = s->loss / n;
-    r.loss_error = n > 1 && isfinite(r.loss) ? sqrt(fmax(s->squares / n - r.loss * r.loss, 0) / (n - 1)) : NAN;
+    r.loss_error =
+        n > 1 && isfinite(r.loss) ? sqrt(fmax(s->squares / n - r.loss * r.loss, 0) / (n - 1)) : NAN;
     r.accuracy = (double)right / n;
     r.top5 = ct_scores_top(s, 5);
     r.baseline = (double)largest / n;

@@ -37,7 +37,8 @@ static void say_fits(ct_gap *g, double accuracy) {
             ? "the training part is known far better than new data: more data or random transforms "
               "may help"
         : g->train >= EQUAL * g->validation && accuracy < GOOD
-            ? "what was learned is known no better than new data: more epochs, another --lr or a larger net may "
+            ? "what was learned is known no better than new data: more epochs, another --lr or a larger net "
+              "may "
               "help, unless the labels are that uncertain"
             : "neither under-fit nor over-fit";
     snprintf(g->text, sizeof g->text,

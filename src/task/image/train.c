@@ -239,7 +239,8 @@ static void tell_with(const ct__image_job *j) {
 static void tell_training(const ct__image_job *j) {
     const ct__recipe *r = &j->recipe;
     char steps[32];
-    if (j->o->dry_run && ct__time_decides(j))
+    int undecided = j->o->dry_run && ct__time_decides(j);
+    if (undecided)
         ct__tell_fact(j, "training", "as many steps of %lld as %g s allow; %s, lr %.4g %s; seed %llu",
                       (long long)r->batch, r->time_limit, r->optimiser, r->lr, r->schedule,
                       (unsigned long long)r->seed);
@@ -248,7 +249,7 @@ static void tell_training(const ct__image_job *j) {
                       (long long)r->epochs, r->epochs == 1 ? "" : "s", ct_group_digits(r->steps, steps),
                       r->steps == 1 ? "" : "s", (long long)r->batch, r->optimiser, r->lr, r->schedule,
                       (unsigned long long)r->seed);
-    tell_with(j);
+    if (!undecided) tell_with(j);
     ct__tell_fact(j, "machine", "%d thread%s, %s, %s", ct_threads(j->ctx), ct_threads(j->ctx) == 1 ? "" : "s",
                   ct_cpu_features(), ct_kernel_library());
     ct__tell_fact(j, "output", "%s; the run is in %s/", j->run.model, j->run.folder);
