@@ -1,7 +1,7 @@
 #!/bin/bash
 # tools/screenshot.sh REPORT.html OUT.png [light|dark] [WIDTH] [HEIGHT]: a page as headless Chromium shows it. The one in docs/ is
-# that of `cotan train image /usr/share/datasets/fashion-mnist -o small.safetensors --epochs 4 --limit 2500 --seed 1`, after
-# `cotan evaluate small.safetensors /usr/share/datasets/fashion-mnist`.
+# that of `cotan train image /usr/share/datasets/fashion-mnist -o small.safetensors --epochs 12 --limit 6000 --seed 1 --labels FILE`
+# (the ten names, a line each), after `cotan evaluate small.safetensors /usr/share/datasets/fashion-mnist`.
 page=$(realpath "$1") out=$2 scheme=${3:-light} width=${4:-1180} height=${5:-1620}
 [ -f "$page" ] && [ -n "$out" ] || { sed -n '2,4s/^# //p' "$0"; exit 2; }
 for browser in chromium chromium-browser google-chrome; do
